@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
+
+namespace AgentExecutor.Core.Agents;
+
+/// <summary>
+/// The graph of an agent:
+/// <code>
+/// START -> repair? -> summarize? -> model -> tools (one task a call) -> summarize? -> model -> ... -> END
+/// </code>
+/// Each model call and each tool call is a task of its own, so a crash repeats at most what was in flight.
+/// </summary>
+public static class AgentGraph
+{
+    public const string Model = "model";
+    public const string Tools = "tools";
+    public const string Summarize = "summarize";
+    public const string Repair = "repair";
+
+    public static Graph Build(AgentSpec spec, ModelCatalog models, ImmutableArray<Channel> channels)
+    {
+        var tools = Toolbox.Of(spec, models);
+        var client = models.CreateClient(spec.Model);
+        var router = new AgentRouter(spec, tools);
+        return new Graph(
+            spec.Name,
+            [
+                new Node(Repair, new DelegateNode(RepairAsync)) { Kind = "repair" },
+                new Node(Summarize, new SummarizeNode(spec, client)) { Kind = "summarize" },
+                new Node(Model, new ModelNode(spec, client, tools)) { Kind = "model" },
+                new Node(Tools, new ToolNode(spec, tools)) { Kind = "tools" },
+            ],
+            [
+                new Edge.Router(Graph.Start, [Repair, Summarize, Model], router.FromStart),
+                new Edge.Router(Repair, [Summarize, Model], router.ToModel),
+                new Edge.Direct(Summarize, Model),
+                new Edge.Router(Model, [Tools, Graph.End], router.AfterTurn),
+                new Edge.Router(Tools, [Tools, Summarize, Model], router.AfterTurn),
+            ],
+            [.. AgentState.Channels, .. channels.Where(channel => !AgentState.Contains(channel.Name))]);
+    }
+
+    private static ValueTask RepairAsync(NodeContext context, CancellationToken cancellationToken)
+    {
+        context.Write(AgentState.Messages, MessageUpdate.Replace(DanglingCalls.Repair(context.State.Messages)));
+        return ValueTask.CompletedTask;
+    }
+
+    internal static JsonElement Argument(ToolCall call) => JsonBytes.Element(call, MessageJson.WriteToolCall);
+}

@@ -1,0 +1,67 @@
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Core.Agents;
+
+/// <summary>Decides what an agent does next, from its conversation alone.</summary>
+internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
+{
+    private const int CharactersPerToken = 4;
+
+    private static readonly IReadOnlyList<DueTask> Nothing = [];
+    private static readonly IReadOnlyList<DueTask> CallModel = [new DueTask(AgentGraph.Model)];
+    private static readonly IReadOnlyList<DueTask> SummarizeFirst = [new DueTask(AgentGraph.Summarize)];
+    private static readonly IReadOnlyList<DueTask> RepairFirst = [new DueTask(AgentGraph.Repair)];
+
+    public IReadOnlyList<DueTask> FromStart(StateView state) =>
+        DanglingCalls.AnyIn(state.Messages) ? RepairFirst : ToModel(state);
+
+    public IReadOnlyList<DueTask> ToModel(StateView state) => IsTooLong(state.Messages) ? SummarizeFirst : CallModel;
+
+    /// <summary>
+    /// After an answer of the model, or some of its tool calls: the calls that wait, then the model again. Calls of one turn
+    /// that change the same thing follow each other; all others run at once.
+    /// </summary>
+    public IReadOnlyList<DueTask> AfterTurn(StateView state)
+    {
+        var messages = state.Messages;
+        var answered = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = messages.Count - 1; i >= 0; i--)
+        {
+            var message = messages[i];
+            if (message.Type == MessageType.Tool && message.ToolCallId is { } id)
+            {
+                answered.Add(id);
+                continue;
+            }
+            if (message.Type != MessageType.Ai)
+            {
+                break;
+            }
+            if (message.ToolCalls.IsEmpty)
+            {
+                return Nothing;
+            }
+            var due = Due(message, answered);
+            return due.Count > 0 ? due : ToModel(state);
+        }
+        return ToModel(state);
+    }
+
+    private List<DueTask> Due(Message message, HashSet<string> answered)
+    {
+        var due = new List<DueTask>();
+        var changed = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var call in message.ToolCalls)
+        {
+            if (!answered.Contains(call.Id) && (tools.Find(call.Name)?.Changes(call.Arguments) is not { } change || changed.Add(change)))
+            {
+                due.Add(new DueTask(AgentGraph.Tools, AgentGraph.Argument(call)));
+            }
+        }
+        return due;
+    }
+
+    private bool IsTooLong(MessageLog messages) =>
+        messages.Count > spec.KeepMessages && messages.Length / CharactersPerToken > spec.Model.ContextTokens * spec.SummarizeAt;
+}

@@ -1,0 +1,50 @@
+using System.Collections;
+using System.Text.Json;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Core.Agents;
+
+/// <summary>A conversation as model clients take it, converted message by message as it is read: a client that reads only the end pays for no more.</summary>
+internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messages) : IReadOnlyList<ChatMessage>
+{
+    public int Count => messages.Count + 1;
+
+    public ChatMessage this[int index] => index == 0 ? system : Convert(messages[index - 1]);
+
+    public IEnumerator<ChatMessage> GetEnumerator()
+    {
+        yield return system;
+        foreach (var message in messages)
+        {
+            yield return Convert(message);
+        }
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static ChatMessage Convert(Message message) => message.Type switch
+    {
+        MessageType.Human => new ChatMessage(ChatRole.User, message.Text) { MessageId = message.Id },
+        MessageType.System => new ChatMessage(ChatRole.System, message.Text) { MessageId = message.Id },
+        MessageType.Tool => new ChatMessage(ChatRole.Tool, [new FunctionResultContent(message.ToolCallId ?? "", message.Text)]) { MessageId = message.Id },
+        _ => new ChatMessage(ChatRole.Assistant, [.. Contents(message)]) { MessageId = message.Id },
+    };
+
+    private static IEnumerable<AIContent> Contents(Message message)
+    {
+        if (message.Text.Length > 0)
+        {
+            yield return new TextContent(message.Text);
+        }
+        foreach (var call in message.ToolCalls)
+        {
+            yield return new FunctionCallContent(call.Id, call.Name, Arguments(call.Arguments));
+        }
+    }
+
+    private static Dictionary<string, object?> Arguments(JsonElement arguments) => arguments.ValueKind == JsonValueKind.Object
+        ? arguments.EnumerateObject().ToDictionary(argument => argument.Name, object? (argument) => argument.Value)
+        : new Dictionary<string, object?> { ["malformed"] = JsonBytes.Display(arguments) };
+}

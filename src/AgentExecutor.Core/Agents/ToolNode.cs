@@ -1,0 +1,49 @@
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Tools;
+
+namespace AgentExecutor.Core.Agents;
+
+/// <summary>One tool call: checked, approved where that is asked for, made, and answered to the model.</summary>
+internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
+{
+    public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
+    {
+        var call = MessageJson.ReadToolCall(context.Argument) ?? throw new FaultException(FaultCodes.StoreCorrupt, "a due tool call has no id or name");
+        var (decided, rejection) = Approve(call, context);
+        var result = rejection ?? await CallAsync(decided, context, cancellationToken);
+        var content = tools.Find(call.Name) is { PagesItself: false }
+            ? LargeResults.Offload(decided, result.Content, spec.LongestToolResult, context)
+            : result.Content;
+        context.Write(AgentState.Messages, MessageUpdate.Append(Message.Tool($"tool-{context.TaskId}", decided, content, result.IsError)));
+    }
+
+    /// <summary>Asks a person where the policy says so, again where the answer is no decision.</summary>
+    private (ToolCall Call, ToolResult? Rejection) Approve(ToolCall call, NodeContext context)
+    {
+        if (!spec.InterruptOn.TryGetValue(call.Name, out var policy))
+        {
+            return (call, default(ToolResult?));
+        }
+        string? note = null;
+        while (true)
+        {
+            var answer = context.Interrupt(policy.Question(call, note));
+            if (policy.Read(answer, out note) is { } decision)
+            {
+                return decision.Kind switch
+                {
+                    ApprovalPolicy.Edit => (call with { Arguments = decision.Arguments!.Value }, default(ToolResult?)),
+                    ApprovalPolicy.Reject => (call, ToolResult.Error(decision.Message is { Length: > 0 } why
+                        ? $"A person rejected this call: {why}" : "A person rejected this call. Do not repeat it; find another way or ask.")),
+                    _ => (call, default(ToolResult?)),
+                };
+            }
+        }
+    }
+
+    private async ValueTask<ToolResult> CallAsync(ToolCall call, NodeContext context, CancellationToken cancellationToken) =>
+        tools.Find(call.Name) is { } tool
+            ? await ToolCaller.CallAsync(tool, new ToolContext(context, call, spec.Name), cancellationToken)
+            : ToolResult.Error($"Error: there is no tool '{call.Name}'. You have {string.Join(", ", tools.Names)}.");
+}

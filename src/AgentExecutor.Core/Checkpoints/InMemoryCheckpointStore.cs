@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Core.Checkpoints;
+
+/// <summary>Keeps threads in this process's memory, as the same bytes that other stores write. For tests, embedding and benchmarks.</summary>
+public sealed class InMemoryCheckpointStore : ICheckpointStore, IRunStore
+{
+    private readonly ConcurrentDictionary<string, InMemoryThread> _threads = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StoredDefinition> _definitions = new(StringComparer.Ordinal);
+
+    public ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var thread = _threads.GetOrAdd(commit.ThreadId, static _ => new InMemoryThread());
+        lock (thread)
+        {
+            thread.Commit(commit);
+        }
+        if (commit.Definition is { } definition)
+        {
+            _definitions.TryAdd(definition.Hash, definition);
+        }
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(threadId, thread => thread.Load(ns, checkpointId)));
+
+    public async IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var checkpoint in Read(query.ThreadId, thread => thread.List(query).ToList()) ?? [])
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return checkpoint;
+        }
+        await ValueTask.CompletedTask;
+    }
+
+    public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken)
+    {
+        var copy = Read(threadId, thread => thread.CopyUpTo(checkpointId, toThreadId))
+            ?? throw new FaultException(FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint '{checkpointId}'");
+        return _threads.TryAdd(toThreadId, copy) ? ValueTask.CompletedTask
+            : throw new FaultException(FaultCodes.ThreadExists, $"there is a thread '{toThreadId}' already", "name another");
+    }
+
+    public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken)
+    {
+        _threads.TryRemove(threadId, out _);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
+        return ValueTask.FromResult(Read(threadId, thread => thread.Prune(keep)));
+    }
+
+    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(threadId, thread => thread.Runs.LastOrDefault()));
+
+    public async IAsyncEnumerable<Run> ListAsync(RunQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var runs = _threads.Keys.Select(id => Read(id, thread => thread.Runs.LastOrDefault())).OfType<Run>()
+            .Where(run => query.Status is null || run.Status == query.Status)
+            .OrderByDescending(run => run.UpdatedAt).Take(query.Limit).ToImmutableArray();
+        foreach (var run in runs)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return run;
+        }
+        await ValueTask.CompletedTask;
+    }
+
+    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_definitions.GetValueOrDefault(hash));
+
+    private T? Read<T>(string threadId, Func<InMemoryThread, T?> read)
+    {
+        if (!_threads.TryGetValue(threadId, out var thread))
+        {
+            return default;
+        }
+        lock (thread)
+        {
+            return read(thread);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Core.Checkpoints;
+
+/// <summary>One thread in memory; its owner locks it.</summary>
+internal sealed class InMemoryThread
+{
+    private readonly Dictionary<string, Space> _spaces = new(StringComparer.Ordinal);
+
+    public List<Run> Runs { get; } = [];
+
+    public void Commit(StepCommit commit)
+    {
+        if (Runs.Count > 0 && Runs[^1].Fence > commit.Fence)
+        {
+            throw new FaultException(
+                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
+        }
+        if (commit.Checkpoint is not null || !commit.Writes.IsEmpty)
+        {
+            SpaceOf(commit.Namespace).Commit(commit);
+        }
+        if (commit.Run is { } run)
+        {
+            var index = Runs.FindLastIndex(other => other.RunId == run.RunId);
+            if (index < 0)
+            {
+                Runs.Add(run);
+            }
+            else
+            {
+                Runs[index] = run;
+            }
+        }
+    }
+
+    public LoadedCheckpoint? Load(string ns, string? id) => _spaces.TryGetValue(ns, out var space) ? space.Load(id) : null;
+
+    public IEnumerable<StoredCheckpoint> List(CheckpointQuery query) => _spaces
+        .Where(space => query.Namespace is null || query.Namespace == space.Key)
+        .SelectMany(space => space.Value.Checkpoints.Values)
+        .Where(it => query.Before is null || string.CompareOrdinal(it.Id, query.Before) < 0)
+        .Where(it => query.Source is null || query.Source == it.Source)
+        .Where(it => query.RunId is null || query.RunId == it.RunId)
+        .OrderByDescending(it => it.Id, StringComparer.Ordinal)
+        .Take(query.Limit);
+
+    public InMemoryThread? CopyUpTo(string checkpointId, string toThreadId)
+    {
+        if (!_spaces.TryGetValue("", out var root) || root.CopyUpTo(checkpointId, toThreadId) is not { } space)
+        {
+            return null;
+        }
+        var copy = new InMemoryThread();
+        copy._spaces[""] = space;
+        return copy;
+    }
+
+    public int Prune(int keep) => _spaces.Values.Sum(space => space.Prune(keep));
+
+    private Space SpaceOf(string ns)
+    {
+        if (!_spaces.TryGetValue(ns, out var space))
+        {
+            _spaces[ns] = space = new Space();
+        }
+        return space;
+    }
+
+    /// <summary>The checkpoints of one namespace.</summary>
+    private sealed class Space
+    {
+        private readonly Dictionary<(string Channel, int Version), ReadOnlyMemory<byte>> _values = [];
+        private readonly Dictionary<string, List<StoredWrite>> _writes = new(StringComparer.Ordinal);
+        private string? _newest;
+
+        public Dictionary<string, StoredCheckpoint> Checkpoints { get; } = new(StringComparer.Ordinal);
+
+        public void Commit(StepCommit commit)
+        {
+            foreach (var write in commit.Writes)
+            {
+                Put(commit.WritesUnder!, write);
+            }
+            foreach (var value in commit.Values)
+            {
+                _values[(value.Channel, value.Version)] = value.Json;
+            }
+            if (commit.Checkpoint is { } checkpoint)
+            {
+                Checkpoints[checkpoint.Id] = checkpoint;
+                _newest = _newest is null || string.CompareOrdinal(checkpoint.Id, _newest) > 0 ? checkpoint.Id : _newest;
+            }
+        }
+
+        public LoadedCheckpoint? Load(string? id)
+        {
+            if ((id ?? _newest) is not { } wanted || !Checkpoints.TryGetValue(wanted, out var checkpoint))
+            {
+                return null;
+            }
+            var values = checkpoint.Channels.Where(channel => !channel.IsDelta)
+                .Select(channel => new StoredValue(channel.Name, channel.Version, _values.GetValueOrDefault((channel.Name, channel.Version))))
+                .Where(value => value.Json.Length > 0).ToImmutableArray();
+            var deltas = DeltaWalk.Histories(
+                checkpoint, parent => Checkpoints.GetValueOrDefault(parent), WritesUnder, (name, version) => _values[(name, version)]);
+            return new LoadedCheckpoint(checkpoint, values, deltas, [.. Sorted(WritesUnder(wanted))]);
+        }
+
+        public Space? CopyUpTo(string id, string threadId)
+        {
+            if (!Checkpoints.ContainsKey(id))
+            {
+                return null;
+            }
+            var copy = new Space { _newest = id };
+            for (var at = id; at is not null && Checkpoints.TryGetValue(at, out var checkpoint); at = checkpoint.ParentId)
+            {
+                copy.Checkpoints[at] = checkpoint with { ThreadId = threadId };
+                if (at != id)
+                {
+                    copy._writes[at] = [.. WritesUnder(at)];
+                }
+                foreach (var channel in checkpoint.Channels)
+                {
+                    if (_values.TryGetValue((channel.Name, channel.Version), out var value))
+                    {
+                        copy._values[(channel.Name, channel.Version)] = value;
+                    }
+                }
+            }
+            return copy;
+        }
+
+        public int Prune(int keep)
+        {
+            var kept = Checkpoints.Values.OrderByDescending(it => it.Id, StringComparer.Ordinal).Take(keep).ToList();
+            var needed = DeltaWalk.Needed(kept, parent => Checkpoints.GetValueOrDefault(parent));
+            var gone = Checkpoints.Keys.Where(id => !needed.Contains(id)).ToList();
+            foreach (var id in gone)
+            {
+                Checkpoints.Remove(id);
+                _writes.Remove(id);
+            }
+            var named = Checkpoints.Values.SelectMany(it => it.Channels).Select(channel => (channel.Name, channel.Version)).ToHashSet();
+            foreach (var value in _values.Keys.Where(value => !named.Contains(value)).ToList())
+            {
+                _values.Remove(value);
+            }
+            return gone.Count;
+        }
+
+        private static IEnumerable<StoredWrite> Sorted(IEnumerable<StoredWrite> writes) =>
+            writes.OrderBy(write => write.TaskId, StringComparer.Ordinal).ThenBy(write => write.Index);
+
+        private List<StoredWrite> WritesUnder(string id) => _writes.TryGetValue(id, out var writes) ? writes : [];
+
+        private void Put(string under, StoredWrite write)
+        {
+            if (!_writes.TryGetValue(under, out var writes))
+            {
+                _writes[under] = writes = [];
+            }
+            var index = writes.FindIndex(other => other.TaskId == write.TaskId && other.Index == write.Index);
+            if (index < 0)
+            {
+                writes.Add(write);
+            }
+            else if (write.Index < 0)
+            {
+                writes[index] = write;
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>
+/// Events within one process. Each watcher has a bounded buffer; one that falls behind loses the oldest, which the gap in
+/// the sequence numbers shows.
+/// </summary>
+public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.DefaultCapacity) : IEventStream
+{
+    public const int DefaultCapacity = 8192;
+
+    private readonly ConcurrentDictionary<string, ImmutableArray<ChannelWriter<EventEnvelope>>> _watchers = new();
+
+    public void Publish(EventEnvelope envelope)
+    {
+        if (_watchers.TryGetValue(envelope.ThreadId, out var watchers))
+        {
+            foreach (var watcher in watchers)
+            {
+                watcher.TryWrite(envelope);
+            }
+        }
+    }
+
+    /// <summary>Watches from the moment of the call, not of the first read.</summary>
+    public IAsyncEnumerable<EventEnvelope> WatchAsync(string threadId, CancellationToken cancellationToken)
+    {
+        var channel = Channel.CreateBounded<EventEnvelope>(new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest });
+        _watchers.AddOrUpdate(threadId, [channel.Writer], (_, watchers) => watchers.Add(channel.Writer));
+        return ReadAsync(threadId, channel, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<EventEnvelope> ReadAsync(
+        string threadId, Channel<EventEnvelope> channel, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var envelope in channel.Reader.ReadAllAsync(cancellationToken))
+            {
+                yield return envelope;
+            }
+        }
+        finally
+        {
+            Leave(threadId, channel.Writer);
+        }
+    }
+
+    private void Leave(string threadId, ChannelWriter<EventEnvelope> writer)
+    {
+        var left = _watchers.AddOrUpdate(threadId, [], (_, watchers) => watchers.Remove(writer));
+        if (left.IsEmpty)
+        {
+            _watchers.TryRemove(KeyValuePair.Create(threadId, left));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>Something that happened in a run. A closed family; the wire names stand in <see cref="RunEventJson"/>.</summary>
+public abstract record RunEvent
+{
+    private RunEvent()
+    {
+    }
+
+    /// <summary>The namespace of the sub-agent in which it happened; empty for the root.</summary>
+    public string Namespace { get; init; } = "";
+
+    /// <summary>A chunk of a model's answer: text, thought, or the beginning of a tool call.</summary>
+    public sealed record LlmStream(string Agent, string MessageId, string Text, string? Reasoning = null, ToolCall? ToolCall = null) : RunEvent;
+
+    /// <summary>What was streamed of this message so far does not count: the call is made again.</summary>
+    public sealed record LlmSuperseded(string Agent, string MessageId, string Reason) : RunEvent;
+
+    public sealed record ToolStarted(string Agent, ToolCall Call) : RunEvent;
+
+    public sealed record ToolEnded(string Agent, ToolCall Call, string Content, bool IsError, TimeSpan Duration) : RunEvent;
+
+    /// <summary>A superstep ended; what it changed, by channel, as UTF-8 JSON.</summary>
+    /// <param name="CheckpointId">The checkpoint that holds it.</param>
+    /// <param name="Step">The superstep's number.</param>
+    /// <param name="Nodes">Which nodes ran.</param>
+    /// <param name="Channels">The updates of delta channels, the new values of the others; of the last one of a run, the whole values.</param>
+    /// <param name="IsFinal">The run ends here, and the values are whole.</param>
+    public sealed record StateUpdated(
+        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Channels, bool IsFinal = false) : RunEvent;
+
+    public sealed record Interrupted(ImmutableArray<InterruptRequest> Interrupts) : RunEvent;
+
+    public sealed record Failed(RunFailure Failure) : RunEvent;
+
+    /// <summary>The last event of a run.</summary>
+    public sealed record Ended(RunStatus Status, RunUsage Usage) : RunEvent;
+}
+
+/// <summary>A channel's change in an event.</summary>
+/// <param name="Channel">The channel.</param>
+/// <param name="Json">One UTF-8 JSON value a task that wrote (delta channels), or the new value alone.</param>
+public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json);

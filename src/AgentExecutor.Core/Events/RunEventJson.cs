@@ -1,0 +1,178 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>Events as JSON: <c>{"event_type", "data", "seq", "ts"}</c>, and <c>ns</c> in the data of a sub-agent's.</summary>
+public static class RunEventJson
+{
+    public static void Write(Utf8JsonWriter writer, EventEnvelope envelope)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("event_type"u8, TypeOf(envelope.Event));
+        writer.WriteStartObject("data"u8);
+        if (envelope.Event.Namespace.Length > 0)
+        {
+            writer.WriteString("ns"u8, envelope.Event.Namespace);
+        }
+        WriteData(writer, envelope.Event);
+        writer.WriteEndObject();
+        writer.WriteNumber("seq"u8, envelope.Sequence);
+        writer.WriteString("ts"u8, envelope.Time);
+        writer.WriteEndObject();
+    }
+
+    public static string TypeOf(RunEvent value) => value switch
+    {
+        RunEvent.LlmStream or RunEvent.LlmSuperseded => "on_llm_stream",
+        RunEvent.ToolStarted => "on_tool_start",
+        RunEvent.ToolEnded => "on_tool_end",
+        RunEvent.StateUpdated => "on_state_update",
+        RunEvent.Interrupted => "on_interrupt",
+        RunEvent.Failed => "on_error",
+        RunEvent.Ended => "end",
+        _ => throw new InvalidOperationException($"no wire name for {value.GetType().Name}"),
+    };
+
+    private static void WriteData(Utf8JsonWriter writer, RunEvent value)
+    {
+        switch (value)
+        {
+            case RunEvent.LlmStream chunk:
+                WriteChunk(writer, chunk);
+                break;
+            case RunEvent.LlmSuperseded superseded:
+                WriteAgent(writer, superseded.Agent, superseded.MessageId);
+                writer.WriteBoolean("superseded"u8, true);
+                writer.WriteString("reason"u8, superseded.Reason);
+                break;
+            case RunEvent.ToolStarted started:
+                WriteCall(writer, started.Agent, started.Call);
+                break;
+            case RunEvent.ToolEnded ended:
+                WriteCall(writer, ended.Agent, ended.Call);
+                writer.WriteString("output"u8, ended.Content);
+                writer.WriteString("status"u8, ended.IsError ? "error"u8 : "success"u8);
+                writer.WriteNumber("duration_ms"u8, Math.Round(ended.Duration.TotalMilliseconds, 3));
+                break;
+            case RunEvent.StateUpdated updated:
+                WriteState(writer, updated);
+                break;
+            case RunEvent.Interrupted interrupted:
+                writer.WritePropertyName("interrupts"u8);
+                InterruptRequest.WriteAll(writer, interrupted.Interrupts);
+                break;
+            case RunEvent.Failed failed:
+                WriteFailure(writer, failed.Failure);
+                break;
+            case RunEvent.Ended end:
+                writer.WriteString("status"u8, end.Status.ToString().ToLowerInvariant());
+                writer.WritePropertyName("usage"u8);
+                WriteUsage(writer, end.Usage);
+                break;
+        }
+    }
+
+    private static void WriteChunk(Utf8JsonWriter writer, RunEvent.LlmStream chunk)
+    {
+        WriteAgent(writer, chunk.Agent, chunk.MessageId);
+        writer.WriteString("content"u8, chunk.Text);
+        if (chunk.Reasoning is not null)
+        {
+            writer.WriteString("reasoning"u8, chunk.Reasoning);
+        }
+        if (chunk.ToolCall is { } call)
+        {
+            writer.WritePropertyName("tool_call"u8);
+            MessageJson.WriteToolCall(writer, call);
+        }
+    }
+
+    private static void WriteAgent(Utf8JsonWriter writer, string agent, string messageId)
+    {
+        writer.WriteString("agent"u8, agent);
+        writer.WriteString("message_id"u8, messageId);
+    }
+
+    private static void WriteCall(Utf8JsonWriter writer, string agent, ToolCall call)
+    {
+        writer.WriteString("agent"u8, agent);
+        writer.WriteString("tool_call_id"u8, call.Id);
+        writer.WriteString("name"u8, call.Name);
+        writer.WritePropertyName("args"u8);
+        call.Arguments.WriteTo(writer);
+    }
+
+    private static void WriteState(Utf8JsonWriter writer, RunEvent.StateUpdated updated)
+    {
+        writer.WriteString("checkpoint_id"u8, updated.CheckpointId);
+        writer.WriteNumber("step"u8, updated.Step);
+        writer.WriteStartArray("nodes"u8);
+        foreach (var node in updated.Nodes)
+        {
+            writer.WriteStringValue(node);
+        }
+        writer.WriteEndArray();
+        writer.WriteBoolean("final"u8, updated.IsFinal);
+        foreach (var (channel, json) in updated.Channels)
+        {
+            writer.WritePropertyName(channel);
+            WriteJoined(writer, json);
+        }
+    }
+
+    /// <summary>Several tasks' lists become one list, several objects one object.</summary>
+    private static void WriteJoined(Utf8JsonWriter writer, ImmutableArray<ReadOnlyMemory<byte>> parts)
+    {
+        if (parts.Length == 1)
+        {
+            writer.WriteRawValue(parts[0].Span, skipInputValidation: true);
+            return;
+        }
+        var elements = parts.Select(part => JsonElement.Parse(part.Span)).ToList();
+        if (elements.TrueForAll(element => element.ValueKind == JsonValueKind.Object))
+        {
+            writer.WriteStartObject();
+            foreach (var property in elements.SelectMany(element => element.EnumerateObject()).GroupBy(property => property.Name))
+            {
+                property.Last().WriteTo(writer);
+            }
+            writer.WriteEndObject();
+            return;
+        }
+        writer.WriteStartArray();
+        foreach (var item in elements.SelectMany(element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element]))
+        {
+            item.WriteTo(writer);
+        }
+        writer.WriteEndArray();
+    }
+
+    public static void WriteFailure(Utf8JsonWriter writer, RunFailure failure)
+    {
+        writer.WriteString("message"u8, failure.Message);
+        writer.WriteString("type"u8, failure.Type);
+        writer.WriteString("code"u8, failure.Code);
+        if (failure.Hint is not null)
+        {
+            writer.WriteString("hint"u8, failure.Hint);
+        }
+    }
+
+    public static void WriteUsage(Utf8JsonWriter writer, RunUsage usage)
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("supersteps"u8, usage.Supersteps);
+        writer.WriteNumber("model_calls"u8, usage.ModelCalls);
+        writer.WriteNumber("tool_calls"u8, usage.ToolCalls);
+        writer.WriteNumber("input_tokens"u8, usage.Tokens.Input);
+        writer.WriteNumber("output_tokens"u8, usage.Tokens.Output);
+        writer.WriteNumber("cached_input_tokens"u8, usage.Tokens.CachedInput);
+        writer.WriteNumber("reasoning_tokens"u8, usage.Tokens.Reasoning);
+        writer.WriteNumber("active_seconds"u8, Math.Round(usage.ActiveSeconds, 3));
+        writer.WriteEndObject();
+    }
+}

@@ -1,0 +1,39 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+
+namespace AgentExecutor.Core.Execution.Channels;
+
+/// <summary>The channels of a graph, each at a fixed index. Immutable.</summary>
+public sealed class ChannelSet
+{
+    private readonly FrozenDictionary<string, int> _byName;
+
+    public ChannelSet(ImmutableArray<Channel> channels)
+    {
+        Channels = channels;
+        _byName = channels.Select((channel, index) => KeyValuePair.Create(channel.Name, index)).ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    public ImmutableArray<Channel> Channels { get; }
+
+    public int Count => Channels.Length;
+
+    public Channel this[int index] => Channels[index];
+
+    /// <summary>The channel's index, or -1.</summary>
+    public int IndexOf(string name) => _byName.GetValueOrDefault(name, -1);
+
+    /// <summary>The channel's index.</summary>
+    /// <exception cref="FaultException">There is no such channel (<see cref="FaultCodes.UnknownChannel"/>).</exception>
+    public int Require(string name) => IndexOf(name) is >= 0 and var index ? index : throw new FaultException(
+        FaultCodes.UnknownChannel,
+        $"there is no channel '{name}'; known are {string.Join(", ", Channels.Select(channel => channel.Name))}",
+        "declare it in state_schema or initial_state");
+
+    /// <summary>These channels and, where missing, a last-value channel for each name: input fields that no one declared.</summary>
+    public ChannelSet With(IEnumerable<string> names)
+    {
+        var added = names.Where(name => IndexOf(name) < 0).Distinct().Select(Channel (name) => new LastValueChannel(name)).ToArray();
+        return added.Length == 0 ? this : new ChannelSet([.. Channels, .. added]);
+    }
+}

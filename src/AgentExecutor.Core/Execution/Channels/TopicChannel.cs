@@ -1,0 +1,31 @@
+using System.Text.Json;
+
+namespace AgentExecutor.Core.Execution.Channels;
+
+/// <summary>What was published in the last superstep, as a list; empty again after one superstep without a publication.</summary>
+public sealed class TopicChannel(string name) : JsonChannel(name)
+{
+    public const string KindName = "topic";
+
+    public override string Kind => KindName;
+
+    public override bool IsTransient => true;
+
+    protected override JsonElement? Fold(JsonElement? value, IReadOnlyList<object> updates)
+    {
+        var items = new List<JsonElement>();
+        foreach (var update in updates)
+        {
+            var element = (JsonElement)update;
+            if (element.ValueKind == JsonValueKind.Array)
+            {
+                items.AddRange(element.EnumerateArray());
+            }
+            else
+            {
+                items.Add(element);
+            }
+        }
+        return JsonArrays.Of(items);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Execution.Channels;
+
+namespace AgentExecutor.Core.Execution;
+
+/// <summary>
+/// Folds updates into a state, and notes as it goes what of it is to be stored and told: whole values of plain channels, and of
+/// delta channels the updates or, when one is due, the whole value.
+/// </summary>
+internal sealed class StepFold(ChannelState from)
+{
+    private readonly ChannelSlot[] _slots = (ChannelSlot[])from.Slots.Clone();
+    private readonly List<object>?[] _updates = new List<object>?[from.Channels.Count];
+    private readonly ImmutableArray<string>.Builder _updated = ImmutableArray.CreateBuilder<string>();
+    private readonly ImmutableArray<StoredValue>.Builder _values = ImmutableArray.CreateBuilder<StoredValue>();
+
+    public ImmutableArray<string> Updated => _updated.ToImmutable();
+
+    public ImmutableArray<StoredValue> Values => _values.ToImmutable();
+
+    public ChannelState State => new(from.Channels, _slots);
+
+    public void Add(ChannelWrite write) => (_updates[write.Channel] ??= []).Add(write.Update);
+
+    /// <summary>Folds what was added. Topics that got nothing are emptied.</summary>
+    /// <param name="snapshot">Store whole values of delta channels too, since there is no place for their updates.</param>
+    public void Fold(bool snapshot)
+    {
+        for (var i = 0; i < _updates.Length; i++)
+        {
+            if (_updates[i] is { } updates)
+            {
+                _updates[i] = null;
+                Fold(i, updates, snapshot);
+            }
+            else if (from.Channels[i].IsTransient && _slots[i].Value is not null)
+            {
+                _slots[i] = new ChannelSlot(null, _slots[i].Version + 1, default);
+                _updated.Add(from.Channels[i].Name);
+            }
+            else if (snapshot && from.Channels[i].IsDelta && _slots[i].Value is { } value && _slots[i].Delta.Updates > 0)
+            {
+                Store(i, value, _slots[i].Version + 1, default);
+            }
+        }
+    }
+
+    /// <summary>Folds the joins' barriers, after the schedule was made from the state.</summary>
+    public void FoldBarriers(ImmutableArray<ChannelWrite> writes)
+    {
+        foreach (var group in writes.GroupBy(write => write.Channel))
+        {
+            Fold(group.Key, [.. group.Select(write => write.Update)], snapshot: false);
+        }
+    }
+
+    public ImmutableArray<ChannelVersion> Versions()
+    {
+        var versions = ImmutableArray.CreateBuilder<ChannelVersion>(_slots.Length);
+        for (var i = 0; i < _slots.Length; i++)
+        {
+            if (_slots[i].Value is not null)
+            {
+                var delta = _slots[i].Delta;
+                versions.Add(new ChannelVersion(from.Channels[i].Name, _slots[i].Version, from.Channels[i].IsDelta, delta.Updates, delta.Supersteps));
+            }
+        }
+        return versions.DrainToImmutable();
+    }
+
+    /// <summary>What changed, for those who watch.</summary>
+    public ImmutableArray<ChannelUpdate> Changes(ImmutableArray<StoredWrite> deltaWrites)
+    {
+        var changes = ImmutableArray.CreateBuilder<ChannelUpdate>(_updated.Count);
+        foreach (var name in _updated)
+        {
+            var writes = deltaWrites.IsEmpty ? [] : deltaWrites.Where(write => write.Channel == name).Select(write => write.Json).ToImmutableArray();
+            if (!writes.IsEmpty)
+            {
+                changes.Add(new ChannelUpdate(name, writes));
+            }
+            else if (_values.FirstOrDefault(value => value.Channel == name) is { Channel: not null } value)
+            {
+                changes.Add(new ChannelUpdate(name, [value.Json]));
+            }
+        }
+        return changes.ToImmutable();
+    }
+
+    private void Fold(int index, List<object> updates, bool snapshot)
+    {
+        var channel = from.Channels[index];
+        var slot = _slots[index];
+        _updated.Add(channel.Name);
+        if (channel.Reduce(slot.Value, updates) is not { } value)
+        {
+            _slots[index] = new ChannelSlot(null, slot.Version + 1, default);
+            return;
+        }
+        var delta = channel.IsDelta ? slot.Delta.Plus(updates.Count) : default;
+        if (!channel.IsDelta || snapshot || delta.IsSnapshotDue(channel.ItemsIn(value)))
+        {
+            Store(index, value, slot.Version + 1, default);
+        }
+        else
+        {
+            _slots[index] = new ChannelSlot(value, slot.Version + 1, delta);
+        }
+    }
+
+    private void Store(int index, object value, int version, DeltaCounter delta)
+    {
+        _slots[index] = new ChannelSlot(value, version, delta);
+        _values.Add(new StoredValue(from.Channels[index].Name, version, from.Channels[index].EncodeValue(value)));
+    }
+}

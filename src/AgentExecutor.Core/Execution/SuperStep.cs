@@ -1,0 +1,123 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Checkpoints;
+
+namespace AgentExecutor.Core.Execution;
+
+/// <summary>
+/// Runs the due tasks of one superstep in parallel, at most so many at once. While some still run, what the finished ones did is
+/// stored as pending writes, so that a crash repeats none of it; the last to finish are stored by the step's own commit.
+/// The first failure cancels the others.
+/// </summary>
+internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, GraphScope scope)
+{
+    /// <exception cref="FaultException">A task failed.</exception>
+    public async ValueTask RunAsync(CancellationToken cancellationToken)
+    {
+        var state = new StateView(at.State);
+        if (tasks.Length == 1)
+        {
+            if (tasks[0].IsRunnable)
+            {
+                await TaskRunner.RunAsync(tasks[0], state, scope, cancellationToken);
+            }
+        }
+        else
+        {
+            await RunAllAsync(state, cancellationToken);
+        }
+        await ThrowFirstFailureAsync(cancellationToken);
+    }
+
+    /// <summary>What the store does not know yet of tasks that are done or wait.</summary>
+    public ImmutableArray<StoredWrite> Unstored()
+    {
+        var writes = ImmutableArray.CreateBuilder<StoredWrite>();
+        foreach (var task in tasks)
+        {
+            if (!task.IsStored && (task.IsDone || !task.Interrupts.IsEmpty))
+            {
+                PendingWrites.Encode(task, at.State.Channels, writes);
+                task.IsStored = true;
+            }
+        }
+        return writes.ToImmutable();
+    }
+
+    public StepCommit PendingCommit(ImmutableArray<StoredWrite> writes) => new()
+    {
+        ThreadId = scope.Session.ThreadId,
+        Fence = 0, // the session stamps its own
+        Namespace = scope.Namespace,
+        WritesUnder = at.CheckpointId,
+        Writes = writes,
+    };
+
+    private async Task RunAllAsync(StateView state, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var waiting = new Queue<GraphTask>(tasks.Where(task => task.IsRunnable));
+        var running = new List<Task>();
+        try
+        {
+            while (true)
+            {
+                while (waiting.Count > 0 && running.Count < scope.Session.Usage.Limits.MaxParallelTasks)
+                {
+                    running.Add(TaskRunner.RunAsync(waiting.Dequeue(), state, scope, stop.Token).AsTask());
+                }
+                if (running.Count == 0)
+                {
+                    return;
+                }
+                await Task.WhenAny(running);
+                await ReapAsync(running);
+                if (tasks.Any(task => task.Failure is not null))
+                {
+                    return;
+                }
+                if (running.Count > 0 || waiting.Count > 0)
+                {
+                    await StoreFinishedAsync(cancellationToken);
+                }
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task ReapAsync(List<Task> running)
+    {
+        for (var i = running.Count - 1; i >= 0; i--)
+        {
+            if (running[i].IsCompleted)
+            {
+                await running[i];
+                running.RemoveAt(i);
+            }
+        }
+    }
+
+    private async ValueTask StoreFinishedAsync(CancellationToken cancellationToken)
+    {
+        var writes = Unstored();
+        if (!writes.IsEmpty)
+        {
+            await scope.Session.CommitAsync(PendingCommit(writes), null, null, cancellationToken);
+        }
+    }
+
+    private async ValueTask ThrowFirstFailureAsync(CancellationToken cancellationToken)
+    {
+        foreach (var task in tasks)
+        {
+            if (task.Failure is { } failure)
+            {
+                await StoreFinishedAsync(cancellationToken);
+                throw failure is FaultException ? failure : new FaultException(FaultCodes.Internal, failure.Message, inner: failure);
+            }
+        }
+    }
+}

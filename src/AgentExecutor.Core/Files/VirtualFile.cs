@@ -1,0 +1,49 @@
+using System.Text;
+using System.Text.Json;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.Files;
+
+/// <summary>A text file in a thread's state.</summary>
+public sealed record VirtualFile(string Content, DateTimeOffset CreatedAt, DateTimeOffset ModifiedAt)
+{
+    public static void Write(Utf8JsonWriter writer, VirtualFile file)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("content"u8, file.Content);
+        writer.WriteString("encoding"u8, "utf-8"u8);
+        writer.WriteString("created_at"u8, file.CreatedAt);
+        writer.WriteString("modified_at"u8, file.ModifiedAt);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>Reads an object with <c>content</c> (text, or a list of lines as older writers had it), or plain text.</summary>
+    /// <exception cref="FaultException">The JSON has another shape (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
+    public static VirtualFile Read(string path, JsonElement json)
+    {
+        if (json.ValueKind == JsonValueKind.String)
+        {
+            return new VirtualFile(json.GetString()!, default, default);
+        }
+        return json.Property("content") switch
+        {
+            { ValueKind: JsonValueKind.String } text => new VirtualFile(text.GetString()!, Time(json, "created_at"), Time(json, "modified_at")),
+            { ValueKind: JsonValueKind.Array } lines => new VirtualFile(Joined(lines), Time(json, "created_at"), Time(json, "modified_at")),
+            _ => throw new FaultException(
+                FaultCodes.InvalidUpdate, $"the file '{path}' has no text in 'content'", """write a file as {"content": "..."}"""),
+        };
+    }
+
+    private static string Joined(JsonElement lines)
+    {
+        var text = new StringBuilder();
+        foreach (var line in lines.EnumerateArray())
+        {
+            text.Append(text.Length == 0 ? "" : "\n").Append(JsonBytes.Display(line));
+        }
+        return text.ToString();
+    }
+
+    private static DateTimeOffset Time(JsonElement json, string name) =>
+        json.Property(name) is { ValueKind: JsonValueKind.String } time && time.TryGetDateTimeOffset(out var value) ? value : default;
+}

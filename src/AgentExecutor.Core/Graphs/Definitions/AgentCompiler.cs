@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text.Json;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Tools;
+
+namespace AgentExecutor.Core.Graphs.Definitions;
+
+/// <summary>Turns a definition into a <see cref="CompiledAgent"/>: agents bound to models and tools, then a graph of them.</summary>
+public sealed class AgentCompiler(DefinitionEnvironment environment)
+{
+    /// <summary>The sub-agent that every orchestrator has: itself, with a fresh context.</summary>
+    public const string GeneralPurpose = "general-purpose";
+
+    /// <exception cref="DefinitionException">The definition has faults; all of them are in it.</exception>
+    public CompiledAgent Compile(ReadOnlyMemory<byte> json)
+    {
+        var source = DefinitionReader.Read(json);
+        var faults = DefinitionValidator.Validate(source, environment);
+        if (source.Definition is not { } definition || faults.Any(fault => !fault.IsWarning))
+        {
+            throw new DefinitionException([.. faults.Where(fault => !fault.IsWarning)]);
+        }
+        var root = GraphPart.Root(definition, source.Json);
+        var tools = (definition.ToolDefinitions ?? []).ToDictionary(tool => tool.Name, environment.Tools.Create, StringComparer.Ordinal);
+        var agents = ImmutableArray.CreateBuilder<AgentSpec>();
+        var graph = root.IsWorkflow
+            ? new GraphCompiler(definition, environment.Models, tools, (part, config, node) => Agent(part, node, config, tools), agents).Compile(root, definition.Name ?? "workflow")
+            : DeepAgent(root, definition, tools, agents);
+        return new CompiledAgent(
+            HashOf(json.Span),
+            definition.Name ?? graph.Name,
+            graph,
+            LimitsOf(definition.Limits ?? (root.IsWorkflow ? null : root.Orchestrator?.Config?.Limits)),
+            InitialState(definition, graph.Channels),
+            NeedsMessage: !root.IsWorkflow,
+            agents.ToImmutable());
+    }
+
+    public static string HashOf(ReadOnlySpan<byte> json) => Convert.ToHexStringLower(SHA256.HashData(json));
+
+    internal static string NameOf(NodeDefinition node) => node.Config?.Name is { Length: > 0 } name && Names.IsValid(name) ? name : node.Id;
+
+    /// <summary>The agent's model: the override, its own, the orchestrator's, or the default; null where there is none.</summary>
+    internal static ModelSpec? ModelOf(NodeConfig config, NodeConfig? orchestrator, DefinitionEnvironment environment) =>
+        environment.ModelOverride ?? Read(config.Model, environment) ?? Read(orchestrator?.Model, environment) ?? environment.DefaultModel;
+
+    /// <summary>Reads an entry of <c>interrupt_on</c>: null for no approval.</summary>
+    internal static ApprovalPolicy? ReadPolicy(JsonElement json, out bool isValid)
+    {
+        isValid = true;
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.True:
+                return ApprovalPolicy.All;
+            case JsonValueKind.False:
+                return null;
+        }
+        var allowed = (json.Property("allowed") ?? json.Property("allowed_decisions")) is { ValueKind: JsonValueKind.Array } list
+            ? list.EnumerateArray().Select(JsonBytes.Display).ToImmutableArray() : [];
+        isValid = !allowed.IsEmpty && allowed.All(ApprovalPolicy.All.Allowed.Contains);
+        return isValid ? new ApprovalPolicy(allowed) : null;
+    }
+
+    private Graph DeepAgent(GraphPart root, AgentDefinition definition, Dictionary<string, Tool> tools, ImmutableArray<AgentSpec>.Builder agents)
+    {
+        var orchestrator = root.Orchestrator!;
+        var own = Agent(root, orchestrator, orchestrator.Config!, tools);
+        var specialists = root.Nodes.Where(node => node != orchestrator && NodeTypes.IsAgent(node.Type))
+            .Select(node => Agent(root, node, node.Config!, tools) with { Name = NameOf(node) });
+        var general = own with
+        {
+            Name = GeneralPurpose,
+            Description = "A capable agent with the same tools as you, for any task that no other sub-agent fits.",
+        };
+        var spec = own with { Subagents = [.. specialists, general] };
+        agents.Add(spec);
+        agents.AddRange(spec.Subagents);
+        return AgentGraph.Build(spec, environment.Models, GraphCompiler.DeclaredChannels(root, definition));
+    }
+
+    private AgentSpec Agent(GraphPart part, NodeDefinition node, NodeConfig config, Dictionary<string, Tool> tools) => new()
+    {
+        Name = NameOf(node),
+        Description = config.Description ?? "",
+        SystemPrompt = config.SystemPrompt ?? "",
+        Model = ModelOf(config, part.Orchestrator?.Config, environment)!,
+        Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
+        InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())
+            .Select(entry => (entry.Key, Policy: ReadPolicy(entry.Value, out _)))
+            .Where(entry => entry.Policy is not null)
+            .ToImmutableDictionary(entry => entry.Key, entry => entry.Policy!),
+    };
+
+    private static ModelSpec? Read(ModelDefinition? model, DefinitionEnvironment environment)
+    {
+        if (model is null)
+        {
+            return null;
+        }
+        var fallback = environment.DefaultModel;
+        if ((model.Provider ?? fallback?.Provider) is not { } provider)
+        {
+            return null;
+        }
+        return new ModelSpec
+        {
+            Provider = provider,
+            Model = model.Model ?? model.ModelName ?? (fallback?.Provider == provider ? fallback.Model : "default"),
+            Temperature = (float?)model.Temperature,
+            MaxTokens = model.MaxTokens,
+            BaseUrl = model.BaseUrl,
+            ContextTokens = model.ContextTokens ?? 128_000,
+            Script = model.Script ?? default,
+        };
+    }
+
+    private RunLimits LimitsOf(LimitsDefinition? own) => environment.Limits with
+    {
+        MaxSupersteps = own?.MaxSupersteps ?? environment.Limits.MaxSupersteps,
+        MaxToolCalls = own?.MaxToolCalls ?? environment.Limits.MaxToolCalls,
+        MaxSubagentDepth = own?.MaxSubagentDepth ?? environment.Limits.MaxSubagentDepth,
+        MaxParallelTasks = own?.MaxParallelTasks ?? environment.Limits.MaxParallelTasks,
+        MaxFanOut = own?.MaxFanOut ?? environment.Limits.MaxFanOut,
+        MaxTokens = own?.MaxTokens ?? environment.Limits.MaxTokens,
+        MaxSeconds = own?.MaxSeconds ?? environment.Limits.MaxSeconds,
+    };
+
+    private static ImmutableArray<KeyValuePair<string, object>> InitialState(AgentDefinition definition, ChannelSet channels)
+    {
+        if (definition.InitialState is not { ValueKind: JsonValueKind.Object } initial)
+        {
+            return [];
+        }
+        try
+        {
+            return [.. initial.EnumerateObject().Where(field => field.Value.ValueKind != JsonValueKind.Null)
+                .Select(field => KeyValuePair.Create(field.Name, channels[channels.Require(field.Name)].ReadUpdate(field.Value, "initial")))];
+        }
+        catch (FaultException fault)
+        {
+            throw new DefinitionException([new DefinitionFault(DefinitionCodes.InvalidState, "$.initial_state", fault.Message, fault.Hint ?? "mend the value")]);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Core.Graphs.Definitions;
+
+/// <summary>Checks of <c>limits</c>.</summary>
+internal static class LimitChecks
+{
+    public static IEnumerable<DefinitionFault> Check(LimitsDefinition? limits, string path, RunLimits server) => limits is null ? [] :
+        new[]
+        {
+            One(limits.MaxSupersteps, server.MaxSupersteps, path, "max_supersteps", 1),
+            One(limits.MaxToolCalls, server.MaxToolCalls, path, "max_tool_calls", 0),
+            One(limits.MaxSubagentDepth, server.MaxSubagentDepth, path, "max_subagent_depth", 0),
+            One(limits.MaxParallelTasks, server.MaxParallelTasks, path, "max_parallel_tasks", 1),
+            One(limits.MaxFanOut, server.MaxFanOut, path, "max_fan_out", 1),
+            One(limits.MaxTokens, server.MaxTokens, path, "max_tokens", 1),
+            One(limits.MaxSeconds, server.MaxSeconds, path, "max_seconds", 0.001),
+        }.OfType<DefinitionFault>();
+
+    private static DefinitionFault? One(double? value, double ceiling, string path, string name, double least) =>
+        value > ceiling ? new DefinitionFault(
+            DefinitionCodes.LimitAboveServer, $"{path}.{name}", $"{value} is above the server's {ceiling}", $"lower it to {ceiling} or less, or raise the server's setting")
+        : value < least ? new DefinitionFault(DefinitionCodes.InvalidLimit, $"{path}.{name}", $"{value} is below {least}", "raise it")
+        : null;
+}

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using AgentExecutor.Core.Execution.Channels;
+
+namespace AgentExecutor.Core.Graphs;
+
+/// <summary>A compiled graph: nodes, edges and channels, with what can be reached from where. Immutable and shared by all runs.</summary>
+public sealed class Graph
+{
+    /// <summary>Where every run starts; no node may bear the name.</summary>
+    public const string Start = "START";
+
+    /// <summary>Where a branch ends; no node may bear the name.</summary>
+    public const string End = "END";
+
+    private const string JoinPrefix = "join:";
+
+    private readonly FrozenDictionary<string, Node> _nodes;
+    private readonly FrozenDictionary<string, ImmutableArray<Edge>> _edgesFrom;
+    private readonly FrozenDictionary<string, FrozenSet<string>> _reachableFrom;
+
+    public Graph(string name, ImmutableArray<Node> nodes, ImmutableArray<Edge> edges, ImmutableArray<Channel> channels)
+    {
+        Name = name;
+        Nodes = nodes;
+        Edges = edges;
+        _nodes = nodes.ToFrozenDictionary(node => node.Name, StringComparer.Ordinal);
+        _edgesFrom = edges.GroupBy(edge => edge.From).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray(), StringComparer.Ordinal);
+        Joins = [.. nodes.Where(node => node.Join == JoinMode.All).Select(node => new Join(node.Name, JoinPrefix + node.Name, PredecessorsOf(node.Name)))];
+        Channels = new ChannelSet([.. channels, .. Joins.Select(Channel (join) => new BarrierChannel(join.Channel, join.Expected))]);
+        _reachableFrom = Reachability.Of(nodes.Select(node => node.Name), edges);
+    }
+
+    public string Name { get; }
+
+    public ImmutableArray<Node> Nodes { get; }
+
+    public ImmutableArray<Edge> Edges { get; }
+
+    public ChannelSet Channels { get; }
+
+    /// <summary>The nodes that wait for all branches that lead to them.</summary>
+    public ImmutableArray<Join> Joins { get; }
+
+    public ImmutableArray<Edge> EdgesFrom(string node) => _edgesFrom.TryGetValue(node, out var edges) ? edges : [];
+
+    public Node? Find(string name) => _nodes.GetValueOrDefault(name);
+
+    /// <summary>The node.</summary>
+    /// <exception cref="FaultException">There is none of that name (<see cref="FaultCodes.UnknownNode"/>): a checkpoint of another definition.</exception>
+    public Node Require(string name) => Find(name) ?? throw new FaultException(
+        FaultCodes.UnknownNode, $"the graph '{Name}' has no node '{name}'", "resume the thread with the definition that it was started with");
+
+    /// <summary>True where a run of <paramref name="from"/> may lead to a run of <paramref name="to"/>.</summary>
+    public bool CanReach(string from, string to) => from == to || (_reachableFrom.TryGetValue(from, out var reachable) && reachable.Contains(to));
+
+    private ImmutableSortedSet<string> PredecessorsOf(string node) =>
+        Edges.Where(edge => edge.Targets.Contains(node)).Select(edge => edge.From).ToImmutableSortedSet(StringComparer.Ordinal);
+}
+
+/// <summary>A node that waits for several branches.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Channel">The barrier channel that holds who has arrived.</param>
+/// <param name="Expected">The nodes before it.</param>
+public sealed record Join(string Node, string Channel, ImmutableSortedSet<string> Expected);

@@ -1,0 +1,272 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.Messages;
+
+/// <summary>
+/// Messages as JSON in the shape that LangGraph's message reducers coerce: <c>{"type":"ai","content":"...","id":"...","tool_calls":[...]}</c>.
+/// Reading also takes <c>{"role","content"}</c>, the shape of chat APIs.
+/// </summary>
+public static class MessageJson
+{
+    public const string RemoveAllId = "__remove_all__";
+
+    public static void Write(Utf8JsonWriter writer, Message message)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, NameOf(message.Type));
+        if (message.Parts is { } parts)
+        {
+            writer.WritePropertyName("content"u8);
+            parts.WriteTo(writer);
+        }
+        else
+        {
+            writer.WriteString("content"u8, message.Text);
+        }
+        writer.WriteString("id"u8, message.Id);
+        WriteToolCalls(writer, message.ToolCalls);
+        WriteOptional(writer, message);
+        writer.WriteEndObject();
+    }
+
+    public static void Write(Utf8JsonWriter writer, MessageUpdate update)
+    {
+        writer.WriteStartArray();
+        foreach (var edit in update.Edits)
+        {
+            switch (edit)
+            {
+                case MessageEdit.Put put:
+                    Write(writer, put.Message);
+                    break;
+                case MessageEdit.Remove remove:
+                    WriteRemove(writer, remove.Id);
+                    break;
+                default:
+                    WriteRemove(writer, RemoveAllId);
+                    break;
+            }
+        }
+        writer.WriteEndArray();
+    }
+
+    /// <summary>Reads an update: one message or a list of messages and removals. Messages without an id get <paramref name="idPrefix"/> and their place.</summary>
+    /// <exception cref="FaultException">The JSON has another shape (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
+    public static MessageUpdate ReadUpdate(JsonElement json, string idPrefix)
+    {
+        if (json.ValueKind != JsonValueKind.Array)
+        {
+            return new MessageUpdate([ReadEdit(json, idPrefix, 0)]);
+        }
+        var edits = ImmutableArray.CreateBuilder<MessageEdit>(json.GetArrayLength());
+        foreach (var item in json.EnumerateArray())
+        {
+            edits.Add(ReadEdit(item, idPrefix, edits.Count));
+        }
+        return new MessageUpdate(edits.MoveToImmutable());
+    }
+
+    public static string NameOf(MessageType type) => type switch
+    {
+        MessageType.Human => "human",
+        MessageType.Ai => "ai",
+        MessageType.System => "system",
+        _ => "tool",
+    };
+
+    private static MessageEdit ReadEdit(JsonElement json, string idPrefix, int index)
+    {
+        if (json.ValueKind == JsonValueKind.String)
+        {
+            return new MessageEdit.Put(Message.Human($"{idPrefix}-{index}", json.GetString()!));
+        }
+        if (json.ValueKind != JsonValueKind.Object)
+        {
+            throw Invalid(index, $"is a {json.ValueKind}, not an object");
+        }
+        if (json.TextProperty("type") == "remove")
+        {
+            var id = json.TextProperty("id") ?? throw Invalid(index, "removes without an 'id'");
+            return id == RemoveAllId ? new MessageEdit.RemoveAll() : new MessageEdit.Remove(id);
+        }
+        return new MessageEdit.Put(ReadMessage(json, idPrefix, index));
+    }
+
+    private static Message ReadMessage(JsonElement json, string idPrefix, int index)
+    {
+        var content = json.Property("content");
+        return new Message
+        {
+            Type = ReadType(json, index),
+            Id = json.TextProperty("id") is { Length: > 0 } id ? id : $"{idPrefix}-{index}",
+            Text = content is { } given ? TextOf(given, index) : "",
+            Parts = content is { ValueKind: JsonValueKind.Array } ? content : null,
+            ToolCalls = ReadToolCalls(json, index),
+            ToolCallId = json.TextProperty("tool_call_id"),
+            Name = json.TextProperty("name"),
+            IsError = json.TextProperty("status") == "error",
+            Usage = json.Property("usage_metadata") is { } usage ? ReadUsage(usage) : null,
+            FinishReason = json.TextProperty("finish_reason"),
+            Reasoning = json.TextProperty("reasoning"),
+        };
+    }
+
+    private static MessageType ReadType(JsonElement json, int index) => (json.TextProperty("type") ?? json.TextProperty("role")) switch
+    {
+        "human" or "user" => MessageType.Human,
+        "ai" or "assistant" => MessageType.Ai,
+        "system" or "developer" => MessageType.System,
+        "tool" => MessageType.Tool,
+        null => throw Invalid(index, "has no 'role' (user, assistant, system or tool)"),
+        var other => throw Invalid(index, $"has the unknown role '{other}'; known are user, assistant, system and tool"),
+    };
+
+    private static string TextOf(JsonElement content, int index)
+    {
+        if (content.ValueKind == JsonValueKind.String)
+        {
+            return content.GetString()!;
+        }
+        if (content.ValueKind != JsonValueKind.Array)
+        {
+            throw Invalid(index, "has a 'content' that is neither text nor a list of parts");
+        }
+        var text = new StringBuilder();
+        foreach (var part in content.EnumerateArray())
+        {
+            text.Append(part.ValueKind == JsonValueKind.String ? part.GetString() : part.TextProperty("text"));
+        }
+        return text.ToString();
+    }
+
+    private static ImmutableArray<ToolCall> ReadToolCalls(JsonElement json, int index)
+    {
+        if (json.Property("tool_calls") is not { ValueKind: JsonValueKind.Array } calls)
+        {
+            return [];
+        }
+        var read = ImmutableArray.CreateBuilder<ToolCall>(calls.GetArrayLength());
+        foreach (var call in calls.EnumerateArray())
+        {
+            read.Add(ReadToolCall(call) ?? throw Invalid(index, "has a tool call without 'id' and 'name'"));
+        }
+        return read.MoveToImmutable();
+    }
+
+    /// <summary>Reads LangGraph's flat shape (<c>name</c>, <c>args</c>) and the chat APIs' (<c>function.name</c>, <c>function.arguments</c>).</summary>
+    public static ToolCall? ReadToolCall(JsonElement call)
+    {
+        var function = call.Property("function") ?? call;
+        return call.TextProperty("id") is { } id && function.TextProperty("name") is { } name
+            ? new ToolCall(id, name, (function.Property("args") ?? Parsed(function.Property("arguments")) ?? JsonElement.Parse("{}"u8)).Clone())
+            : null;
+    }
+
+    /// <summary>Chat APIs carry the arguments as JSON text; text that is no JSON stays a string, for the model to be told.</summary>
+    private static JsonElement? Parsed(JsonElement? arguments)
+    {
+        if (arguments is not { ValueKind: JsonValueKind.String } text)
+        {
+            return arguments;
+        }
+        try
+        {
+            return JsonElement.Parse(text.GetString()!);
+        }
+        catch (JsonException)
+        {
+            return text;
+        }
+    }
+
+    public static void WriteToolCall(Utf8JsonWriter writer, ToolCall call)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name"u8, call.Name);
+        writer.WritePropertyName("args"u8);
+        call.Arguments.WriteTo(writer);
+        writer.WriteString("id"u8, call.Id);
+        writer.WriteString("type"u8, "tool_call"u8);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteToolCalls(Utf8JsonWriter writer, ImmutableArray<ToolCall> calls)
+    {
+        if (calls.IsEmpty)
+        {
+            return;
+        }
+        writer.WriteStartArray("tool_calls"u8);
+        foreach (var call in calls)
+        {
+            WriteToolCall(writer, call);
+        }
+        writer.WriteEndArray();
+    }
+
+    private static void WriteOptional(Utf8JsonWriter writer, Message message)
+    {
+        WriteText(writer, "tool_call_id"u8, message.ToolCallId);
+        WriteText(writer, "name"u8, message.Name);
+        WriteText(writer, "status"u8, message.IsError ? "error" : null);
+        if (message.Usage is { } usage)
+        {
+            writer.WritePropertyName("usage_metadata"u8);
+            WriteUsage(writer, usage);
+        }
+        WriteText(writer, "finish_reason"u8, message.FinishReason);
+        WriteText(writer, "reasoning"u8, message.Reasoning);
+    }
+
+    public static void WriteUsage(Utf8JsonWriter writer, TokenUsage usage)
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("input_tokens"u8, usage.Input);
+        writer.WriteNumber("output_tokens"u8, usage.Output);
+        writer.WriteNumber("total_tokens"u8, usage.Total);
+        if (usage.CachedInput > 0)
+        {
+            writer.WriteStartObject("input_token_details"u8);
+            writer.WriteNumber("cache_read"u8, usage.CachedInput);
+            writer.WriteEndObject();
+        }
+        if (usage.Reasoning > 0)
+        {
+            writer.WriteStartObject("output_token_details"u8);
+            writer.WriteNumber("reasoning"u8, usage.Reasoning);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+
+    public static TokenUsage ReadUsage(JsonElement json) => new(
+        Count(json, "input_tokens"),
+        Count(json, "output_tokens"),
+        json.Property("input_token_details") is { } input ? Count(input, "cache_read") : 0,
+        json.Property("output_token_details") is { } output ? Count(output, "reasoning") : 0);
+
+    private static long Count(JsonElement json, string name) =>
+        json.Property(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) ? count : 0;
+
+    private static void WriteRemove(Utf8JsonWriter writer, string id)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, "remove"u8);
+        writer.WriteString("id"u8, id);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteText(Utf8JsonWriter writer, ReadOnlySpan<byte> name, string? value)
+    {
+        if (value is not null)
+        {
+            writer.WriteString(name, value);
+        }
+    }
+
+    private static FaultException Invalid(int index, string what) =>
+        new(FaultCodes.InvalidUpdate, $"message {index} {what}", """write messages as {"role": "user", "content": "..."}""");
+}

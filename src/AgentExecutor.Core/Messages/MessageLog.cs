@@ -1,0 +1,155 @@
+using System.Collections;
+using System.Collections.Immutable;
+
+namespace AgentExecutor.Core.Messages;
+
+/// <summary>
+/// A conversation: an immutable list whose versions share one growing array, so that appending costs the same
+/// however long the thread is. Appending to the newest version extends the shared array in place; to an older one (a fork), or
+/// replacing and removing, copies. A version sees only the first <see cref="Count"/> entries, which never change.
+/// </summary>
+public sealed class MessageLog : IReadOnlyList<Message>
+{
+    public static readonly MessageLog Empty = new(new Shared(), 0, 0, 0);
+
+    private readonly Shared _shared;
+
+    private MessageLog(Shared shared, int count, long length, int aiTurns)
+    {
+        _shared = shared;
+        Count = count;
+        Length = length;
+        AiTurns = aiTurns;
+    }
+
+    public int Count { get; }
+
+    /// <summary>Characters of all messages together, kept as they are appended.</summary>
+    public long Length { get; }
+
+    /// <summary>How many AI messages there are, kept as they are appended.</summary>
+    public int AiTurns { get; }
+
+    public Message? Last => Count == 0 ? null : _shared.Items[Count - 1];
+
+    public Message this[int index] => (uint)index < (uint)Count ? _shared.Items[index] : throw new ArgumentOutOfRangeException(nameof(index));
+
+    public static MessageLog Of(params IEnumerable<Message> messages) => Empty.Apply(MessageUpdate.Append(messages));
+
+    public MessageLog Apply(MessageUpdate update)
+    {
+        var log = this;
+        foreach (var edit in update.Edits)
+        {
+            log = edit switch
+            {
+                MessageEdit.Put put => log.Put(put.Message),
+                MessageEdit.Remove remove => log.Remove(remove.Id),
+                MessageEdit.RemoveAll => Empty,
+                _ => throw new InvalidOperationException($"no such edit: {edit}"),
+            };
+        }
+        return log;
+    }
+
+    /// <summary>The newest message of this type, searched from the end.</summary>
+    public Message? LastOf(MessageType type)
+    {
+        for (var i = Count - 1; i >= 0; i--)
+        {
+            if (_shared.Items[i].Type == type)
+            {
+                return _shared.Items[i];
+            }
+        }
+        return null;
+    }
+
+    public IEnumerator<Message> GetEnumerator()
+    {
+        var items = _shared.Items; // the array may be replaced by a longer one; what this version sees is in both
+        for (var i = 0; i < Count; i++)
+        {
+            yield return items[i];
+        }
+    }
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private MessageLog Put(Message message)
+    {
+        lock (_shared)
+        {
+            if (_shared.IndexOf(message.Id, Count) is { } index)
+            {
+                return From(ToBuilder(), index, message);
+            }
+            var shared = _shared.Count == Count && Count > 0 ? _shared : _shared.Copy(Count);
+            shared.Append(message);
+            return new MessageLog(shared, Count + 1, Length + message.Length, AiTurns + (message.Type == MessageType.Ai ? 1 : 0));
+        }
+    }
+
+    private MessageLog Remove(string id)
+    {
+        int? index;
+        lock (_shared)
+        {
+            index = _shared.IndexOf(id, Count);
+        }
+        if (index is null)
+        {
+            return this;
+        }
+        var items = ToBuilder();
+        items.RemoveAt(index.Value);
+        return Of(items);
+    }
+
+    private static MessageLog From(ImmutableArray<Message>.Builder items, int index, Message message)
+    {
+        items[index] = message;
+        return Of(items);
+    }
+
+    private ImmutableArray<Message>.Builder ToBuilder()
+    {
+        var builder = ImmutableArray.CreateBuilder<Message>(Count);
+        builder.AddRange(_shared.Items.AsSpan(0, Count));
+        return builder;
+    }
+
+    /// <summary>The array behind all versions of one history; written only at its end, under its own lock.</summary>
+    private sealed class Shared
+    {
+        private readonly Dictionary<string, int> _byId = [];
+
+        public Message[] Items { get; private set; } = new Message[8];
+
+        public int Count { get; private set; }
+
+        public int? IndexOf(string id, int visible) => _byId.TryGetValue(id, out var index) && index < visible ? index : null;
+
+        public void Append(Message message)
+        {
+            if (Count == Items.Length)
+            {
+                var longer = new Message[Count * 2];
+                Items.CopyTo(longer, 0);
+                Items = longer;
+            }
+            Items[Count] = message;
+            _byId[message.Id] = Count++;
+        }
+
+        public Shared Copy(int visible)
+        {
+            var copy = new Shared();
+            for (var i = 0; i < visible; i++)
+            {
+                copy.Append(Items[i]);
+            }
+            return copy;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Core.ModelProviders;
+
+/// <summary>Makes clients of one kind of model server.</summary>
+public interface IModelProvider
+{
+    /// <summary>What definitions call it in <c>model.provider</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Why this model cannot be used here (a missing key, a script that is none), each with a mend; empty where it can.</summary>
+    IEnumerable<ModelFault> Check(ModelSpec spec);
+
+    /// <summary>A client, safe to use from many runs at once. Faults of a call are <see cref="FaultException"/>s with a <c>model_</c> code.</summary>
+    IChatClient CreateClient(ModelSpec spec);
+}
+
+/// <summary>Why a model cannot be used.</summary>
+/// <param name="Path">The property of the model's definition, such as <c>script[2].text</c>; empty for the whole.</param>
+public sealed record ModelFault(string Path, string Message, string Hint);

@@ -1,0 +1,36 @@
+using System.Text.Json;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.ModelProviders.Scripted;
+
+/// <summary>A failure of a scripted model.</summary>
+/// <param name="Class">One of <see cref="Classes"/>.</param>
+/// <param name="Message">What the provider would say.</param>
+/// <param name="Attempts">How many attempts at the answer fail before one succeeds.</param>
+/// <param name="RetryAfter">What the provider asks to wait.</param>
+/// <param name="AfterChunks">Chunks that are streamed before it fails.</param>
+public sealed record ScriptError(string Class, string Message, int Attempts, TimeSpan? RetryAfter, int AfterChunks)
+{
+    public static readonly IReadOnlyList<string> Classes =
+        ["rate_limit", "server", "timeout", "authentication", "invalid_request", "context_overflow", "refusal"];
+
+    public static bool KnownClass(string? name) => name is not null && Classes.Contains(name);
+
+    public static ScriptError Read(JsonElement json) => new(
+        json.TextProperty("class") ?? "server",
+        json.TextProperty("message") ?? "the scripted model was told to fail",
+        json.Property("attempts") is { } attempts ? attempts.GetInt32() : int.MaxValue,
+        json.Property("retry_after_seconds") is { } seconds ? TimeSpan.FromSeconds(seconds.GetDouble()) : null,
+        json.Property("after_chunks") is { } chunks ? chunks.GetInt32() : 0);
+
+    public FaultException ToFault() => Class switch
+    {
+        "rate_limit" => new FaultException(FaultCodes.ModelRateLimited, Message) { IsTransient = true, RetryAfter = RetryAfter },
+        "server" => new FaultException(FaultCodes.ModelUnavailable, Message) { IsTransient = true },
+        "timeout" => new FaultException(FaultCodes.ModelTimeout, Message) { IsTransient = true },
+        "authentication" => new FaultException(FaultCodes.ModelAuthentication, Message),
+        "context_overflow" => new FaultException(FaultCodes.ModelContextOverflow, Message),
+        "refusal" => new FaultException(FaultCodes.ModelRefused, Message),
+        _ => new FaultException(FaultCodes.ModelInvalidRequest, Message),
+    };
+}

@@ -1,0 +1,28 @@
+using System.Collections.Concurrent;
+using AgentExecutor.Core.Graphs.Definitions;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>Compiled definitions by hash, a bounded number of them.</summary>
+public sealed class CompiledAgents(DefinitionEnvironment environment)
+{
+    private const int Capacity = 256;
+
+    private readonly AgentCompiler _compiler = new(environment);
+    private readonly ConcurrentDictionary<string, CompiledAgent> _byHash = new(StringComparer.Ordinal);
+
+    /// <exception cref="DefinitionException">The definition has faults.</exception>
+    public CompiledAgent Get(ReadOnlyMemory<byte> json)
+    {
+        var hash = AgentCompiler.HashOf(json.Span);
+        if (_byHash.TryGetValue(hash, out var known))
+        {
+            return known;
+        }
+        if (_byHash.Count >= Capacity)
+        {
+            _byHash.Clear(); // simpler than an order of use, and compiling takes about a millisecond
+        }
+        return _byHash.GetOrAdd(hash, _ => _compiler.Compile(json));
+    }
+}

@@ -1,0 +1,38 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Execution;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>Holds the answers that someone gave against the questions that are open.</summary>
+internal static class InterruptAnswers
+{
+    public static IReadOnlyDictionary<string, JsonElement> Match(
+        IReadOnlyDictionary<string, JsonElement> answers, ImmutableArray<InterruptRequest> open, string threadId)
+    {
+        if (open.IsEmpty && answers.Count > 0)
+        {
+            throw new FaultException(FaultCodes.UnknownInterrupt, $"the thread '{threadId}' waits for no answer", "resume it without one");
+        }
+        if (!open.IsEmpty && answers.Count == 0)
+        {
+            throw new FaultException(FaultCodes.InvalidAnswer, $"the thread '{threadId}' waits for {Describe(open)}", "answer at least one of them");
+        }
+        return answers.ToDictionary(answer => IdOf(answer.Key, open, threadId), answer => answer.Value, StringComparer.Ordinal);
+    }
+
+    private static string IdOf(string id, ImmutableArray<InterruptRequest> open, string threadId)
+    {
+        if (id.Length == 0 && open.Length == 1)
+        {
+            return open[0].Id;
+        }
+        return open.Any(interrupt => interrupt.Id == id) ? id : throw new FaultException(
+            FaultCodes.UnknownInterrupt,
+            id.Length == 0 ? $"the thread '{threadId}' waits for {Describe(open)}" : $"the thread '{threadId}' has no open question '{id}'",
+            $"say which one you answer: {Describe(open)}");
+    }
+
+    private static string Describe(ImmutableArray<InterruptRequest> open) =>
+        $"{open.Length} answer{(open.Length == 1 ? "" : "s")}: {string.Join(", ", open.Select(interrupt => interrupt.Id))}";
+}

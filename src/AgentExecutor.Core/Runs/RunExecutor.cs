@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Runs.Transitions;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>Runs a run from where it stands to where it can go: its end, a question to a person, or the signal to give it back.</summary>
+public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAgents agents)
+{
+    /// <summary>Starts a run, on a new thread or on top of an old one.</summary>
+    /// <exception cref="FaultException">The definition or the input is at fault; nothing was stored.</exception>
+    public async Task<RunOutcome> StartAsync(RunRequest request, RunSignals signals)
+    {
+        var agent = agents.Get(request.Definition);
+        var input = InputReader.Read(request.Input, agent.Graph.Channels, request.RunId, agent.NeedsMessage);
+        var previous = await runs.FindAsync(request.ThreadId, signals.GiveBack);
+        var now = services.Time.GetUtcNow();
+        var run = new Run
+        {
+            ThreadId = request.ThreadId,
+            RunId = request.RunId,
+            TraceId = request.TraceId,
+            Name = agent.Name,
+            DefinitionHash = agent.Hash,
+            Fence = previous?.Fence ?? 0,
+            LastSequence = previous is null ? 0 : previous.LastSequence + (previous.Status == RunStatus.Running ? Start.SequenceGap : 0),
+            CreatedAt = now,
+        };
+        var updates = previous is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input;
+        var definition = new StoredDefinition(agent.Hash, request.Definition);
+        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition);
+        return await DriveAsync(agent, session, new GraphInput.Begin(updates), signals);
+    }
+
+    /// <summary>Goes on with a run that was interrupted, given back, failed, or left by a dead worker.</summary>
+    /// <param name="answers">By interrupt id; the id <c>""</c> stands for the only open one.</param>
+    /// <exception cref="FaultException">There is nothing to go on with, or the answers fit no question; nothing was changed.</exception>
+    public async Task<RunOutcome> ResumeAsync(string threadId, IReadOnlyDictionary<string, JsonElement> answers, RunSignals signals)
+    {
+        var run = await runs.FindAsync(threadId, signals.GiveBack)
+            ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with 'agent-executor threads'");
+        var started = Start.Apply(run, services.Time.GetUtcNow()).Run;
+        var agent = await AgentOfAsync(run, signals.GiveBack);
+        using var session = new RunSession(started, services, agent.Limits);
+        var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
+        foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId))
+        {
+            session.Answers[id] = answer;
+        }
+        return await DriveAsync(agent, session, GraphInput.Continue.Instance, signals);
+    }
+
+    /// <summary>The definition that a run runs, compiled.</summary>
+    public async ValueTask<CompiledAgent> AgentOfAsync(Run run, CancellationToken cancellationToken)
+    {
+        var definition = await runs.FindDefinitionAsync(run.DefinitionHash, cancellationToken) ?? throw new FaultException(
+            FaultCodes.StoreCorrupt, $"the definition {run.DefinitionHash} of the thread '{run.ThreadId}' is not stored");
+        return agents.Get(definition.Json);
+    }
+
+    private async ValueTask<ImmutableArray<InterruptRequest>> OpenInterruptsAsync(
+        CompiledAgent agent, RunSession session, CancellationToken cancellationToken)
+    {
+        var loaded = await services.Checkpoints.LoadAsync(session.ThreadId, "", null, cancellationToken);
+        return loaded is null ? [] : OpenInterrupts.Of(CheckpointReader.Read(loaded, agent.Graph.Channels), agent.Graph);
+    }
+
+    private async Task<RunOutcome> DriveAsync(CompiledAgent agent, RunSession session, GraphInput input, RunSignals signals)
+    {
+        using var deadline = new CancellationTokenSource(session.Usage.TimeLeft, services.Time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(signals.GiveBack, signals.Cancel, deadline.Token);
+        using var span = Telemetry.Source.StartActivity(Telemetry.RunSpan);
+        span?.SetTag("gen_ai.operation.name", "invoke_agent").SetTag("gen_ai.conversation.id", session.ThreadId);
+        Telemetry.JobsInFlight.Add(1);
+        try
+        {
+            var outcome = await new GraphRunner(agent.Graph, GraphScope.Root(session)).RunAsync(input, stop.Token);
+            return new RunOutcome(session.Run, outcome.State, outcome.Interrupts);
+        }
+        catch (OperationCanceledException) when (signals.Cancel.IsCancellationRequested)
+        {
+            return await EndAsync(agent, session, Cancel.Apply);
+        }
+        catch (OperationCanceledException) when (signals.GiveBack.IsCancellationRequested)
+        {
+            return await EndAsync(agent, session, GiveBack.Apply);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            var failure = new RunFailure(
+                FaultCodes.WallTimeLimit, $"the run took longer than {session.Usage.Limits.MaxSeconds:0.###} s", nameof(FaultException),
+                "raise max_seconds in the definition's limits, up to the server's");
+            return await EndAsync(agent, session, (run, now) => Fail.Apply(run, failure, now));
+        }
+        catch (FaultException fault) when (fault.Code is FaultCodes.LeaseLost or FaultCodes.StoreUnavailable)
+        {
+            throw; // the run is another's now, or nothing can be written: its last checkpoint stands
+        }
+        catch (Exception exception) // the border of a run: whatever went wrong ends this run, and the process goes on
+        {
+            return await EndAsync(agent, session, (run, now) => Fail.Apply(run, RunFailure.Of(exception), now));
+        }
+        finally
+        {
+            Telemetry.JobsInFlight.Add(-1);
+            Telemetry.Jobs.Add(1, new KeyValuePair<string, object?>("status", session.Run.Status.ToString().ToLowerInvariant()));
+            Telemetry.JobDuration.Record(session.Usage.Current.ActiveSeconds);
+        }
+    }
+
+    private async Task<RunOutcome> EndAsync(CompiledAgent agent, RunSession session, Func<Run, DateTimeOffset, RunChange> transition)
+    {
+        await session.CommitAsync(transition, CancellationToken.None);
+        var loaded = await services.Checkpoints.LoadAsync(session.ThreadId, "", null, CancellationToken.None);
+        return new RunOutcome(session.Run, loaded is null ? null : CheckpointReader.Read(loaded, agent.Graph.Channels).State, []);
+    }
+
+    /// <summary>The initial state, but for what the input says itself of a channel that keeps one value.</summary>
+    private static ImmutableArray<KeyValuePair<string, object>> Merge(
+        ImmutableArray<KeyValuePair<string, object>> initial, ImmutableArray<KeyValuePair<string, object>> input, ChannelSet channels)
+    {
+        var given = input.Select(update => update.Key).ToHashSet(StringComparer.Ordinal);
+        return [.. initial.Where(update => !given.Contains(update.Key) || channels[channels.Require(update.Key)] is not LastValueChannel), .. input];
+    }
+}

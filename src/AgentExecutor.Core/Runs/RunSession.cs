@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>
+/// One attempt of one run, shared by its root graph and all sub-graphs: the only way by which they commit, tell of events and
+/// count what they use. Commits of one run follow each other; the run's own state rides on each.
+/// </summary>
+public sealed class RunSession(Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null) : IDisposable
+{
+    private readonly SemaphoreSlim _commits = new(1, 1);
+    private readonly Lock _events = new();
+    private Run _run = run;
+    private long _sequence = run.LastSequence;
+    private StoredDefinition? _definition = definition;
+
+    public Run Run => Volatile.Read(ref _run);
+
+    public RunServices Services { get; } = services;
+
+    public UsageMeter Usage { get; } = new(run.Usage, limits, services.Time);
+
+    /// <summary>Answers to interrupts by id, from whoever resumed the run or from an earlier attempt.</summary>
+    public ConcurrentDictionary<string, JsonElement> Answers { get; } = new();
+
+    public string ThreadId => Run.ThreadId;
+
+    /// <summary>Commits a step together with the run's usage and, where given, its transition; then tells of <paramref name="after"/> and the transition's events.</summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.LeaseLost"/>: another worker has the thread; nothing was changed.</exception>
+    public async ValueTask CommitAsync(
+        StepCommit commit, RunEvent? after, Func<Run, DateTimeOffset, RunChange>? transition, CancellationToken cancellationToken)
+    {
+        await _commits.WaitAsync(cancellationToken);
+        try
+        {
+            var now = Services.Time.GetUtcNow();
+            var current = Run with { Usage = Usage.Current, UpdatedAt = now };
+            var change = transition?.Invoke(current, now) ?? new RunChange(current, []);
+            var told = change.Events.Length + (after is null ? 0 : 1);
+            change = change with { Run = change.Run with { LastSequence = Volatile.Read(ref _sequence) + told } };
+            var started = Services.Time.GetTimestamp();
+            await Services.Checkpoints.CommitAsync(commit with { Fence = change.Run.Fence, Run = change.Run, Definition = _definition }, cancellationToken);
+            _definition = null; // once is enough
+            Telemetry.CheckpointCommits.Add(1);
+            Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
+            Volatile.Write(ref _run, change.Run);
+            Tell(after, change);
+        }
+        finally
+        {
+            _commits.Release();
+        }
+    }
+
+    /// <summary>Commits a transition of the run alone.</summary>
+    public ValueTask CommitAsync(Func<Run, DateTimeOffset, RunChange> transition, CancellationToken cancellationToken) =>
+        CommitAsync(new StepCommit { ThreadId = ThreadId, Fence = 0 }, null, transition, cancellationToken);
+
+    public void Publish(RunEvent value)
+    {
+        lock (_events)
+        {
+            Services.Events.Publish(new EventEnvelope(ThreadId, ++_sequence, Services.Time.GetUtcNow(), value));
+        }
+    }
+
+    public void Dispose() => _commits.Dispose();
+
+    private void Tell(RunEvent? after, RunChange change)
+    {
+        if (after is not null)
+        {
+            Publish(after);
+        }
+        foreach (var told in change.Events)
+        {
+            Publish(told);
+        }
+    }
+}
