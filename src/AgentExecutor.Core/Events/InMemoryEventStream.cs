@@ -39,14 +39,33 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
     {
         try
         {
-            await foreach (var envelope in channel.Reader.ReadAllAsync(cancellationToken))
+            bool more;
+            do
             {
-                yield return envelope;
+                more = await WaitAsync(channel.Reader, cancellationToken);
+                while (channel.Reader.TryRead(out var envelope))
+                {
+                    yield return envelope;
+                }
             }
+            while (more);
         }
         finally
         {
             Leave(threadId, channel.Writer);
+        }
+    }
+
+    /// <summary>False once the watcher leaves; what came before it left is still delivered.</summary>
+    private static async ValueTask<bool> WaitAsync(ChannelReader<EventEnvelope> reader, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.WaitToReadAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

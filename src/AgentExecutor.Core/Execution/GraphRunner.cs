@@ -40,6 +40,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         while (!at.Due.IsEmpty)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            _session.Stopping.ThrowIfCancellationRequested();
             var tasks = TasksAt(at);
             var step = new SuperStep(at, tasks, scope);
             using (Telemetry.Source.StartActivity(Telemetry.SuperstepSpan))

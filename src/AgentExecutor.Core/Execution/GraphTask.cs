@@ -34,6 +34,9 @@ public sealed class GraphTask(DueTask due, int index, Node node, string checkpoi
     /// <summary>What the body failed with.</summary>
     public Exception? Failure { get; set; }
 
+    /// <summary>A sub-graph of it stopped at a checkpoint, because the run was asked to.</summary>
+    public bool IsStopped { get; set; }
+
     public bool IsFinished => IsDone && OpenInterrupts.IsEmpty;
 
     public ImmutableArray<InterruptRequest> OpenInterrupts => Interrupts.IsEmpty ? [] : Interrupts.RemoveAll(interrupt => Answers.ContainsKey(interrupt.Id));

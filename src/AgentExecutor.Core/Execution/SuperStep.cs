@@ -11,6 +11,7 @@ namespace AgentExecutor.Core.Execution;
 internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, GraphScope scope)
 {
     /// <exception cref="FaultException">A task failed.</exception>
+    /// <exception cref="OperationCanceledException">The run is to stop; what is finished is stored.</exception>
     public async ValueTask RunAsync(CancellationToken cancellationToken)
     {
         var state = new StateView(at.State);
@@ -26,6 +27,7 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
             await RunAllAsync(state, cancellationToken);
         }
         await ThrowFirstFailureAsync(cancellationToken);
+        await ThrowIfStoppedAsync(cancellationToken);
     }
 
     /// <summary>What the store does not know yet of tasks that are done or wait.</summary>
@@ -106,6 +108,15 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         if (!writes.IsEmpty)
         {
             await scope.Session.CommitAsync(PendingCommit(writes), null, null, cancellationToken);
+        }
+    }
+
+    private async ValueTask ThrowIfStoppedAsync(CancellationToken cancellationToken)
+    {
+        if (tasks.Any(static task => task.IsStopped))
+        {
+            await StoreFinishedAsync(cancellationToken);
+            scope.Session.Stopping.ThrowIfCancellationRequested();
         }
     }
 

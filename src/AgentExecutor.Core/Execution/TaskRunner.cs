@@ -28,6 +28,12 @@ internal static class TaskRunner
             {
                 throw;
             }
+            catch (OperationCanceledException) when (scope.Session.Stopping.IsCancellationRequested)
+            {
+                task.Writes.Clear();
+                task.IsStopped = true;
+                return;
+            }
             catch (Exception exception) when (task.Node.Retry.Allows(exception, attempt))
             {
                 var delay = task.Node.Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble());

@@ -33,7 +33,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         };
         var updates = previous is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input;
         var definition = new StoredDefinition(agent.Hash, request.Definition);
-        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition);
+        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition, signals.GiveBack);
         return await DriveAsync(agent, session, new GraphInput.Begin(updates), signals);
     }
 
@@ -46,7 +46,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with 'agent-executor threads'");
         var started = Start.Apply(run, services.Time.GetUtcNow()).Run;
         var agent = await AgentOfAsync(run, signals.GiveBack);
-        using var session = new RunSession(started, services, agent.Limits);
+        using var session = new RunSession(started, services, agent.Limits, stopping: signals.GiveBack);
         var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
         foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId))
         {
@@ -73,7 +73,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     private async Task<RunOutcome> DriveAsync(CompiledAgent agent, RunSession session, GraphInput input, RunSignals signals)
     {
         using var deadline = new CancellationTokenSource(session.Usage.TimeLeft, services.Time);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(signals.GiveBack, signals.Cancel, deadline.Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(signals.Abandon, signals.Cancel, deadline.Token);
         using var span = Telemetry.Source.StartActivity(Telemetry.RunSpan);
         span?.SetTag("gen_ai.operation.name", "invoke_agent").SetTag("gen_ai.conversation.id", session.ThreadId);
         Telemetry.JobsInFlight.Add(1);
@@ -86,7 +86,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         {
             return await EndAsync(agent, session, Cancel.Apply);
         }
-        catch (OperationCanceledException) when (signals.GiveBack.IsCancellationRequested)
+        catch (OperationCanceledException) when (signals.GiveBack.IsCancellationRequested || signals.Abandon.IsCancellationRequested)
         {
             return await EndAsync(agent, session, GiveBack.Apply);
         }

@@ -11,6 +11,7 @@ namespace AgentExecutor.Core.Runs;
 public sealed record RunRequest(string ThreadId, string RunId, ReadOnlyMemory<byte> Definition, JsonElement Input, string TraceId = "");
 
 /// <summary>How others stop a run.</summary>
-/// <param name="GiveBack">Stop at the last checkpoint and leave the run for another worker.</param>
-/// <param name="Cancel">End the run for good.</param>
-public readonly record struct RunSignals(CancellationToken GiveBack, CancellationToken Cancel = default);
+/// <param name="GiveBack">Stop at the next checkpoint and leave the run for another worker.</param>
+/// <param name="Abandon">Do not wait for that checkpoint: break off what is in flight, to be done again.</param>
+/// <param name="Cancel">End the run for good, breaking off what is in flight.</param>
+public readonly record struct RunSignals(CancellationToken GiveBack, CancellationToken Abandon = default, CancellationToken Cancel = default);

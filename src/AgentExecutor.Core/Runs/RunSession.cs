@@ -9,7 +9,7 @@ namespace AgentExecutor.Core.Runs;
 /// One attempt of one run, shared by its root graph and all sub-graphs: the only way by which they commit, tell of events and
 /// count what they use. Commits of one run follow each other; the run's own state rides on each.
 /// </summary>
-public sealed class RunSession(Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null) : IDisposable
+public sealed class RunSession(Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, CancellationToken stopping = default) : IDisposable
 {
     private readonly SemaphoreSlim _commits = new(1, 1);
     private readonly Lock _events = new();
@@ -20,6 +20,9 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
     public Run Run => Volatile.Read(ref _run);
 
     public RunServices Services { get; } = services;
+
+    /// <summary>Someone asked the run to stop at its next checkpoint.</summary>
+    public CancellationToken Stopping { get; } = stopping;
 
     public UsageMeter Usage { get; } = new(run.Usage, limits, services.Time);
 

@@ -7,13 +7,15 @@ namespace AgentExecutor.Core.Execution.Nodes;
 /// <summary>A graph as a step, in a namespace and with a state of its own: it begins with the arguments, and the assignments read its end state.</summary>
 internal sealed class SubGraphStep(Graph graph, Template arguments, ImmutableArray<KeyValuePair<string, Template>> assignments) : NodeBody
 {
+    public Graph Graph { get; } = graph;
+
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var given = arguments.Fill(context.State);
-        var channels = graph.Channels.With(given.EnumerateObject().Select(field => field.Name));
+        var channels = Graph.Channels.With(given.EnumerateObject().Select(field => field.Name));
         var input = given.EnumerateObject().Select(field => KeyValuePair.Create(
             field.Name, channels[channels.Require(field.Name)].ReadUpdate(field.Value, context.TaskId)));
-        var end = new StateView(await context.RunSubgraphAsync(graph, [.. input], cancellationToken), context.Argument);
+        var end = new StateView(await context.RunSubgraphAsync(Graph, [.. input], cancellationToken), context.Argument);
         foreach (var (channel, template) in assignments)
         {
             context.WriteJson(channel, template.Fill(end));

@@ -1,0 +1,152 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Runs;
+using Microsoft.Data.Sqlite;
+
+namespace AgentExecutor.Adapters.Sqlite;
+
+/// <summary>Keeps threads in one SQLite file in WAL mode: readers never wait for the writer, and a killed process loses no commit that returned.</summary>
+internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyncDisposable
+{
+    private readonly SqliteDatabase _database;
+    private readonly SqliteWriter _writer;
+    private SqliteStatements? _statements; // the writer's; used on its thread alone
+
+    public SqliteCheckpointStore(SqliteSettings settings)
+    {
+        _database = SqliteDatabase.Open(settings);
+        _writer = new SqliteWriter(_database);
+    }
+
+    public ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken) =>
+        WriteAsync(statements => SqliteCommit.Apply(statements, commit), cancellationToken);
+
+    public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(statements => SqliteCommit.FindSpace(statements, threadId, ns) is { } space
+            ? Load(statements, space, threadId, ns, checkpointId)
+            : null));
+
+    public async IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var checkpoint in Read(statements => List(statements, query)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return checkpoint;
+        }
+        await ValueTask.CompletedTask;
+    }
+
+    public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
+        WriteAsync(statements => SqliteThreads.Copy(statements, threadId, checkpointId, toThreadId), cancellationToken);
+
+    public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) =>
+        WriteAsync(statements => SqliteThreads.Delete(statements, threadId), cancellationToken);
+
+    public async ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
+        var gone = 0;
+        await WriteAsync(statements => gone = SqliteThreads.Prune(statements, threadId, keep), cancellationToken);
+        return gone;
+    }
+
+    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+    {
+        using var row = statements.Query($"SELECT {SqliteRows.RunColumns} FROM runs WHERE thread_id = $1 ORDER BY fence DESC LIMIT 1", threadId);
+        return row.Read() ? SqliteRows.ReadRun(row) : null;
+    }));
+
+    public async IAsyncEnumerable<Run> ListAsync(RunQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var run in Read(statements => ListRuns(statements, query)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return run;
+        }
+        await ValueTask.CompletedTask;
+    }
+
+    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+        statements.Scalar("SELECT json FROM definitions WHERE hash = $1", hash) is byte[] json ? new StoredDefinition(hash, json) : null));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _writer.DisposeAsync();
+        _statements?.Dispose();
+        SqliteConnection.ClearAllPools();
+    }
+
+    private ValueTask WriteAsync(Action<SqliteStatements> job, CancellationToken cancellationToken) => _writer.RunAsync(
+        connection => job(_statements ??= new SqliteStatements(connection)), cancellationToken);
+
+    /// <summary>Reads from one snapshot of the database.</summary>
+    private T Read<T>(Func<SqliteStatements, T> read)
+    {
+        using var connection = _database.Connect();
+        using var statements = new SqliteStatements(connection);
+        using var snapshot = connection.BeginTransaction(deferred: true);
+        return read(statements);
+    }
+
+    private static LoadedCheckpoint? Load(SqliteStatements database, long space, string threadId, string ns, string? id)
+    {
+        if ((id ?? (string?)database.Scalar("SELECT max(checkpoint_id) FROM checkpoints WHERE space_id = $1", space)) is not { } wanted)
+        {
+            return null;
+        }
+        using var history = new SqliteHistory(database, space, threadId, ns, wanted);
+        if (history.Find(wanted) is not { } checkpoint)
+        {
+            return null;
+        }
+        var values = ImmutableArray.CreateBuilder<StoredValue>();
+        foreach (var channel in checkpoint.Channels.Where(channel => !channel.IsDelta))
+        {
+            if (ValueOf(database, space, channel.Name, channel.Version) is { Length: > 0 } json)
+            {
+                values.Add(new StoredValue(channel.Name, channel.Version, json));
+            }
+        }
+        var deltas = DeltaWalk.Histories(checkpoint, history.Find, history.WritesUnder, (name, version) => ValueOf(database, space, name, version));
+        return new LoadedCheckpoint(checkpoint, values.ToImmutable(), deltas, [.. history.WritesUnder(wanted)]);
+    }
+
+    private static ReadOnlyMemory<byte> ValueOf(SqliteStatements database, long space, string channel, int version) =>
+        database.Scalar("SELECT json FROM channel_values WHERE space_id = $1 AND channel = $2 AND version = $3", space, channel, version) as byte[];
+
+    private static List<StoredCheckpoint> List(SqliteStatements database, CheckpointQuery query)
+    {
+        var found = new List<StoredCheckpoint>();
+        using var row = database.Query(
+            $"""
+            SELECT {SqliteRows.CheckpointColumns}, ns FROM checkpoints JOIN spaces ON spaces.id = space_id
+            WHERE thread_id = $1 AND ($2 IS NULL OR ns = $2) AND ($3 IS NULL OR checkpoint_id < $3)
+              AND ($4 IS NULL OR source = $4) AND ($5 IS NULL OR run_id = $5)
+            ORDER BY checkpoint_id DESC LIMIT $6
+            """,
+            query.ThreadId, query.Namespace, query.Before, query.Source is { } source ? SqliteCommit.Name(source) : null, query.RunId, query.Limit);
+        while (row.Read())
+        {
+            found.Add(SqliteRows.ReadCheckpoint(row, query.ThreadId, row.GetString(8)));
+        }
+        return found;
+    }
+
+    private static List<Run> ListRuns(SqliteStatements database, RunQuery query)
+    {
+        var found = new List<Run>();
+        using var row = database.Query(
+            $"""
+            SELECT {SqliteRows.RunColumns} FROM runs
+            WHERE fence = (SELECT max(fence) FROM runs AS newer WHERE newer.thread_id = runs.thread_id) AND ($1 IS NULL OR status = $1)
+            ORDER BY updated_at DESC LIMIT $2
+            """,
+            query.Status is { } status ? SqliteCommit.Name(status) : null, query.Limit);
+        while (row.Read())
+        {
+            found.Add(SqliteRows.ReadRun(row));
+        }
+        return found;
+    }
+}

@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
+using Microsoft.Data.Sqlite;
+
+namespace AgentExecutor.Adapters.Sqlite;
+
+/// <summary>How rows hold checkpoints and runs.</summary>
+internal static class SqliteRows
+{
+    public const string CheckpointColumns = "checkpoint_id, parent_id, run_id, step, source, time, channels, due";
+
+    public const string RunColumns =
+        "thread_id, run_id, fence, status, name, trace_id, definition_hash, attempt, last_sequence, created_at, updated_at, usage, failure";
+
+    public static StoredCheckpoint ReadCheckpoint(SqliteDataReader row, string threadId, string ns)
+    {
+        var (channels, updated) = ReadChannels(row.GetString(6));
+        return new StoredCheckpoint
+        {
+            ThreadId = threadId,
+            Namespace = ns,
+            Id = row.GetString(0),
+            ParentId = row.IsDBNull(1) ? null : row.GetString(1),
+            RunId = row.GetString(2),
+            Step = row.GetInt32(3),
+            Source = Enum.Parse<CheckpointSource>(row.GetString(4), ignoreCase: true),
+            Time = ReadTime(row.GetString(5)),
+            Channels = channels,
+            Updated = updated,
+            Due = row.GetFieldValue<byte[]>(7),
+        };
+    }
+
+    /// <summary>A list a channel: name, version, and for delta channels the updates and supersteps since the whole value; a last 1 where it was updated.</summary>
+    public static string WriteChannels(StoredCheckpoint checkpoint) => JsonBytes.WriteText(checkpoint, static (writer, it) =>
+    {
+        writer.WriteStartArray();
+        foreach (var channel in it.Channels)
+        {
+            writer.WriteStartArray();
+            writer.WriteStringValue(channel.Name);
+            writer.WriteNumberValue(channel.Version);
+            writer.WriteNumberValue(it.Updated.Contains(channel.Name) ? 1 : 0);
+            if (channel.IsDelta)
+            {
+                writer.WriteNumberValue(channel.Updates);
+                writer.WriteNumberValue(channel.Supersteps);
+            }
+            writer.WriteEndArray();
+        }
+        writer.WriteEndArray();
+    });
+
+    public static string WriteTime(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
+
+    public static string WriteUsage(RunUsage usage) => JsonBytes.WriteText(usage, static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("supersteps"u8, it.Supersteps);
+        writer.WriteNumber("model_calls"u8, it.ModelCalls);
+        writer.WriteNumber("tool_calls"u8, it.ToolCalls);
+        writer.WriteNumber("active_seconds"u8, it.ActiveSeconds);
+        writer.WritePropertyName("tokens"u8);
+        MessageJson.WriteUsage(writer, it.Tokens);
+        writer.WriteEndObject();
+    });
+
+    public static string? WriteFailure(RunFailure? failure) => failure is null ? null : JsonBytes.WriteText(failure, static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        Core.Events.RunEventJson.WriteFailure(writer, it);
+        writer.WriteEndObject();
+    });
+
+    public static Run ReadRun(SqliteDataReader row) => new()
+    {
+        ThreadId = row.GetString(0),
+        RunId = row.GetString(1),
+        Fence = row.GetInt64(2),
+        Status = Enum.Parse<RunStatus>(row.GetString(3), ignoreCase: true),
+        Name = row.GetString(4),
+        TraceId = row.GetString(5),
+        DefinitionHash = row.GetString(6),
+        Attempt = row.GetInt32(7),
+        LastSequence = row.GetInt64(8),
+        CreatedAt = ReadTime(row.GetString(9)),
+        UpdatedAt = ReadTime(row.GetString(10)),
+        Usage = ReadUsage(JsonElement.Parse(row.GetString(11))),
+        Failure = row.IsDBNull(12) ? null : ReadFailure(JsonElement.Parse(row.GetString(12))),
+    };
+
+    private static (ImmutableArray<ChannelVersion> Channels, ImmutableArray<string> Updated) ReadChannels(string json)
+    {
+        var list = JsonElement.Parse(json);
+        var channels = ImmutableArray.CreateBuilder<ChannelVersion>(list.GetArrayLength());
+        var updated = ImmutableArray.CreateBuilder<string>();
+        foreach (var item in list.EnumerateArray())
+        {
+            var isDelta = item.GetArrayLength() > 3;
+            var name = item[0].GetString()!;
+            channels.Add(new ChannelVersion(name, item[1].GetInt32(), isDelta, isDelta ? item[3].GetInt32() : 0, isDelta ? item[4].GetInt32() : 0));
+            if (item[2].GetInt32() == 1)
+            {
+                updated.Add(name);
+            }
+        }
+        return (channels.MoveToImmutable(), updated.ToImmutable());
+    }
+
+    private static RunUsage ReadUsage(JsonElement json) => new(
+        json.GetProperty("supersteps").GetInt64(),
+        json.GetProperty("model_calls").GetInt64(),
+        json.GetProperty("tool_calls").GetInt64(),
+        MessageJson.ReadUsage(json.GetProperty("tokens")),
+        json.GetProperty("active_seconds").GetDouble());
+
+    private static RunFailure ReadFailure(JsonElement json) => new(
+        json.TextProperty("code") ?? "", json.TextProperty("message") ?? "", json.TextProperty("type") ?? "", json.TextProperty("hint"));
+
+    private static DateTimeOffset ReadTime(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
+}

@@ -1,0 +1,58 @@
+using AgentExecutor.Adapters;
+using AgentExecutor.Adapters.Sqlite;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Server.Settings;
+
+namespace AgentExecutor.Server;
+
+/// <summary>The program, put together from its settings.</summary>
+public sealed class App : IAsyncDisposable
+{
+    private readonly ThreadStore _store;
+
+    private App(ServerSettings settings, ModelSpec? model)
+    {
+        Settings = settings;
+        Environment = EnvironmentOf(settings, model);
+        _store = AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit });
+        Services = new RunServices(_store.Checkpoints, Events, TimeProvider.System);
+        Executor = new RunExecutor(Services, _store.Runs, new CompiledAgents(Environment));
+        Editor = new ThreadEditor(Services, _store.Runs, Executor);
+    }
+
+    public ServerSettings Settings { get; }
+
+    public DefinitionEnvironment Environment { get; }
+
+    public RunServices Services { get; }
+
+    public InMemoryEventStream Events { get; } = new();
+
+    public IRunStore Runs => _store.Runs;
+
+    public RunExecutor Executor { get; }
+
+    public ThreadEditor Editor { get; }
+
+    /// <param name="model">The model of all agents, whatever they name.</param>
+    public static App Build(ServerSettings settings, ModelSpec? model = null) => new(settings, model);
+
+    /// <summary>Against what definitions are checked; opens no store.</summary>
+    public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null) => new(
+        new ModelCatalog(AdapterCatalog.ModelProviders(TimeProvider.System)),
+        new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System)),
+        settings.Limits,
+        settings.LlmModelName is { } name ? ParseModel(name) : null,
+        model);
+
+    /// <exception cref="FaultException">The text is not of the form <c>provider:model</c>.</exception>
+    public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(
+        FaultCodes.InvalidInput, $"'{text}' names no model", "write provider:model, such as scripted:demo");
+
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using AgentExecutor.Server.Settings;
+
+namespace AgentExecutor.Server.Commands;
+
+/// <summary>Options and arguments that several commands share.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error happened.", Recursive = true };
+
+    public static Option<string?> DataDir() => new("--data-dir") { Description = "The directory of the embedded database (DATA_DIR; ./data)." };
+
+    public static Option<string?> Events() => Choice("--events", "jsonl: each event as one JSON line on standard output.", "jsonl");
+
+    public static Option<string?> Out() => new("--out") { Description = "Save the files that the agents wrote below this directory." };
+
+    public static Option<string?> Model() => new("--model") { Description = "Use this model for all agents, as provider:model." };
+
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON." };
+
+    public static Argument<string> Thread() => new("THREAD") { Description = "The thread's id." };
+
+    public static Argument<string> Definition() => new("DEFINITION") { Description = "An agent definition, a JSON file." };
+
+    /// <summary>The settings of the environment, with those of the command line over them.</summary>
+    public static ServerSettings Settings(string? dataDir)
+    {
+        var settings = SettingsReader.FromEnvironment();
+        // A definition on the command line is the user's own: its tools may reach the user's own network.
+        settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = true } };
+        return dataDir is null ? settings : settings with { DataDir = dataDir };
+    }
+
+    private static Option<string?> Choice(string name, string description, params string[] values)
+    {
+        var option = new Option<string?>(name) { Description = description };
+        option.AcceptOnlyFromAmong(values);
+        return option;
+    }
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Checkpoints;
+
+namespace AgentExecutor.Server.Commands;
+
+/// <summary><c>agent-executor fork</c>.</summary>
+internal static class ForkCommand
+{
+    public static Command Create()
+    {
+        var thread = CommonOptions.Thread();
+        var checkpoint = new Option<string?>("--checkpoint") { Description = "Where to fork; the newest checkpoint where left out." };
+        var to = new Option<string?>("--to") { Description = "The new thread's id; made where left out." };
+        var set = new Option<string?>("--set") { Description = "A JSON object of updates by channel, made on the new thread." };
+        var asNode = new Option<string?>("--as-node") { Description = "Make the updates as if this node had: what follows it is then next." };
+        var dataDir = CommonOptions.DataDir();
+        var command = new Command("fork", "Make a new thread from another's past.") { thread, checkpoint, to, set, asNode, dataDir };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            await using var app = App.Build(CommonOptions.Settings(result.GetValue(dataDir)));
+            var newId = result.GetValue(to) ?? Guid.CreateVersion7().ToString();
+            var updates = result.GetValue(set) is { } text ? ReadUpdates(text) : (JsonElement?)null;
+            await app.Editor.ForkAsync(result.GetValue(thread)!, result.GetValue(checkpoint), newId, Guid.CreateVersion7().ToString(), cancellationToken);
+            if (updates is not null || result.GetValue(asNode) is not null)
+            {
+                await app.Editor.UpdateAsync(newId, updates ?? JsonElement.Parse("{}"u8), result.GetValue(asNode), CheckpointSource.Fork, cancellationToken);
+            }
+            Console.WriteLine(newId);
+            Console.Error.WriteLine($"to go on: agent-executor resume {newId}");
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static JsonElement ReadUpdates(string text) => InputArgument.Value(text) is { ValueKind: JsonValueKind.Object } updates
+        ? updates
+        : throw new FaultException(FaultCodes.InvalidInput, "--set takes a JSON object", """write --set '{"channel": value}'""");
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Server.Commands;
+
+/// <summary><c>agent-executor run</c>.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var definition = CommonOptions.Definition();
+        var input = new Option<string?>("--input") { Description = "The input: text, a JSON object, or @FILE with either." };
+        var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one where left out. An existing thread goes on with the input." };
+        var mount = new Option<string?>("--mount") { Description = "Give the agents the text files of this directory (copies: nothing is written back)." };
+        var (model, events, outDir, dataDir) = (CommonOptions.Model(), CommonOptions.Events(), CommonOptions.Out(), CommonOptions.DataDir());
+        var command = new Command("run", "Run an agent definition here and now, with the embedded database.")
+        {
+            definition, input, thread, mount, model, events, outDir, dataDir,
+        };
+        command.SetAction(async (result, _) =>
+        {
+            var settings = CommonOptions.Settings(result.GetValue(dataDir));
+            var json = DefinitionFile.Read(result.GetValue(definition)!);
+            var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
+            var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
+            var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
+            await using var app = App.Build(settings, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            var options = new FollowOptions(
+                Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir));
+            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.StartAsync(request, signals));
+        });
+        return command;
+    }
+}

@@ -1,0 +1,110 @@
+using System.Runtime.InteropServices;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.View;
+using Spectre.Console;
+
+namespace AgentExecutor.Server.Commands;
+
+/// <summary>How a run is shown.</summary>
+/// <param name="Title">What it is called.</param>
+/// <param name="JsonLines">Events as JSON lines on standard output.</param>
+/// <param name="OutDirectory">Where files that the agents wrote are saved.</param>
+internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDirectory);
+
+/// <summary>
+/// Runs something and shows its events until it ends. The first Ctrl-C or SIGTERM stops it at its next checkpoint, within the grace; the
+/// second at once.
+/// </summary>
+internal static class RunFollower
+{
+    private static readonly TimeSpan FrameTime = TimeSpan.FromMilliseconds(80);
+
+    public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run)
+    {
+        using var threadLock = ThreadLock.Take(app.Settings.DataDir, threadId);
+        using var giveBack = new CancellationTokenSource();
+        using var abandon = new CancellationTokenSource();
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (giveBack.IsCancellationRequested)
+            {
+                abandon.Cancel();
+                return;
+            }
+            Console.Error.WriteLine("stopping at the next checkpoint; once more to stop at once");
+            giveBack.Cancel();
+            abandon.CancelAfter(TimeSpan.FromSeconds(app.Settings.GraceSeconds));
+        }
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        var signals = new RunSignals(giveBack.Token, abandon.Token);
+        var outcome = await ShowAsync(app, threadId, options, () => run(signals));
+        return RunReport.Write(outcome, options);
+    }
+
+    private static async Task<RunOutcome> ShowAsync(App app, string threadId, FollowOptions options, Func<Task<RunOutcome>> run)
+    {
+        using var over = new CancellationTokenSource();
+        var events = app.Events.WatchAsync(threadId, over.Token);
+        async Task<RunOutcome> RunAndCloseAsync()
+        {
+            try
+            {
+                return await run();
+            }
+            finally
+            {
+                await over.CancelAsync();
+            }
+        }
+        if (options.JsonLines)
+        {
+            return await PumpAsync(events, new JsonLinesView(Console.OpenStandardOutput()), RunAndCloseAsync, over.Token);
+        }
+        if (Console.IsOutputRedirected || Console.IsErrorRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
+        {
+            return await PumpAsync(events, new PlainView(Console.Error), RunAndCloseAsync, over.Token);
+        }
+        return await AnsiConsole.Live(new Text("")).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
+            .StartAsync(display => PumpAsync(events, new LiveView(display, options.Title), RunAndCloseAsync, over.Token));
+    }
+
+    private static async Task<RunOutcome> PumpAsync(
+        IAsyncEnumerable<EventEnvelope> events, IRunView view, Func<Task<RunOutcome>> run, CancellationToken over)
+    {
+        var shown = new Lock();
+        var frames = DrawFramesAsync(view, shown, over);
+        var running = run();
+        await foreach (var envelope in events)
+        {
+            lock (shown)
+            {
+                view.Show(envelope);
+            }
+        }
+        await frames;
+        view.Refresh();
+        return await running;
+    }
+
+    private static async Task DrawFramesAsync(IRunView view, Lock shown, CancellationToken over)
+    {
+        using var timer = new PeriodicTimer(FrameTime, TimeProvider.System);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(over))
+            {
+                lock (shown)
+                {
+                    view.Refresh();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // the run is over
+        }
+    }
+}

@@ -1,0 +1,3 @@
+using AgentExecutor.Server.Commands;
+
+return await CommandLine.RunAsync(args);

@@ -1,0 +1,108 @@
+using System.Collections;
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using AgentExecutor.Core.Graphs.Definitions;
+
+namespace AgentExecutor.Server.Settings;
+
+/// <summary>
+/// The only code that reads the environment. Every setting is a variable <c>AGENT_EXECUTOR_*</c> by its path in <see cref="ServerSettings"/>;
+/// some have a well-known name besides. A variable with the prefix that names no setting stops the program.
+/// </summary>
+public static class SettingsReader
+{
+    public const string Prefix = "AGENT_EXECUTOR_";
+
+    /// <summary>Well-known names, and what they set.</summary>
+    public static readonly IReadOnlyDictionary<string, string> WellKnown = new Dictionary<string, string>
+    {
+        ["DATA_DIR"] = "DATA_DIR",
+        ["LLM_MODEL_NAME"] = "LLM_MODEL_NAME",
+    };
+
+    /// <exception cref="SettingsException">A variable names no setting, or its value does not fit.</exception>
+    public static ServerSettings FromEnvironment() => Read(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal));
+
+    public static ServerSettings Read(IReadOnlyDictionary<string, string> variables)
+    {
+        var given = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in variables)
+        {
+            if (WellKnown.TryGetValue(name, out var known))
+            {
+                given.TryAdd(known, value);
+            }
+            else if (name.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                given[name[Prefix.Length..]] = value;
+            }
+        }
+        var faults = new List<string>();
+        var settings = (ServerSettings)Bind(new ServerSettings(), "", given, faults);
+        faults.AddRange(given.Keys.Select(name =>
+            $"{Prefix}{name} is no setting ({Spelling.Hint(name, AllNames(), "settings")})"));
+        return faults.Count == 0 ? settings : throw new SettingsException(faults);
+    }
+
+    /// <summary>All settings by name, without the prefix, in the order of the records.</summary>
+    public static IEnumerable<string> AllNames() => Leaves(typeof(ServerSettings), "").Select(leaf => leaf.Name);
+
+    /// <summary>All settings: name without the prefix, property, and default.</summary>
+    public static IEnumerable<(string Name, PropertyInfo Property, object? Default)> Leaves(Type type, string prefix)
+    {
+        var defaults = Activator.CreateInstance(type)!;
+        foreach (var property in Properties(type))
+        {
+            var name = prefix + JsonNamingPolicy.SnakeCaseUpper.ConvertName(property.Name);
+            if (IsSection(property.PropertyType))
+            {
+                foreach (var leaf in Leaves(property.PropertyType, name + "_"))
+                {
+                    yield return leaf;
+                }
+            }
+            else
+            {
+                yield return (name, property, property.GetValue(defaults));
+            }
+        }
+    }
+
+    /// <summary>Takes what it knows out of <paramref name="given"/>.</summary>
+    private static object Bind(object section, string prefix, Dictionary<string, string> given, List<string> faults)
+    {
+        foreach (var property in Properties(section.GetType()))
+        {
+            var name = prefix + JsonNamingPolicy.SnakeCaseUpper.ConvertName(property.Name);
+            if (IsSection(property.PropertyType))
+            {
+                property.SetValue(section, Bind(property.GetValue(section)!, name + "_", given, faults));
+            }
+            else if (given.Remove(name, out var text) && text.Length > 0)
+            {
+                SetValue(section, property, name, text, faults);
+            }
+        }
+        return section;
+    }
+
+    private static void SetValue(object section, PropertyInfo property, string name, string text, List<string> faults)
+    {
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        try
+        {
+            property.SetValue(section, type == typeof(string) ? text : Convert.ChangeType(text, type, CultureInfo.InvariantCulture));
+        }
+        catch (Exception exception) when (exception is FormatException or OverflowException or InvalidCastException)
+        {
+            faults.Add($"{Prefix}{name}: '{text}' is no {type.Name.ToLowerInvariant()}");
+        }
+    }
+
+    private static IEnumerable<PropertyInfo> Properties(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);
+
+    private static bool IsSection(Type type) => type is { IsClass: true } && type != typeof(string);
+}

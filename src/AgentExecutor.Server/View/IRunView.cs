@@ -1,0 +1,12 @@
+using AgentExecutor.Core.Events;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>Shows a run as it happens.</summary>
+internal interface IRunView
+{
+    void Show(EventEnvelope envelope);
+
+    /// <summary>Draws what is pending; called a few times a second.</summary>
+    void Refresh();
+}

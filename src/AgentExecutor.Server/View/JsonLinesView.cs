@@ -1,0 +1,22 @@
+using System.Text;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>Each event as one line of JSON.</summary>
+internal sealed class JsonLinesView(Stream output) : IRunView
+{
+    private static readonly byte[] NewLine = Encoding.UTF8.GetBytes("\n");
+
+    public void Show(EventEnvelope envelope)
+    {
+        output.Write([.. JsonBytes.Write(envelope, RunEventJson.Write), .. NewLine]);
+        output.Flush();
+    }
+
+    public void Refresh()
+    {
+        // every event is written as it comes
+    }
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using AgentExecutor.Core.Events;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>Redraws the run on a terminal: agents as a tree with their tool calls, the plan ticking, tokens and time.</summary>
+internal sealed class LiveView(LiveDisplayContext display, string title) : IRunView
+{
+    private static readonly string[] Spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+    private readonly RunPicture _picture = new();
+    private readonly Stopwatch _elapsed = Stopwatch.StartNew();
+    private bool _ended;
+
+    public void Show(EventEnvelope envelope)
+    {
+        _picture.Apply(envelope);
+        _ended |= envelope.Event is RunEvent.Ended;
+    }
+
+    public void Refresh()
+    {
+        display.UpdateTarget(Draw());
+        display.Refresh();
+    }
+
+    private Rows Draw()
+    {
+        var parts = new List<IRenderable> { Agents() };
+        if (_picture.Todos.Count > 0)
+        {
+            parts.Add(new Text(""));
+            parts.AddRange(_picture.Todos.Select(todo => new Markup(Line(todo))));
+        }
+        parts.Add(new Text(""));
+        parts.Add(new Markup(
+            $"[grey]{_elapsed.Elapsed.TotalSeconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} files[/]"));
+        return new Rows(parts);
+    }
+
+    private Tree Agents()
+    {
+        var tree = new Tree(new Markup($"{Mark()} [bold]{Markup.Escape(title)}[/]")) { Style = Style.Parse("grey") };
+        var open = new Stack<(int Depth, IHasTreeNodes Node)>([(-1, tree)]);
+        foreach (var agent in _picture.Agents)
+        {
+            while (open.Peek().Depth >= agent.Depth)
+            {
+                open.Pop();
+            }
+            var node = open.Peek().Node.AddNode(new Markup($"[bold cyan]{Markup.Escape(agent.Name)}[/]"));
+            if (agent.Forgotten > 0)
+            {
+                node.AddNode(new Markup($"[grey]{agent.Forgotten} earlier calls[/]"));
+            }
+            node.AddNodes(agent.Calls.Select(call => new Markup(Line(call))));
+            if (agent.Says.Length > 0)
+            {
+                node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Short(Tail(agent.Says), 100))}[/]"));
+            }
+            open.Push((agent.Depth, node));
+        }
+        return tree;
+    }
+
+    private string Mark() => _ended ? "[green]●[/]" : $"[yellow]{Spinner[(int)(_elapsed.ElapsedMilliseconds / 100 % Spinner.Length)]}[/]";
+
+    private static string Tail(string text) => text.Length <= 100 ? text : text[^100..];
+
+    private static string Line(CallPicture call)
+    {
+        var text = Markup.Escape(EventText.Short(EventText.Of(call.Call), 90));
+        return call.End switch
+        {
+            null => $"[yellow]…[/] {text}",
+            { IsError: true } end => $"[red]✗[/] {text} [red]{Markup.Escape(EventText.Short(end.Content, 60))}[/]",
+            { } end => $"[green]✓[/] {text} [grey]{EventText.Duration(end.Duration)}[/]",
+        };
+    }
+
+    private static string Line(Todo todo) => todo.Status switch
+    {
+        "completed" => $"[green]☑[/] [grey]{Markup.Escape(todo.Content)}[/]",
+        "in_progress" => $"[yellow]▶[/] [bold]{Markup.Escape(todo.Content)}[/]",
+        _ => $"☐ {Markup.Escape(todo.Content)}",
+    };
+}

@@ -1,0 +1,70 @@
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>One line for each thing worth telling: for pipes, logs and dumb terminals.</summary>
+internal sealed class PlainView(TextWriter writer) : IRunView
+{
+    private DateTimeOffset? _began;
+    private string _todos = "";
+
+    public void Show(EventEnvelope envelope)
+    {
+        _began ??= envelope.Time;
+        switch (envelope.Event)
+        {
+            case RunEvent.ToolStarted started:
+                Line(envelope, started.Agent, $"-> {EventText.Of(started.Call)}");
+                break;
+            case RunEvent.ToolEnded ended:
+                Line(envelope, ended.Agent, $"<- {ended.Call.Name} {(ended.IsError ? "FAILED " : "")}({EventText.Duration(ended.Duration)}) {EventText.Short(ended.Content, 100)}");
+                break;
+            case RunEvent.LlmSuperseded superseded:
+                Line(envelope, superseded.Agent, $"the model failed and is called again: {EventText.Short(superseded.Reason, 100)}");
+                break;
+            case RunEvent.StateUpdated updated:
+                ShowState(envelope, updated);
+                break;
+            case RunEvent.Interrupted interrupted:
+                foreach (var interrupt in interrupted.Interrupts)
+                {
+                    Line(envelope, "run", $"waits for an answer to {interrupt.Id}: {EventText.Short(JsonBytes.Compact(interrupt.Value), 160)}");
+                }
+                break;
+            case RunEvent.Failed failed:
+                Line(envelope, "run", $"failed: {failed.Failure.Message} [{failed.Failure.Code}]");
+                break;
+        }
+    }
+
+    public void Refresh()
+    {
+        // every line is written as it comes
+    }
+
+    private void ShowState(EventEnvelope envelope, RunEvent.StateUpdated updated)
+    {
+        var state = StateChange.Read(updated);
+        foreach (var message in updated.IsFinal ? [] : state.Messages.Where(message => message is { Type: MessageType.Ai, Text.Length: > 0 }))
+        {
+            Line(envelope, message.Name ?? "agent", EventText.Short(message.Text, 140));
+        }
+        if (state.Todos is { } todos && updated.Namespace.Length == 0)
+        {
+            var text = string.Join(" ", todos.Select(todo => $"[{todo.Mark}] {todo.Content}"));
+            if (text != _todos)
+            {
+                _todos = text;
+                Line(envelope, "todos", text);
+            }
+        }
+    }
+
+    private void Line(EventEnvelope envelope, string who, string what)
+    {
+        var depth = envelope.Event.Namespace.Length == 0 ? 0 : envelope.Event.Namespace.Count(it => it == '|') + 1;
+        writer.WriteLine($"{(envelope.Time - _began!.Value).TotalSeconds,7:0.00}s {new string(' ', depth * 2)}{who}: {what}");
+    }
+}

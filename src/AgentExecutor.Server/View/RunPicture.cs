@@ -1,0 +1,103 @@
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>A run as a picture that its events change: agents, what each does, the plan, the tokens.</summary>
+internal sealed class RunPicture
+{
+    private const int ShownCalls = 5;
+
+    private readonly Dictionary<string, AgentPicture> _agents = new(StringComparer.Ordinal);
+
+    public IReadOnlyList<Todo> Todos { get; private set; } = [];
+
+    public TokenUsage Tokens { get; private set; }
+
+    public SortedSet<string> Files { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The agents, parents before their children.</summary>
+    public IEnumerable<AgentPicture> Agents => _agents.Values.OrderBy(agent => agent.Namespace, StringComparer.Ordinal);
+
+    public void Apply(EventEnvelope envelope)
+    {
+        var ns = envelope.Event.Namespace;
+        switch (envelope.Event)
+        {
+            case RunEvent.LlmStream chunk:
+                var speaker = AgentAt(ns, chunk.Agent);
+                speaker.Says = speaker.MessageId == chunk.MessageId ? speaker.Says + chunk.Text : chunk.Text;
+                speaker.MessageId = chunk.MessageId;
+                break;
+            case RunEvent.LlmSuperseded superseded:
+                AgentAt(ns, superseded.Agent).Says = "";
+                break;
+            case RunEvent.ToolStarted started:
+                AgentAt(ns, started.Agent).Calls.Add(new CallPicture(started.Call));
+                break;
+            case RunEvent.ToolEnded ended:
+                var agent = AgentAt(ns, ended.Agent);
+                if (agent.Calls.FindLast(call => call.Call.Id == ended.Call.Id) is { } made)
+                {
+                    made.End = ended;
+                }
+                agent.Forget(ShownCalls);
+                break;
+            case RunEvent.StateUpdated { IsFinal: false } updated:
+                Apply(StateChange.Read(updated), isRoot: ns.Length == 0);
+                break;
+        }
+    }
+
+    private void Apply(StateChange change, bool isRoot)
+    {
+        Todos = isRoot ? change.Todos ?? Todos : Todos;
+        Files.UnionWith(change.Files);
+        foreach (var message in change.Messages)
+        {
+            Tokens += message.Usage ?? default;
+        }
+    }
+
+    private AgentPicture AgentAt(string ns, string name)
+    {
+        var key = $"{ns}\0{name}";
+        return _agents.TryGetValue(key, out var agent) ? agent : _agents[key] = new AgentPicture(ns, name);
+    }
+}
+
+/// <summary>One agent of a run.</summary>
+internal sealed class AgentPicture(string ns, string name)
+{
+    public string Namespace { get; } = ns;
+
+    public string Name { get; } = name;
+
+    public string Says { get; set; } = "";
+
+    public string MessageId { get; set; } = "";
+
+    public List<CallPicture> Calls { get; } = [];
+
+    public int Forgotten { get; private set; }
+
+    public int Depth => Namespace.Length == 0 ? 0 : Namespace.Count(it => it == '|') + 1;
+
+    /// <summary>Keeps the newest finished calls and all that run.</summary>
+    public void Forget(int shown)
+    {
+        while (Calls.Count > shown && Calls.Find(call => call.End is not null) is { } oldest)
+        {
+            Calls.Remove(oldest);
+            Forgotten++;
+        }
+    }
+}
+
+/// <summary>One tool call.</summary>
+internal sealed class CallPicture(ToolCall call)
+{
+    public ToolCall Call { get; } = call;
+
+    public RunEvent.ToolEnded? End { get; set; }
+}
