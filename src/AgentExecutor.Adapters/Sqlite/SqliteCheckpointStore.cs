@@ -83,7 +83,7 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
     /// <summary>Reads from one snapshot of the database.</summary>
     private T Read<T>(Func<SqliteStatements, T> read)
     {
-        using var connection = _database.Connect();
+        using var connection = _database.ConnectToRead();
         using var statements = new SqliteStatements(connection);
         using var snapshot = connection.BeginTransaction(deferred: true);
         return read(statements);
@@ -103,17 +103,13 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         var values = ImmutableArray.CreateBuilder<StoredValue>();
         foreach (var channel in checkpoint.Channels.Where(channel => !channel.IsDelta))
         {
-            if (ValueOf(database, space, channel.Name, channel.Version) is { Length: > 0 } json)
+            if (history.ValueOf(channel.Name, channel.Version) is { Length: > 0 } json)
             {
                 values.Add(new StoredValue(channel.Name, channel.Version, json));
             }
         }
-        var deltas = DeltaWalk.Histories(checkpoint, history.Find, history.WritesUnder, (name, version) => ValueOf(database, space, name, version));
-        return new LoadedCheckpoint(checkpoint, values.ToImmutable(), deltas, [.. history.WritesUnder(wanted)]);
+        return new LoadedCheckpoint(checkpoint, values.ToImmutable(), DeltaWalk.Histories(checkpoint, history), [.. history.WritesUnder(wanted)]);
     }
-
-    private static ReadOnlyMemory<byte> ValueOf(SqliteStatements database, long space, string channel, int version) =>
-        database.Scalar("SELECT json FROM channel_values WHERE space_id = $1 AND channel = $2 AND version = $3", space, channel, version) as byte[];
 
     private static List<StoredCheckpoint> List(SqliteStatements database, CheckpointQuery query)
     {

@@ -39,14 +39,17 @@ internal sealed class SqliteDatabase
         }
     }
 
+    /// <summary>A connection that reads: nothing to set, for the file itself says that it is in WAL mode.</summary>
+    public SqliteConnection ConnectToRead()
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = _path, DefaultTimeout = BusySeconds }.ToString());
+        connection.Open();
+        return connection;
+    }
+
     public SqliteConnection Connect()
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = _path,
-            DefaultTimeout = BusySeconds,
-        }.ToString());
-        connection.Open();
+        var connection = ConnectToRead();
         Execute(connection, $"""
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = {(_settings.SyncEveryCommit ? "FULL" : "NORMAL")};

@@ -1,64 +1,76 @@
-using System.Collections.Immutable;
 using AgentExecutor.Core.Checkpoints;
 using Microsoft.Data.Sqlite;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>
-/// Reads a space's checkpoints and writes backwards from one checkpoint, only as far as a <see cref="DeltaWalk"/> goes: two range scans,
-/// however many steps.
-/// </summary>
-internal sealed class SqliteHistory : IDisposable
+/// <summary>Reads a space backwards from one checkpoint, only as far as it is asked to: two range scans, however many steps.</summary>
+internal sealed class SqliteHistory : ICheckpointHistory, IDisposable
 {
+    private readonly SqliteStatements _database;
+    private readonly long _space;
     private readonly string _threadId;
     private readonly string _ns;
-    private readonly SqliteDataReader _checkpoints;
+    private readonly SqliteDataReader _parents;
     private readonly SqliteDataReader _writes;
-    private readonly Dictionary<string, StoredCheckpoint> _seen = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string?> _seenParents = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<StoredWrite>> _seenWrites = new(StringComparer.Ordinal);
     private bool _moreWrites;
 
     public SqliteHistory(SqliteStatements database, long space, string threadId, string ns, string from)
     {
-        (_threadId, _ns) = (threadId, ns);
-        _checkpoints = database.Query(
-            $"SELECT {SqliteRows.CheckpointColumns} FROM checkpoints WHERE space_id = $1 AND checkpoint_id <= $2 ORDER BY checkpoint_id DESC", space, from);
+        (_database, _space, _threadId, _ns) = (database, space, threadId, ns);
+        _parents = database.Query(
+            "SELECT checkpoint_id, parent_id FROM checkpoints WHERE space_id = $1 AND checkpoint_id <= $2 ORDER BY checkpoint_id DESC", space, from);
         _writes = database.Query(
-            "SELECT checkpoint_id, task_id, idx, channel, json FROM writes WHERE space_id = $1 AND checkpoint_id <= $2 ORDER BY checkpoint_id DESC, task_id, idx",
-            space, from);
+            """
+            SELECT checkpoint_id, task_id, idx, channel, json FROM writes
+            WHERE space_id = $1 AND checkpoint_id <= $2 ORDER BY checkpoint_id DESC, task_id DESC, idx DESC
+            """, space, from);
         _moreWrites = _writes.Read();
     }
 
-    public StoredCheckpoint? Find(string id)
+    public string? ParentOf(string checkpointId) => TryRead(checkpointId, out var parent) && parent is not null && TryRead(parent, out _) ? parent : null;
+
+    public StoredCheckpoint? Find(string checkpointId)
     {
-        StoredCheckpoint? found;
-        while (!_seen.TryGetValue(id, out found) && _checkpoints.Read())
-        {
-            var checkpoint = SqliteRows.ReadCheckpoint(_checkpoints, _threadId, _ns);
-            _seen[checkpoint.Id] = checkpoint;
-        }
-        return found;
+        using var row = _database.Query(
+            $"SELECT {SqliteRows.CheckpointColumns} FROM checkpoints WHERE space_id = $1 AND checkpoint_id = $2", _space, checkpointId);
+        return row.Read() ? SqliteRows.ReadCheckpoint(row, _threadId, _ns) : null;
     }
 
-    /// <summary>The writes under a checkpoint, in task order.</summary>
-    public IReadOnlyCollection<StoredWrite> WritesUnder(string id)
+    public IReadOnlyList<StoredWrite> WritesUnder(string checkpointId)
     {
-        while (_moreWrites && string.CompareOrdinal(_writes.GetString(0), id) >= 0)
+        while (_moreWrites && _writes.GetString(0) is var under && string.CompareOrdinal(under, checkpointId) >= 0)
         {
-            var under = _writes.GetString(0);
             if (!_seenWrites.TryGetValue(under, out var writes))
             {
                 _seenWrites[under] = writes = [];
             }
-            writes.Add(new StoredWrite(_writes.GetString(1), _writes.GetInt32(2), _writes.GetString(3), _writes.GetFieldValue<byte[]>(4)));
+            writes.Insert(0, new StoredWrite(_writes.GetString(1), _writes.GetInt32(2), _writes.GetString(3), (byte[])_writes.GetValue(4)));
             _moreWrites = _writes.Read();
         }
-        return _seenWrites.TryGetValue(id, out var found) ? found : ImmutableArray<StoredWrite>.Empty;
+        return _seenWrites.TryGetValue(checkpointId, out var found) ? found : [];
     }
+
+    public ReadOnlyMemory<byte> ValueOf(string channel, int version) =>
+        _database.Scalar("SELECT json FROM channel_values WHERE space_id = $1 AND channel = $2 AND version = $3", _space, channel, version) as byte[];
 
     public void Dispose()
     {
-        _checkpoints.Dispose();
+        _parents.Dispose();
         _writes.Dispose();
+    }
+
+    private bool TryRead(string checkpointId, out string? parent)
+    {
+        while (!_seenParents.TryGetValue(checkpointId, out parent))
+        {
+            if (!_parents.Read())
+            {
+                return false;
+            }
+            _seenParents[_parents.GetString(0)] = _parents.IsDBNull(1) ? null : _parents.GetString(1);
+        }
+        return true;
     }
 }

@@ -90,8 +90,15 @@ internal static class SqliteThreads
     private static int Prune(SqliteStatements database, long space, string threadId, string ns, int keep)
     {
         var all = Checkpoints(database, space, threadId, ns);
-        var byId = all.ToDictionary(checkpoint => checkpoint.Id);
-        var needed = DeltaWalk.Needed(all.Take(keep), parent => byId.GetValueOrDefault(parent));
+        if (all.Count <= keep)
+        {
+            return 0;
+        }
+        HashSet<string> needed;
+        using (var history = new SqliteHistory(database, space, threadId, ns, all[0].Id))
+        {
+            needed = DeltaWalk.Needed(all.Take(keep), history);
+        }
         var gone = all.Where(checkpoint => !needed.Contains(checkpoint.Id)).ToList();
         foreach (var checkpoint in gone)
         {

@@ -2,40 +2,42 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Checkpoints;
 
+/// <summary>Reads backwards over the checkpoints of one namespace, for a <see cref="DeltaWalk"/>.</summary>
+public interface ICheckpointHistory
+{
+    /// <summary>The parent's id; null for the first checkpoint, and where the checkpoint was pruned.</summary>
+    string? ParentOf(string checkpointId);
+
+    /// <summary>The checkpoint; null where it was pruned.</summary>
+    StoredCheckpoint? Find(string checkpointId);
+
+    /// <summary>The writes under a checkpoint, by task and index.</summary>
+    IReadOnlyList<StoredWrite> WritesUnder(string checkpointId);
+
+    ReadOnlyMemory<byte> ValueOf(string channel, int version);
+}
+
 /// <summary>
-/// Finds what rebuilds a checkpoint's delta channels: from the checkpoint back over its ancestors to the nearest one at which the channel's
-/// whole value is stored, gathering the writes under each ancestor on the way. Writes under the checkpoint itself are pending and do not count.
+/// Finds what rebuilds a checkpoint's delta channels. Each says how many supersteps ago its whole value was stored: so many ancestors hold the
+/// writes since, and the last of them names the value's version. Where it has none, the writes are all there is. Writes under the checkpoint
+/// itself are pending and do not count.
 /// </summary>
 public static class DeltaWalk
 {
-    public static ImmutableArray<DeltaHistory> Histories(
-        StoredCheckpoint checkpoint,
-        Func<string, StoredCheckpoint?> find,
-        Func<string, IReadOnlyCollection<StoredWrite>> writesUnder,
-        Func<string, int, ReadOnlyMemory<byte>> valueOf)
+    public static ImmutableArray<DeltaHistory> Histories(StoredCheckpoint checkpoint, ICheckpointHistory history)
     {
         var histories = ImmutableArray.CreateBuilder<DeltaHistory>();
         foreach (var channel in checkpoint.Channels.Where(channel => channel.IsDelta))
         {
-            var steps = new List<ReadOnlyMemory<byte>[]>();
-            ReadOnlyMemory<byte>? whole = channel.Updates == 0 ? valueOf(channel.Name, channel.Version) : null;
-            foreach (var ancestor in AncestorsFor(checkpoint, channel, find))
-            {
-                steps.Add([.. writesUnder(ancestor.Id).Where(write => write.Channel == channel.Name)
-                    .OrderBy(write => write.TaskId, StringComparer.Ordinal).ThenBy(write => write.Index).Select(write => write.Json)]);
-                if (VersionAt(ancestor, channel.Name) is { Updates: 0 } stored)
-                {
-                    whole = valueOf(channel.Name, stored.Version);
-                }
-            }
-            steps.Reverse();
-            histories.Add(new DeltaHistory(channel.Name, whole, [.. steps.SelectMany(step => step)]));
+            histories.Add(channel.Updates == 0
+                ? new DeltaHistory(channel.Name, history.ValueOf(channel.Name, channel.Version), [])
+                : Rebuild(checkpoint.Id, channel, history));
         }
         return histories.ToImmutable();
     }
 
     /// <summary>The ids of these checkpoints and of all ancestors that rebuild them.</summary>
-    public static HashSet<string> Needed(IEnumerable<StoredCheckpoint> kept, Func<string, StoredCheckpoint?> find)
+    public static HashSet<string> Needed(IEnumerable<StoredCheckpoint> kept, ICheckpointHistory history)
     {
         var needed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var checkpoint in kept)
@@ -43,36 +45,51 @@ public static class DeltaWalk
             needed.Add(checkpoint.Id);
             foreach (var channel in checkpoint.Channels.Where(channel => channel.IsDelta))
             {
-                needed.UnionWith(AncestorsFor(checkpoint, channel, find).Select(ancestor => ancestor.Id));
+                needed.UnionWith(Ancestors(checkpoint.Id, channel, history));
             }
         }
         return needed;
     }
 
-    /// <summary>The ancestors whose writes are needed, newest first: up to the first at which the whole value is stored.</summary>
-    private static IEnumerable<StoredCheckpoint> AncestorsFor(StoredCheckpoint checkpoint, ChannelVersion channel, Func<string, StoredCheckpoint?> find)
+    private static DeltaHistory Rebuild(string checkpointId, ChannelVersion channel, ICheckpointHistory history)
     {
-        if (channel.Updates == 0)
+        var ancestors = Ancestors(checkpointId, channel, history).ToList();
+        var updates = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>(channel.Updates);
+        for (var i = ancestors.Count - 1; i >= 0; i--)
         {
-            yield break;
-        }
-        for (var parent = checkpoint.ParentId; parent is not null && find(parent) is { } ancestor; parent = ancestor.ParentId)
-        {
-            yield return ancestor;
-            if (VersionAt(ancestor, channel.Name) is null or { Updates: 0 })
+            foreach (var write in history.WritesUnder(ancestors[i]))
             {
-                yield break;
+                if (write.Channel == channel.Name)
+                {
+                    updates.Add(write.Json);
+                }
             }
+        }
+        ReadOnlyMemory<byte>? whole = null;
+        if (ancestors.Count > 0 && history.Find(ancestors[^1]) is { } oldest && VersionAt(oldest, channel.Name) is { } stored)
+        {
+            whole = history.ValueOf(channel.Name, stored);
+        }
+        return new DeltaHistory(channel.Name, whole, updates.ToImmutable());
+    }
+
+    /// <summary>The ancestors whose writes are needed, newest first.</summary>
+    private static IEnumerable<string> Ancestors(string checkpointId, ChannelVersion channel, ICheckpointHistory history)
+    {
+        var id = checkpointId;
+        for (var step = 0; step < channel.Supersteps && history.ParentOf(id) is { } parent; step++)
+        {
+            yield return id = parent;
         }
     }
 
-    private static ChannelVersion? VersionAt(StoredCheckpoint checkpoint, string name)
+    private static int? VersionAt(StoredCheckpoint checkpoint, string name)
     {
         foreach (var channel in checkpoint.Channels)
         {
             if (channel.Name == name)
             {
-                return channel;
+                return channel.Version;
             }
         }
         return null;

@@ -69,7 +69,7 @@ internal sealed class InMemoryThread
     }
 
     /// <summary>The checkpoints of one namespace.</summary>
-    private sealed class Space
+    private sealed class Space : ICheckpointHistory
     {
         private readonly Dictionary<(string Channel, int Version), ReadOnlyMemory<byte>> _values = [];
         private readonly Dictionary<string, List<StoredWrite>> _writes = new(StringComparer.Ordinal);
@@ -103,9 +103,7 @@ internal sealed class InMemoryThread
             var values = checkpoint.Channels.Where(channel => !channel.IsDelta)
                 .Select(channel => new StoredValue(channel.Name, channel.Version, _values.GetValueOrDefault((channel.Name, channel.Version))))
                 .Where(value => value.Json.Length > 0).ToImmutableArray();
-            var deltas = DeltaWalk.Histories(
-                checkpoint, parent => Checkpoints.GetValueOrDefault(parent), WritesUnder, (name, version) => _values[(name, version)]);
-            return new LoadedCheckpoint(checkpoint, values, deltas, [.. Sorted(WritesUnder(wanted))]);
+            return new LoadedCheckpoint(checkpoint, values, DeltaWalk.Histories(checkpoint, this), [.. WritesUnder(wanted)]);
         }
 
         public Space? CopyUpTo(string id, string threadId)
@@ -136,7 +134,7 @@ internal sealed class InMemoryThread
         public int Prune(int keep)
         {
             var kept = Checkpoints.Values.OrderByDescending(it => it.Id, StringComparer.Ordinal).Take(keep).ToList();
-            var needed = DeltaWalk.Needed(kept, parent => Checkpoints.GetValueOrDefault(parent));
+            var needed = DeltaWalk.Needed(kept, this);
             var gone = Checkpoints.Keys.Where(id => !needed.Contains(id)).ToList();
             foreach (var id in gone)
             {
@@ -151,10 +149,15 @@ internal sealed class InMemoryThread
             return gone.Count;
         }
 
-        private static IEnumerable<StoredWrite> Sorted(IEnumerable<StoredWrite> writes) =>
-            writes.OrderBy(write => write.TaskId, StringComparer.Ordinal).ThenBy(write => write.Index);
+        public string? ParentOf(string checkpointId) => Find(checkpointId)?.ParentId is { } parent && Checkpoints.ContainsKey(parent) ? parent : null;
 
-        private List<StoredWrite> WritesUnder(string id) => _writes.TryGetValue(id, out var writes) ? writes : [];
+        public StoredCheckpoint? Find(string checkpointId) => Checkpoints.GetValueOrDefault(checkpointId);
+
+        public ReadOnlyMemory<byte> ValueOf(string channel, int version) => _values.GetValueOrDefault((channel, version));
+
+        public IReadOnlyList<StoredWrite> WritesUnder(string id) => _writes.TryGetValue(id, out var writes)
+            ? [.. writes.OrderBy(write => write.TaskId, StringComparer.Ordinal).ThenBy(write => write.Index)]
+            : [];
 
         private void Put(string under, StoredWrite write)
         {

@@ -39,7 +39,7 @@ public sealed record StoredCheckpoint
 /// <param name="Version">Grows with each change.</param>
 /// <param name="IsDelta">The value is rebuilt from the newest stored value and the writes since.</param>
 /// <param name="Updates">Of a delta channel: updates since its whole value was stored; 0 where it is stored at this version.</param>
-/// <param name="Supersteps">Of a delta channel: supersteps with an update since then.</param>
+/// <param name="Supersteps">Of a delta channel: supersteps since then, with an update or without.</param>
 public readonly record struct ChannelVersion(string Name, int Version, bool IsDelta = false, int Updates = 0, int Supersteps = 0);
 
 /// <summary>A whole channel value.</summary>

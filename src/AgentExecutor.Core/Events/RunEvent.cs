@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 
@@ -29,10 +30,21 @@ public abstract record RunEvent
     /// <param name="CheckpointId">The checkpoint that holds it.</param>
     /// <param name="Step">The superstep's number.</param>
     /// <param name="Nodes">Which nodes ran.</param>
-    /// <param name="Channels">The updates of delta channels, the new values of the others; of the last one of a run, the whole values.</param>
-    /// <param name="IsFinal">The run ends here, and the values are whole.</param>
+    /// <param name="Changes">The updates of delta channels, the new values of the others.</param>
+    /// <param name="Final">Where the run ends here: the whole state, instead of what changed. Written as JSON only if someone reads it.</param>
     public sealed record StateUpdated(
-        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Channels, bool IsFinal = false) : RunEvent;
+        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Changes, ChannelState? Final = null) : RunEvent
+    {
+        public bool IsFinal => Final is not null;
+
+        /// <summary>What changed, or at the end all there is.</summary>
+        public ImmutableArray<ChannelUpdate> Channels => Final is { } state ? Whole(state) : Changes;
+
+        private static ImmutableArray<ChannelUpdate> Whole(ChannelState state) => [.. state.Slots
+            .Select((slot, index) => (Channel: state.Channels[index], slot.Value))
+            .Where(it => it.Value is not null)
+            .Select(it => new ChannelUpdate(it.Channel.Name, [it.Channel.EncodeValue(it.Value!)]))];
+    }
 
     public sealed record Interrupted(ImmutableArray<InterruptRequest> Interrupts) : RunEvent;
 

@@ -199,7 +199,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             Checkpoint = Header(at, next, fold, source),
         };
         var told = new RunEvent.StateUpdated(
-            next.CheckpointId!, next.Step, [.. nodes], ends ? Whole(next.State) : fold.Changes(writes), ends) { Namespace = scope.Namespace };
+            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), ends ? next.State : null) { Namespace = scope.Namespace };
         await _session.CommitAsync(commit, told, ends ? Complete.Apply : null, cancellationToken);
         return next;
     }
@@ -224,22 +224,9 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
     {
         if (scope.IsRoot && !_session.Run.IsFinished)
         {
-            var told = new RunEvent.StateUpdated(at.CheckpointId!, at.Step, [], Whole(at.State), IsFinal: true);
+            var told = new RunEvent.StateUpdated(at.CheckpointId!, at.Step, [], [], at.State);
             var commit = new StepCommit { ThreadId = _session.ThreadId, Fence = 0 };
             await _session.CommitAsync(commit, told, Complete.Apply, cancellationToken);
         }
-    }
-
-    private static ImmutableArray<ChannelUpdate> Whole(ChannelState state)
-    {
-        var whole = ImmutableArray.CreateBuilder<ChannelUpdate>();
-        for (var i = 0; i < state.Slots.Length; i++)
-        {
-            if (state.Slots[i].Value is { } value)
-            {
-                whole.Add(new ChannelUpdate(state.Channels[i].Name, [state.Channels[i].EncodeValue(value)]));
-            }
-        }
-        return whole.ToImmutable();
     }
 }

@@ -40,9 +40,9 @@ internal sealed class StepFold(ChannelState from)
                 _slots[i] = new ChannelSlot(null, _slots[i].Version + 1, default);
                 _updated.Add(from.Channels[i].Name);
             }
-            else if (snapshot && from.Channels[i].IsDelta && _slots[i].Value is { } value && _slots[i].Delta.Updates > 0)
+            else if (_slots[i].Delta.Updates > 0)
             {
-                Store(i, value, _slots[i].Version + 1, default);
+                Age(i, snapshot);
             }
         }
     }
@@ -89,6 +89,20 @@ internal sealed class StepFold(ChannelState from)
         return changes.ToImmutable();
     }
 
+    /// <summary>A delta channel without an update: its whole value is one superstep further behind.</summary>
+    private void Age(int index, bool snapshot)
+    {
+        var slot = _slots[index];
+        if (snapshot)
+        {
+            Store(index, slot.Value!, slot.Version + 1);
+        }
+        else
+        {
+            _slots[index] = slot with { Delta = slot.Delta.Plus(0) };
+        }
+    }
+
     private void Fold(int index, List<object> updates, bool snapshot)
     {
         var channel = from.Channels[index];
@@ -102,7 +116,7 @@ internal sealed class StepFold(ChannelState from)
         var delta = channel.IsDelta ? slot.Delta.Plus(updates.Count) : default;
         if (!channel.IsDelta || snapshot || delta.IsSnapshotDue(channel.ItemsIn(value)))
         {
-            Store(index, value, slot.Version + 1, default);
+            Store(index, value, slot.Version + 1);
         }
         else
         {
@@ -110,9 +124,9 @@ internal sealed class StepFold(ChannelState from)
         }
     }
 
-    private void Store(int index, object value, int version, DeltaCounter delta)
+    private void Store(int index, object value, int version)
     {
-        _slots[index] = new ChannelSlot(value, version, delta);
+        _slots[index] = new ChannelSlot(value, version, default);
         _values.Add(new StoredValue(from.Channels[index].Name, version, from.Channels[index].EncodeValue(value)));
     }
 }

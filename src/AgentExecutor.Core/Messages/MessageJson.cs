@@ -97,31 +97,82 @@ public static class MessageJson
 
     private static Message ReadMessage(JsonElement json, string idPrefix, int index)
     {
-        var content = json.Property("content");
+        var fields = new Fields();
+        foreach (var property in json.EnumerateObject())
+        {
+            fields.Take(property); // one pass: looking each field up by name costs a pass each
+        }
         return new Message
         {
-            Type = ReadType(json, index),
-            Id = json.TextProperty("id") is { Length: > 0 } id ? id : $"{idPrefix}-{index}",
-            Text = content is { } given ? TextOf(given, index) : "",
-            Parts = content is { ValueKind: JsonValueKind.Array } ? content : null,
-            ToolCalls = ReadToolCalls(json, index),
-            ToolCallId = json.TextProperty("tool_call_id"),
-            Name = json.TextProperty("name"),
-            IsError = json.TextProperty("status") == "error",
-            Usage = json.Property("usage_metadata") is { } usage ? ReadUsage(usage) : null,
-            FinishReason = json.TextProperty("finish_reason"),
-            Reasoning = json.TextProperty("reasoning"),
+            Type = TypeOf(fields.Type ?? fields.Role, index),
+            Id = fields.Id is { Length: > 0 } id ? id : $"{idPrefix}-{index}",
+            Text = fields.Content is { } given ? TextOf(given, index) : "",
+            Parts = fields.Content is { ValueKind: JsonValueKind.Array } ? fields.Content : null,
+            ToolCalls = fields.ToolCalls is { ValueKind: JsonValueKind.Array } calls ? ReadToolCalls(calls, index) : [],
+            ToolCallId = fields.ToolCallId,
+            Name = fields.Name,
+            IsError = fields.Status == "error",
+            Usage = fields.Usage is { } usage ? ReadUsage(usage) : null,
+            FinishReason = fields.FinishReason,
+            Reasoning = fields.Reasoning,
         };
     }
 
-    private static MessageType ReadType(JsonElement json, int index) => (json.TextProperty("type") ?? json.TextProperty("role")) switch
+    private struct Fields
+    {
+        public string? Type, Role, Id, ToolCallId, Name, Status, FinishReason, Reasoning;
+        public JsonElement? Content, ToolCalls, Usage;
+
+        public void Take(JsonProperty property)
+        {
+            var value = property.Value;
+            switch (value.ValueKind)
+            {
+                case JsonValueKind.String when property.NameEquals("type"u8):
+                    Type = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("id"u8):
+                    Id = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("tool_call_id"u8):
+                    ToolCallId = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("name"u8):
+                    Name = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("role"u8):
+                    Role = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("status"u8):
+                    Status = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("finish_reason"u8):
+                    FinishReason = value.GetString();
+                    break;
+                case JsonValueKind.String when property.NameEquals("reasoning"u8):
+                    Reasoning = value.GetString();
+                    break;
+                case not JsonValueKind.Null when property.NameEquals("content"u8):
+                    Content = value;
+                    break;
+                case JsonValueKind.Array when property.NameEquals("tool_calls"u8):
+                    ToolCalls = value;
+                    break;
+                case JsonValueKind.Object when property.NameEquals("usage_metadata"u8):
+                    Usage = value;
+                    break;
+            }
+        }
+    }
+
+    private static MessageType TypeOf(string? name, int index) => name switch
     {
         "human" or "user" => MessageType.Human,
         "ai" or "assistant" => MessageType.Ai,
         "system" or "developer" => MessageType.System,
         "tool" => MessageType.Tool,
         null => throw Invalid(index, "has no 'role' (user, assistant, system or tool)"),
-        var other => throw Invalid(index, $"has the unknown role '{other}'; known are user, assistant, system and tool"),
+        _ => throw Invalid(index, $"has the unknown role '{name}'; known are user, assistant, system and tool"),
     };
 
     private static string TextOf(JsonElement content, int index)
@@ -142,12 +193,8 @@ public static class MessageJson
         return text.ToString();
     }
 
-    private static ImmutableArray<ToolCall> ReadToolCalls(JsonElement json, int index)
+    private static ImmutableArray<ToolCall> ReadToolCalls(JsonElement calls, int index)
     {
-        if (json.Property("tool_calls") is not { ValueKind: JsonValueKind.Array } calls)
-        {
-            return [];
-        }
         var read = ImmutableArray.CreateBuilder<ToolCall>(calls.GetArrayLength());
         foreach (var call in calls.EnumerateArray())
         {

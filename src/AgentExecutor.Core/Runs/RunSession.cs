@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
@@ -40,17 +41,14 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
         try
         {
             var now = Services.Time.GetUtcNow();
-            var current = Run with { Usage = Usage.Current, UpdatedAt = now };
-            var change = transition?.Invoke(current, now) ?? new RunChange(current, []);
-            var told = change.Events.Length + (after is null ? 0 : 1);
-            change = change with { Run = change.Run with { LastSequence = Volatile.Read(ref _sequence) + told } };
+            var (next, events) = Next(after, transition, now);
             var started = Services.Time.GetTimestamp();
-            await Services.Checkpoints.CommitAsync(commit with { Fence = change.Run.Fence, Run = change.Run, Definition = _definition }, cancellationToken);
+            await Services.Checkpoints.CommitAsync(commit with { Fence = next.Fence, Run = next, Definition = _definition }, cancellationToken);
             _definition = null; // once is enough
             Telemetry.CheckpointCommits.Add(1);
             Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
-            Volatile.Write(ref _run, change.Run);
-            Tell(after, change);
+            Volatile.Write(ref _run, next);
+            Tell(after, events);
         }
         finally
         {
@@ -72,13 +70,25 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
 
     public void Dispose() => _commits.Dispose();
 
-    private void Tell(RunEvent? after, RunChange change)
+    private RunChange Next(RunEvent? after, Func<Run, DateTimeOffset, RunChange>? transition, DateTimeOffset now)
+    {
+        var sequence = Volatile.Read(ref _sequence) + (after is null ? 0 : 1);
+        var current = Run with { Usage = Usage.Current, UpdatedAt = now, LastSequence = sequence };
+        if (transition is null)
+        {
+            return new RunChange(current, []);
+        }
+        var change = transition(current, now);
+        return change with { Run = change.Run with { LastSequence = sequence + change.Events.Length } };
+    }
+
+    private void Tell(RunEvent? after, ImmutableArray<RunEvent> events)
     {
         if (after is not null)
         {
             Publish(after);
         }
-        foreach (var told in change.Events)
+        foreach (var told in events)
         {
             Publish(told);
         }

@@ -8,7 +8,10 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     private readonly Lock _gate = new();
     private readonly long _startedAt = time.GetTimestamp();
     private readonly double _activeBefore = start.ActiveSeconds;
-    private RunUsage _usage = start;
+    private long _supersteps = start.Supersteps;
+    private long _modelCalls = start.ModelCalls;
+    private long _toolCalls = start.ToolCalls;
+    private TokenUsage _tokens = start.Tokens;
 
     public RunLimits Limits { get; } = limits;
 
@@ -18,7 +21,7 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
         {
             lock (_gate)
             {
-                return _usage with { ActiveSeconds = _activeBefore + time.GetElapsedTime(_startedAt).TotalSeconds };
+                return new RunUsage(_supersteps, _modelCalls, _toolCalls, _tokens, _activeBefore + time.GetElapsedTime(_startedAt).TotalSeconds);
             }
         }
     }
@@ -31,8 +34,8 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     {
         lock (_gate)
         {
-            Check(_usage.Supersteps < Limits.MaxSupersteps, FaultCodes.SuperstepLimit, Limits.MaxSupersteps, "supersteps", "max_supersteps");
-            _usage = _usage with { Supersteps = _usage.Supersteps + 1 };
+            Check(_supersteps < Limits.MaxSupersteps, FaultCodes.SuperstepLimit, Limits.MaxSupersteps, "supersteps", "max_supersteps");
+            _supersteps++;
         }
     }
 
@@ -40,8 +43,8 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     {
         lock (_gate)
         {
-            Check(_usage.ToolCalls < Limits.MaxToolCalls, FaultCodes.ToolCallLimit, Limits.MaxToolCalls, "tool calls", "max_tool_calls");
-            _usage = _usage with { ToolCalls = _usage.ToolCalls + 1 };
+            Check(_toolCalls < Limits.MaxToolCalls, FaultCodes.ToolCallLimit, Limits.MaxToolCalls, "tool calls", "max_tool_calls");
+            _toolCalls++;
         }
     }
 
@@ -50,7 +53,7 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     {
         lock (_gate)
         {
-            Check(_usage.Tokens.Total < Limits.MaxTokens, FaultCodes.TokenLimit, Limits.MaxTokens, "tokens", "max_tokens");
+            Check(_tokens.Total < Limits.MaxTokens, FaultCodes.TokenLimit, Limits.MaxTokens, "tokens", "max_tokens");
         }
     }
 
@@ -58,7 +61,8 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     {
         lock (_gate)
         {
-            _usage = _usage with { ModelCalls = _usage.ModelCalls + 1, Tokens = _usage.Tokens + tokens };
+            _modelCalls++;
+            _tokens += tokens;
         }
     }
 

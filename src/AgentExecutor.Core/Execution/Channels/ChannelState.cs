@@ -33,17 +33,17 @@ public readonly record struct ChannelSlot(object? Value, int Version, DeltaCount
 
 /// <summary>How many updates and supersteps a delta channel has seen since its whole value was last stored.</summary>
 /// <param name="Updates">Updates since.</param>
-/// <param name="Supersteps">Supersteps with an update since.</param>
+/// <param name="Supersteps">Supersteps since, with an update or without.</param>
 public readonly record struct DeltaCounter(int Updates, int Supersteps)
 {
     /// <summary>Below this many updates a whole value is never stored.</summary>
     private const int FewestUpdates = 512;
 
     /// <summary>
-    /// A whole value is due once at least as many updates came as it has items: what snapshots cost then stays in proportion to
-    /// the updates themselves, however long the thread.
+    /// A whole value is due once the updates outnumber what is left of them by far: files that were edited often, a conversation
+    /// that was summarised. One that only grows is never stored whole: its updates are its value, and each step costs what it adds.
     /// </summary>
-    public bool IsSnapshotDue(long itemsInValue) => Updates >= Math.Max(FewestUpdates, itemsInValue);
+    public bool IsSnapshotDue(long itemsInValue) => Updates >= Math.Max(FewestUpdates, 4 * itemsInValue);
 
     public DeltaCounter Plus(int updates) => new(Updates + updates, Supersteps + 1);
 }

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using AgentExecutor.Adapters;
+using AgentExecutor.Adapters.Sqlite;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Execution;
+
+namespace AgentExecutor.Benchmarks;
+
+/// <summary>A store under an agent: 200 turns with 2 KB tool results, then the newest state loaded as a new worker would.</summary>
+internal static class StoreBenchmark
+{
+    private const int Turns = 200;
+
+    public static async Task<Dictionary<string, double>> RunAsync(string name)
+    {
+        var directory = Directory.CreateTempSubdirectory("agent-executor-bench-").FullName;
+        try
+        {
+            if (name == "memory")
+            {
+                return await MeasureAsync(new InMemoryCheckpointStore(), () => double.NaN);
+            }
+            await using var store = AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = directory });
+            return await MeasureAsync(store.Checkpoints, () => SizeOf(directory));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static async Task<Dictionary<string, double>> MeasureAsync(ICheckpointStore store, Func<double> size)
+    {
+        await Conversation.RunAsync(store, "warm-up", Turns);
+        var before = size();
+        var watch = Stopwatch.StartNew();
+        var times = await Conversation.RunAsync(store, "measured", Turns);
+        var elapsed = watch.Elapsed.TotalSeconds;
+        var bytes = size() - before;
+        var sorted = times.Order().ToArray();
+        return new Dictionary<string, double>
+        {
+            ["steps_per_second"] = times.Length / elapsed,
+            ["step_p50_ms"] = Report.Percentile(sorted, 0.5),
+            ["step_p99_ms"] = Report.Percentile(sorted, 0.99),
+            ["bytes_per_thread"] = bytes,
+            ["load_latest_ms"] = await LoadAsync(store),
+            ["slowdown_at_end"] = await Conversation.SlowdownAsync(() => store, 2_000),
+        };
+    }
+
+    /// <summary>The median time to read and rebuild the newest state.</summary>
+    private static async Task<double> LoadAsync(ICheckpointStore store)
+    {
+        var channels = Conversation.Graph(Turns).Channels;
+        var times = new List<double>();
+        for (var i = 0; i < 300; i++)
+        {
+            var watch = Stopwatch.StartNew();
+            var position = CheckpointReader.Read((await store.LoadAsync("measured", "", null, CancellationToken.None))!, channels);
+            times.Add(watch.Elapsed.TotalMilliseconds);
+            if (new StateView(position.State).Messages.Count != (2 * Turns) + 2)
+            {
+                throw new InvalidOperationException("the thread was not rebuilt whole");
+            }
+        }
+        return times.Order().ElementAt(times.Count / 2);
+    }
+
+    /// <summary>The database file after its log was written back.</summary>
+    private static double SizeOf(string directory)
+    {
+        using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(directory, "agent-executor.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+        command.ExecuteNonQuery();
+        return new FileInfo(Path.Combine(directory, "agent-executor.db")).Length;
+    }
+}
