@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Tests;
+
+/// <summary>Runs hand-made graphs on the in-memory store, with the events kept.</summary>
+public sealed class Engine
+{
+    public InMemoryCheckpointStore Store { get; } = new();
+
+    public KeptEvents Events { get; } = new();
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public RunLimits Limits { get; init; } = new();
+
+    /// <summary>What stands between the engine and the store, where a test puts something there.</summary>
+    public Func<ICheckpointStore, ICheckpointStore> Wrap { get; init; } = store => store;
+
+    public RunSession Session(string thread = "t", long fence = 1, CancellationToken stopping = default) => new(
+        new Run { ThreadId = thread, RunId = "run", DefinitionHash = "", Status = RunStatus.Running, Fence = fence, Attempt = 1 },
+        new RunServices(Wrap(Store), Events, Time), Limits, stopping: stopping);
+
+    public async Task<GraphOutcome> RunAsync(Graph graph, params (string Channel, object Update)[] input)
+    {
+        using var session = Session();
+        return await RunAsync(graph, session, new GraphInput.Begin([.. input.Select(it => KeyValuePair.Create(it.Channel, it.Update))]));
+    }
+
+    public async Task<GraphOutcome> ResumeAsync(Graph graph, params (string Id, string Answer)[] answers)
+    {
+        using var session = Session();
+        foreach (var (id, answer) in answers)
+        {
+            session.Answers[id] = JsonBytes.Text(answer);
+        }
+        return await RunAsync(graph, session, GraphInput.Continue.Instance);
+    }
+
+    public static async Task<GraphOutcome> RunAsync(Graph graph, RunSession session, GraphInput input) =>
+        await new GraphRunner(graph, GraphScope.Root(session)).RunAsync(input, TestContext.Current.CancellationToken);
+
+    public async Task<List<StoredCheckpoint>> HistoryAsync(string? ns = "") =>
+        await Store.ListAsync(new CheckpointQuery("t", ns), TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
+
+    public static Node Node(string name, Action<NodeContext> body) => new(name, new DelegateNode((context, _) =>
+    {
+        body(context);
+        return ValueTask.CompletedTask;
+    }));
+
+    /// <summary>A node that appends its name to the channel "log".</summary>
+    public static Node Logs(string name) => Node(name, context => context.WriteJson("log", JsonBytes.Text(name)));
+
+    public static ImmutableArray<Channel> Log { get; } = [new AppendChannel("log")];
+
+    public static string LogOf(GraphOutcome outcome) => string.Join(' ', LogOf(outcome.State));
+
+    public static IEnumerable<string> LogOf(ChannelState state) => (state.Get<ImmutableList<JsonElement>>("log") ?? []).Select(JsonBytes.Display);
+
+    public static JsonElement Json(string json) => JsonElement.Parse(json);
+}
+
+/// <summary>Keeps every event, in order.</summary>
+public sealed class KeptEvents : IEventStream
+{
+    private readonly List<EventEnvelope> _kept = [];
+
+    public IReadOnlyList<EventEnvelope> All
+    {
+        get
+        {
+            lock (_kept)
+            {
+                return [.. _kept];
+            }
+        }
+    }
+
+    public IEnumerable<T> Of<T>() where T : RunEvent => All.Select(envelope => envelope.Event).OfType<T>();
+
+    public void Publish(EventEnvelope envelope)
+    {
+        lock (_kept)
+        {
+            _kept.Add(envelope);
+        }
+    }
+
+    public IAsyncEnumerable<EventEnvelope> WatchAsync(string threadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+}

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Tests.Agents;
+
+namespace AgentExecutor.Tests.Execution;
+
+/// <summary>Breaks a run off at each of its commits in turn, as a crash would, and resumes it with nothing but the store.</summary>
+public sealed class CrashAtEveryCommitTests
+{
+    [Fact]
+    public async Task A_deep_agent_ends_the_same_and_repeats_nothing_that_was_committed()
+    {
+        var (answer, commits) = await RunAsync(crashAt: int.MaxValue);
+        Assert.Equal("notes: alpha, beta; files beta.md", answer);
+        Assert.True(commits > 10, $"only {commits} commits");
+
+        for (var crashAt = 1; crashAt < commits; crashAt++)
+        {
+            var (resumed, _) = await RunAsync(crashAt);
+            Assert.Equal(answer, resumed);
+        }
+    }
+
+    private static async Task<(string Answer, int Commits)> RunAsync(int crashAt)
+    {
+        var crashing = new CrashingStore(crashAt);
+        var engine = new Engine { Wrap = store => crashing.Over(store) };
+        var tool = new CountingTool(crashing);
+        var graph = AgentGraph.Build(Team(tool), TestAgents.Models, []);
+        var input = new GraphInput.Begin([new(AgentState.Messages, MessageUpdate.Append(Message.Human("h", "count")))]);
+        for (GraphInput next = input; ;)
+        {
+            using var session = engine.Session();
+            try
+            {
+                var outcome = await Engine.RunAsync(graph, session, next);
+                tool.AssertNothingCommittedWasRepeated();
+                return (outcome.State.Get<MessageLog>(AgentState.Messages)!.Last!.Text, crashing.Commits);
+            }
+            catch (CrashException)
+            {
+                var hasBegun = await engine.Store.LoadAsync("t", "", null, TestContext.Current.CancellationToken) is not null;
+                next = hasBegun ? GraphInput.Continue.Instance : input;
+            }
+        }
+    }
+
+    /// <summary>Two sub-agents in parallel, each of which calls the counting tool and writes a file.</summary>
+    private static AgentSpec Team(CountingTool tool)
+    {
+        AgentSpec Worker(string name) => TestAgents.Scripted(
+            name,
+            $$"""
+            [{"tool_calls": [{"id": "c-{{name}}", "name": "count", "args": {"who": "{{name}}"} }]},
+             {"tool_calls": [{"name": "write_file", "args": {"file_path": "/{{name}}.md", "content": "{{name}}"} }]},
+             {"text": "{{name}}"}]
+            """) with { Tools = [tool], Description = name };
+        return TestAgents.Scripted(
+            "lead",
+            """
+            [{"tool_calls": [
+                {"id": "a", "name": "task", "args": {"subagent_type": "alpha", "description": "go"}},
+                {"id": "b", "name": "task", "args": {"subagent_type": "beta", "description": "go"}},
+                {"id": "n", "name": "count", "args": {"who": "lead"}}]},
+             {"tool_calls": [{"id": "files", "name": "glob", "args": {"pattern": "*.md"}}]},
+             {"text": "notes: {{result:a}}, {{result:b}}; files {{result:files|alpha.md\\s/(beta.md)}}"}]
+            """) with
+        {
+            Tools = [tool],
+            Subagents = [Worker("alpha"), Worker("beta")],
+        };
+    }
+
+    /// <summary>Fails one commit, before or after it takes effect in turn, and everything else of that attempt from then on.</summary>
+    private sealed class CrashingStore(int crashAt)
+    {
+        private int _commits;
+
+        public int Commits => _commits;
+
+        private int CrashAt => crashAt;
+
+        public ConcurrentBag<string> CommittedTasks { get; } = [];
+
+        public ICheckpointStore Over(ICheckpointStore store) => new Attempt(this, store);
+
+        private sealed class Attempt(CrashingStore owner, ICheckpointStore store) : ICheckpointStore
+        {
+            private volatile bool _dead;
+
+            public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
+            {
+                if (_dead)
+                {
+                    throw new CrashException();
+                }
+                var number = Interlocked.Increment(ref owner._commits);
+                if (number == owner.CrashAt)
+                {
+                    _dead = true;
+                    if (number % 2 == 0)
+                    {
+                        await ApplyAsync(commit, cancellationToken);
+                    }
+                    throw new CrashException();
+                }
+                await ApplyAsync(commit, cancellationToken);
+            }
+
+            private async Task ApplyAsync(StepCommit commit, CancellationToken cancellationToken)
+            {
+                await store.CommitAsync(commit, cancellationToken);
+                foreach (var write in commit.Writes.Where(write => write.Index >= 0))
+                {
+                    owner.CommittedTasks.Add(write.TaskId);
+                }
+            }
+
+            public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
+                _dead ? throw new CrashException() : store.LoadAsync(threadId, ns, checkpointId, cancellationToken);
+
+            public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
+
+            public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+            public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+            public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken) => throw new NotSupportedException();
+        }
+    }
+
+    /// <summary>Notes by task each call, and whether its outcome was committed when it was called.</summary>
+    private sealed class CountingTool(CrashingStore store) : TestTool("count")
+    {
+        private readonly ConcurrentBag<string> _repeated = [];
+
+        protected override string Invoke(Core.Tools.ToolContext context)
+        {
+            if (store.CommittedTasks.Contains(context.IdempotencyKey))
+            {
+                _repeated.Add(context.IdempotencyKey);
+            }
+            return "counted";
+        }
+
+        public void AssertNothingCommittedWasRepeated() => Assert.Empty(_repeated);
+    }
+
+    private sealed class CrashException : Exception;
+}
