@@ -13,6 +13,9 @@ namespace AgentExecutor.Server;
 /// <summary>The program, put together from its settings.</summary>
 public sealed class App : IAsyncDisposable
 {
+    /// <summary>Whose model it is where the default model names no provider.</summary>
+    private const string DefaultProvider = "openai";
+
     private readonly ThreadStore _store;
 
     private App(ServerSettings settings, ModelSpec? model)
@@ -47,7 +50,7 @@ public sealed class App : IAsyncDisposable
         new ModelCatalog(AdapterCatalog.ModelProviders(TimeProvider.System)),
         new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System)),
         settings.Limits,
-        settings.LlmModelName is { } name ? ParseModel(name) : null,
+        settings.LlmModelName is { } name ? ModelSpec.TryParse(name) ?? new ModelSpec { Provider = DefaultProvider, Model = name } : null,
         model);
 
     /// <exception cref="FaultException">The text is not of the form <c>provider:model</c>.</exception>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Runs.Transitions;
 
 namespace AgentExecutor.Core.Runs;
@@ -41,7 +42,7 @@ public sealed class ThreadEditor(RunServices services, IRunStore runs, RunExecut
     {
         var run = await FindAsync(threadId, cancellationToken);
         var agent = await executor.AgentOfAsync(run, cancellationToken);
-        if (asNode is not null)
+        if (asNode is not (null or Graph.Start))
         {
             agent.Graph.Require(asNode);
         }

@@ -65,12 +65,8 @@ public static class JsonSchemaChecker
 
         private bool CheckType(JsonElement value, JsonElement schema, string path)
         {
-            if (schema.Property("type") is not { } type)
-            {
-                return true;
-            }
-            var names = type.ValueKind == JsonValueKind.Array ? type.EnumerateArray().Select(name => name.GetString()!).ToArray() : [type.GetString()!];
-            if (names.Any(name => IsOf(value, name)))
+            var names = Types(schema);
+            if (names.Count == 0 || names.Any(name => IsOf(value, name)))
             {
                 return true;
             }
@@ -109,7 +105,7 @@ public static class JsonSchemaChecker
         /// <summary>Of several alternatives, the one of the value's own type tells best what is wrong.</summary>
         private void ExplainBest(JsonElement value, IReadOnlyList<JsonElement> alternatives, string path, int depth)
         {
-            var fitting = alternatives.Where(one => one.TextProperty("type") is { } type && IsOf(value, type)).ToList();
+            var fitting = alternatives.Where(one => Types(one).Any(type => IsOf(value, type))).ToList();
             if (fitting.Count == 1)
             {
                 Check(value, fitting[0], path, depth + 1);
@@ -213,6 +209,13 @@ public static class JsonSchemaChecker
 
     private static IReadOnlyList<JsonElement> Items(JsonElement schema, string name) =>
         schema.Property(name) is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
+
+    private static IReadOnlyList<string> Types(JsonElement schema) => schema.Property("type") switch
+    {
+        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(JsonBytes.Display)],
+        { } type => [JsonBytes.Display(type)],
+        null => [],
+    };
 
     private static double? Limit(JsonElement schema, string name) =>
         schema.Property(name) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;

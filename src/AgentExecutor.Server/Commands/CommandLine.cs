@@ -24,7 +24,7 @@ internal static class CommandLine
     /// <summary>Parses and runs; never throws.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
-        var result = Create().Parse(args);
+        var result = Create().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }); // @FILE is an input, not more arguments
         if (result.Errors.Count > 0)
         {
             foreach (var error in result.Errors)

@@ -12,7 +12,7 @@ public sealed record ServerSettings
     /// <summary>Survive a power cut, not only a crash of the process: one fsync a commit of the embedded database.</summary>
     public bool SyncEveryCommit { get; init; } = true;
 
-    /// <summary>The model of agents that name none, as <c>provider:model</c>.</summary>
+    /// <summary>The model of agents that name none, as <c>provider:model</c>; without a provider it is OpenAI's.</summary>
     public string? LlmModelName { get; init; }
 
     /// <summary>What one run may use; definitions may only lower it.</summary>

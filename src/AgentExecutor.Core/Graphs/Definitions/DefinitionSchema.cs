@@ -36,6 +36,10 @@ public static class DefinitionSchema
             return schema;
         }
         node.Remove("default");
+        if (context.PropertyInfo is null && node["type"] is JsonArray types)
+        {
+            node["type"] = types[0]!.DeepClone(); // an item of a list is never null
+        }
         var attributes = context.PropertyInfo?.AttributeProvider ?? context.TypeInfo.Type;
         if (attributes.GetCustomAttributes(typeof(DescriptionAttribute), inherit: false) is [DescriptionAttribute description, ..])
         {

@@ -26,7 +26,7 @@ internal sealed class JoinAnalysis
         {
             return declared == "all" ? JoinMode.All : JoinMode.Any;
         }
-        var before = _part.Edges.Where(edge => edge.To == node.Id && !Reaches(node.Id, edge.From, surely: false)).Select(edge => edge.From).Distinct().ToList();
+        var before = _part.Edges.Where(edge => edge.To == node.Id && !Reaches(node.Id, edge.From, surely: false)).DistinctBy(edge => edge.From).ToList();
         var mode = JoinMode.Any;
         for (var i = 0; i < before.Count; i++)
         {
@@ -45,8 +45,8 @@ internal sealed class JoinAnalysis
         return mode;
     }
 
-    /// <summary>Of two nodes, whether both run side by side: All when surely, Any when never, null when sometimes.</summary>
-    private JoinMode? Meeting(string left, string right)
+    /// <summary>Of two edges into a node, whether both are taken, from branches that run side by side: All when surely, Any when never, null when sometimes.</summary>
+    private JoinMode? Meeting(EdgeDefinition left, EdgeDefinition right)
     {
         JoinMode? found = JoinMode.Any;
         foreach (var fork in _part.Nodes.Select(node => node.Id).Append(Graph.Start))
@@ -56,11 +56,11 @@ internal sealed class JoinAnalysis
             {
                 foreach (var other in edges.Where(other => other != one && (IsSure(one) || IsSure(other))))
                 {
-                    if (!Leads(one, left) || !Leads(other, right))
+                    if (!Leads(one, left.From) || !Leads(other, right.From))
                     {
                         continue;
                     }
-                    if (!IsSure(one) || !IsSure(other) || !Surely(one, left) || !Surely(other, right))
+                    if (!(IsSure(one) && IsSure(other) && IsSure(left) && IsSure(right) && Surely(one, left.From) && Surely(other, right.From)))
                     {
                         return null;
                     }

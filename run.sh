@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds AgentExecutor and runs the log-triage sample with the embedded database: nothing but the .NET SDK is needed.
+#   ./run.sh            the sample
+#   ./run.sh ARGS...    any command of agent-executor, such as: ./run.sh threads
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+here="$PWD"
+cd "$root"
+
+if ! command -v dotnet >/dev/null; then
+  echo "error: the .NET SDK is missing. Install version 10 (https://dotnet.microsoft.com/download) and run this again." >&2
+  exit 2
+fi
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+[ $# -gt 0 ] || echo "building (about a minute the first time) ..." >&2
+if ! output="$(dotnet build src/AgentExecutor.Server -c Release --nologo -v quiet 2>&1)"; then
+  echo "$output" >&2
+  echo "error: the build failed. The .NET SDK here is $(dotnet --version); global.json asks for version 10." >&2
+  exit 2
+fi
+program="$root/artifacts/bin/AgentExecutor.Server/release/agent-executor"
+
+if [ $# -gt 0 ]; then
+  cd "$here"
+  exec "$program" "$@"
+fi
+
+echo "running samples/log-triage on the scripted model: no language model is called, every figure comes from real tools" >&2
+out="$root/data/log-triage"
+"$program" run samples/log-triage/agent.json --mount samples/log-triage/logs \
+  --input "What went wrong this morning?" --data-dir "$root/data" --out "$out"
+echo >&2
+echo "the report ($out/report.md):" >&2
+cat "$out/report.md"
+echo >&2
+echo "next: ./run.sh threads --data-dir data    ./run.sh --help" >&2

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds everything with warnings as errors, checks the formatting, and runs all tests on real parts.
+#   ./test.sh           all of it
+#   ./test.sh unit      the unit tests alone
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+if ! command -v dotnet >/dev/null; then
+  echo "error: the .NET SDK is missing. Install version 10 (https://dotnet.microsoft.com/download) and run this again." >&2
+  exit 2
+fi
+
+passed=0 failed=0 skipped=0
+run_tests() {
+  local log
+  log="$(mktemp)"
+  "artifacts/bin/$1/release/$1" -noColor 2>&1 | tee "$log" || true
+  local summary
+  summary="$(grep -E "Total: [0-9]+, Errors" "$log" || true)"
+  rm -f "$log"
+  if [ -z "$summary" ]; then
+    echo "error: $1 ended without a summary" >&2
+    failed=$((failed + 1))
+    return
+  fi
+  local total errors fails skips
+  total="$(sed -E 's/.*Total: ([0-9]+).*/\1/' <<<"$summary")"
+  errors="$(sed -E 's/.*Errors: ([0-9]+).*/\1/' <<<"$summary")"
+  fails="$(sed -E 's/.*Failed: ([0-9]+).*/\1/' <<<"$summary")"
+  skips="$(sed -E 's/.*Skipped: ([0-9]+).*/\1/' <<<"$summary")"
+  failed=$((failed + fails + errors))
+  skipped=$((skipped + skips))
+  passed=$((passed + total - fails - skips))
+}
+
+echo "== build"
+dotnet build AgentExecutor.slnx -c Release --nologo -v quiet
+if [ "${1:-all}" = all ]; then
+  echo "== format"
+  dotnet format AgentExecutor.slnx --verify-no-changes --no-restore
+fi
+echo "== unit tests"
+run_tests AgentExecutor.Tests
+if [ "${1:-all}" = all ]; then
+  echo "== integration tests"
+  run_tests AgentExecutor.IntegrationTests
+fi
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+
+namespace AgentExecutor.IntegrationTests;
+
+/// <summary>The real binary, in a data directory of the test's own.</summary>
+public sealed class AgentExecutorProgram : IDisposable
+{
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly List<RunningProgram> _started = [];
+
+    public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("agent-executor-it-").FullName;
+
+    public static string Root { get; } = FindRoot();
+
+    public string File(string name) => Path.Combine(Directory, name);
+
+    public string WriteFile(string name, string content)
+    {
+        System.IO.File.WriteAllText(File(name), content);
+        return File(name);
+    }
+
+    /// <summary>Runs a command to its end. The data directory is added where the command takes one.</summary>
+    public async Task<ProgramResult> RunAsync(params string[] args) => await Start(args).WaitAsync();
+
+    public RunningProgram Start(params string[] args)
+    {
+        string[] full = args[0] is "check" || args[0].StartsWith('-') ? args : [.. args, "--data-dir", File("data")];
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), full)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Directory,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+        var program = new RunningProgram(Process.Start(start)!);
+        _started.Add(program);
+        return program;
+    }
+
+    public void Dispose()
+    {
+        foreach (var program in _started)
+        {
+            program.Dispose();
+        }
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    private static string FindRoot()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !System.IO.File.Exists(Path.Combine(directory.FullName, "AgentExecutor.slnx")))
+        {
+            directory = directory.Parent;
+        }
+        return directory?.FullName ?? throw new InvalidOperationException("the tests run outside their repository");
+    }
+}
+
+/// <summary>How a command ended.</summary>
+public sealed record ProgramResult(int ExitCode, string Output, string Error);
+
+/// <summary>A command that runs.</summary>
+public sealed class RunningProgram : IDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _error;
+    private readonly List<string> _lines = [];
+
+    public RunningProgram(Process process)
+    {
+        _process = process;
+        _error = process.StandardError.ReadToEndAsync();
+    }
+
+    public int Id => _process.Id;
+
+    /// <summary>The next line of standard output, or null at its end.</summary>
+    public async Task<string?> ReadLineAsync()
+    {
+        var line = await _process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(AgentExecutorProgram.Limit);
+        if (line is not null)
+        {
+            _lines.Add(line);
+        }
+        return line;
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    public async Task<ProgramResult> WaitAsync()
+    {
+        var rest = await _process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
+        return new ProgramResult(_process.ExitCode, string.Concat(_lines.Select(line => line + "\n")) + rest, await _error);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+        _process.Dispose();
+    }
+}

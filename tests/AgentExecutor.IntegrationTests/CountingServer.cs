@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using System.Net;
+
+namespace AgentExecutor.IntegrationTests;
+
+/// <summary>A tool behind real HTTP on a loopback port: counts calls by their idempotency key and answers with the arguments' "who".</summary>
+public sealed class CountingServer : IDisposable
+{
+    private readonly HttpListener _listener = new();
+    private readonly Task _loop;
+
+    public CountingServer()
+    {
+        for (var port = Random.Shared.Next(20_000, 30_000); ; port++)
+        {
+            _listener.Prefixes.Clear();
+            _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            try
+            {
+                _listener.Start();
+                Url = $"http://127.0.0.1:{port}/count";
+                break;
+            }
+            catch (HttpListenerException)
+            {
+                // taken: try the next
+            }
+        }
+        _loop = ServeAsync();
+    }
+
+    public string Url { get; }
+
+    /// <summary>Calls by idempotency key.</summary>
+    public ConcurrentDictionary<string, int> Calls { get; } = new();
+
+    public void Dispose()
+    {
+        _listener.Close();
+        _loop.Wait(TimeSpan.FromSeconds(5));
+    }
+
+    private async Task ServeAsync()
+    {
+        while (true)
+        {
+            HttpListenerContext context;
+            try
+            {
+                context = await _listener.GetContextAsync();
+            }
+            catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException)
+            {
+                return;
+            }
+            Calls.AddOrUpdate(context.Request.Headers["Idempotency-Key"] ?? "", 1, (_, count) => count + 1);
+            using var reader = new StreamReader(context.Request.InputStream);
+            var body = await reader.ReadToEndAsync();
+            try
+            {
+                using var writer = new StreamWriter(context.Response.OutputStream);
+                await writer.WriteAsync($"counted {body}");
+            }
+            catch (Exception exception) when (exception is HttpListenerException or IOException)
+            {
+                // the caller was killed while it waited
+            }
+        }
+    }
+}

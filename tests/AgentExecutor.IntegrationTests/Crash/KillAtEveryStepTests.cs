@@ -1,0 +1,125 @@
+using System.Text.Json;
+
+namespace AgentExecutor.IntegrationTests.Crash;
+
+/// <summary>Kills the real program with signal 9 at each step border in turn, and resumes with the command that it would have printed.</summary>
+public sealed class KillAtEveryStepTests : IDisposable
+{
+    private readonly AgentExecutorProgram _program = new();
+    private readonly CountingServer _tool = new();
+
+    [Fact]
+    public async Task A_killed_run_resumes_to_the_same_answer_and_repeats_no_finished_call()
+    {
+        var definition = _program.WriteFile("agent.json", Definition(_tool.Url));
+        var whole = await RunAsync(definition, "whole", killAfter: int.MaxValue);
+        Assert.Equal("both done: alpha is counted, beta is counted", whole.Answer);
+        Assert.True(whole.Steps >= 12, $"only {whole.Steps} steps");
+
+        for (var killAfter = 1; killAfter < whole.Steps; killAfter++)
+        {
+            _tool.Calls.Clear();
+            var killed = await RunAsync(definition, $"killed-{killAfter}", killAfter);
+
+            Assert.Equal(whole.Answer, killed.Answer);
+            AssertNothingFinishedWasRepeated(killed, killAfter);
+        }
+    }
+
+    public void Dispose()
+    {
+        _program.Dispose();
+        _tool.Dispose();
+    }
+
+    /// <summary>A call is finished once a state update told of its message: that comes after the commit.</summary>
+    private void AssertNothingFinishedWasRepeated(Run run, int killAfter)
+    {
+        var committed = run.Before.Where(it => Type(it) == "on_state_update").SelectMany(MessageIds).ToHashSet();
+        var modelCallsAfter = run.After.Where(it => Type(it) == "on_llm_stream").Select(it => Data(it).GetProperty("message_id").GetString()!).ToHashSet();
+        Assert.Empty(committed.Intersect(modelCallsAfter));
+
+        var toolResults = committed.Where(id => id.StartsWith("tool-", StringComparison.Ordinal)).Select(id => id["tool-".Length..]);
+        Assert.All(toolResults.Where(_tool.Calls.ContainsKey), key => Assert.Equal(1, _tool.Calls[key]));
+        Assert.All(_tool.Calls.Values, count => Assert.InRange(count, 1, 2)); // one in flight at the kill is made again, with its key
+        Assert.Equal(2, _tool.Calls.Count);
+        Assert.True(run.FirstAfter > run.LastBefore, $"sequence numbers went back after the kill at {killAfter}: {run.LastBefore} then {run.FirstAfter}");
+    }
+
+    private async Task<Run> RunAsync(string definition, string thread, int killAfter)
+    {
+        var before = new List<JsonElement>();
+        var program = _program.Start("run", definition, "--input", "count", "--thread", thread, "--events", "jsonl");
+        var steps = 0;
+        while (await program.ReadLineAsync() is { } line)
+        {
+            before.Add(JsonElement.Parse(line));
+            if (Type(before[^1]) == "on_state_update" && ++steps == killAfter)
+            {
+                await program.KillAsync();
+                break;
+            }
+        }
+        if (steps < killAfter)
+        {
+            return new Run(AnswerIn(before), steps, before, []);
+        }
+        var resumed = await _program.RunAsync("resume", thread, "--events", "jsonl");
+        if (resumed.Error.Contains("nothing_to_resume", StringComparison.Ordinal))
+        {
+            // the kill came after the last commit
+            return new Run(AnswerIn(before), steps, before, []);
+        }
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        var after = resumed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line)).ToList();
+        return new Run(AnswerIn(after), steps, before, after);
+    }
+
+    private static string AnswerIn(List<JsonElement> events)
+    {
+        var final = events.Last(it => Type(it) == "on_state_update" && Data(it).GetProperty("final").GetBoolean());
+        return Data(final).GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()!;
+    }
+
+    private static IEnumerable<string> MessageIds(JsonElement update) => Data(update).TryGetProperty("messages", out var messages)
+        ? messages.EnumerateArray().Select(message => message.GetProperty("id").GetString()!)
+        : [];
+
+    private static string Type(JsonElement it) => it.GetProperty("event_type").GetString()!;
+
+    private static JsonElement Data(JsonElement it) => it.GetProperty("data");
+
+    /// <summary>An orchestrator, two sub-agents in parallel, each with one call of the counting tool and one of a built-in.</summary>
+    private static string Definition(string url)
+    {
+        static string Worker(string name) =>
+            """
+            {"id": "NAME", "type": "specialist", "config": {"description": "Counts.", "tools": ["count"], "model": {"provider": "scripted", "model": "worker", "script": [
+              {"delay_ms": 40, "tool_calls": [{"id": "count", "name": "count", "args": {"who": "NAME"}}]},
+              {"delay_ms": 40, "tool_calls": [{"name": "write_file", "args": {"file_path": "/NAME.md", "content": "{{result:count}}"}}]},
+              {"text": "NAME is {{tool:count|counted}}", "delay_ms": 40}]}}}
+            """.Replace("NAME", name, StringComparison.Ordinal);
+        return
+            """
+            {"name": "crash", "tool_definitions": [
+               {"name": "count", "description": "Counts.", "effects": "idempotent", "runtime": {"type": "http", "url": "URL"}, "parameters": {"type": "object", "required": ["who"]}}],
+             "nodes": [
+               {"id": "lead", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "lead", "script": [
+                 {"delay_ms": 40, "tool_calls": [{"name": "write_todos", "args": {"todos": [{"content": "count", "status": "in_progress"}]}}]},
+                 {"delay_ms": 40, "tool_calls": [
+                    {"id": "a", "name": "task", "args": {"subagent_type": "alpha", "description": "go"}},
+                    {"id": "b", "name": "task", "args": {"subagent_type": "beta", "description": "go"}}]},
+                 {"delay_ms": 40, "tool_calls": [{"id": "files", "name": "glob", "args": {"pattern": "*.md"}}]},
+                 {"text": "both done: {{result:a}}, {{result:b}}", "delay_ms": 40}]}}},
+               ALPHA, BETA]}
+            """.Replace("URL", url, StringComparison.Ordinal)
+            .Replace("ALPHA", Worker("alpha"), StringComparison.Ordinal).Replace("BETA", Worker("beta"), StringComparison.Ordinal);
+    }
+
+    private sealed record Run(string Answer, int Steps, List<JsonElement> Before, List<JsonElement> After)
+    {
+        public long LastBefore => Before.Max(it => it.GetProperty("seq").GetInt64());
+
+        public long FirstAfter => After.Count == 0 ? long.MaxValue : After.Min(it => it.GetProperty("seq").GetInt64());
+    }
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace AgentExecutor.IntegrationTests.Docs;
+
+/// <summary>Runs the examples in README.md and docs/: blocks marked <c>sh run</c> and <c>json agent</c>.</summary>
+public sealed partial class DocsTests : IDisposable
+{
+    private readonly AgentExecutorProgram _program = new();
+
+    public static TheoryData<string, string> Commands() => Blocks("sh run");
+
+    public static TheoryData<string, string> Definitions() => Blocks("json agent");
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public async Task The_commands_run(string file, string block)
+    {
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", block])
+        {
+            WorkingDirectory = AgentExecutorProgram.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["PATH"] = $"{AppContext.BaseDirectory}:{start.Environment["PATH"]}";
+        start.Environment["DATA_DIR"] = _program.File("data");
+        using var shell = Process.Start(start)!;
+        var output = shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
+
+        await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(shell.ExitCode == 0, $"{file}: {error}");
+        Assert.NotEmpty(await output);
+    }
+
+    [Theory]
+    [MemberData(nameof(Definitions))]
+    public async Task The_definitions_are_valid(string file, string block)
+    {
+        var result = await _program.RunAsync("check", _program.WriteFile("agent.json", block));
+
+        Assert.True(result.ExitCode == 0, $"{file}: {result.Output}");
+        Assert.DoesNotContain("warning", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_workflow_of_the_docs_gives_its_result()
+    {
+        var block = Blocks("json agent").Select(row => row.Data).Single(it => it.Item1.EndsWith("workflows.md", StringComparison.Ordinal)).Item2;
+
+        var result = await _program.RunAsync("run", _program.WriteFile("agent.json", block));
+
+        Assert.Contains("winner: \"edsger\"", result.Output, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _program.Dispose();
+
+    private static TheoryData<string, string> Blocks(string mark)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var file in Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "docs"), "*.md", SearchOption.AllDirectories)
+            .Concat(Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "samples"), "*.md", SearchOption.AllDirectories))
+            .Append(Path.Combine(AgentExecutorProgram.Root, "README.md")))
+        {
+            foreach (Match match in Block().Matches(File.ReadAllText(file)))
+            {
+                if (match.Groups[1].Value == mark)
+                {
+                    data.Add(Path.GetRelativePath(AgentExecutorProgram.Root, file), match.Groups[2].Value);
+                }
+            }
+        }
+        return data;
+    }
+
+    [GeneratedRegex("^```([^\n]+)\n(.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Block();
+}

@@ -1,0 +1,182 @@
+using System.Text;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Tests.Agents;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace AgentExecutor.Tests.Graphs;
+
+public sealed class DefinitionValidatorTests
+{
+    private const string Model = """{"provider": "scripted", "model": "m", "script": [{"text": "x"}]}""";
+
+    private static readonly DefinitionEnvironment Environment = new(TestAgents.Models, new ToolCatalog([]), new RunLimits());
+
+    [Theory]
+    [InlineData("{", "not_json", "$")]
+    [InlineData("[]", "wrong_type", "$")]
+    [InlineData("{}", "no_nodes", "$.nodes")]
+    [InlineData("""{"nodes": []}""", "no_nodes", "$.nodes")]
+    [InlineData("""{"nodes": {}}""", "wrong_type", "$.nodes")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "model": "scripted"}]}""", "wrong_value", "$.nodes[0].model")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "temperature": "hot"}}}]}""", "wrong_type", "$.nodes[0].config.model.temperature")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "wizard"}]}""", "unknown_node_type", "$.nodes[0].type")]
+    [InlineData("""{"nodes": [{"id": "a b", "type": "agent", "model": MODEL}]}""", "invalid_name", "$.nodes[0].id")]
+    [InlineData("""{"nodes": [{"id": "START", "type": "agent", "model": MODEL}]}""", "invalid_name", "$.nodes[0].id")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}, {"id": "a", "type": "agent", "model": MODEL}]}""", "duplicate_name", "$.nodes[1].id")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent"}]}""", "missing_model", "$.nodes[0].model")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": "merlin:x"}]}""", "unknown_provider", "$.nodes[0].model")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": "scripted:x"}]}""", "invalid_model", "$.nodes[0].model.script")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "config": {"model": MODEL, "tools": ["grep", "grap"]}}]}""", "unknown_tool", "$.nodes[0].config.tools[1]")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "interrupt_on": {"nope": true}}]}""", "unknown_tool", "$.nodes[0].interrupt_on.nope")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "interrupt_on": {"ls": {"allowed": ["dance"]}}}]}""", "wrong_value", "$.nodes[0].interrupt_on.ls")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "model": MODEL}, {"id": "b", "type": "orchestrator", "model": MODEL, "description": "x"}]}""", "several_orchestrators", "$.nodes[1].type")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "tool", "tool": "ls"}]}""", "no_start", "$.nodes")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "limits": {"max_supersteps": 1000000}}""", "limit_above_server", "$.limits.max_supersteps")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "limits": {"max_tokens": 0}}""", "invalid_limit", "$.limits.max_tokens")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "state_schema": {"properties": {"x": {"reducer": "apend"}}}}""", "unknown_reducer", "$.state_schema.properties.x.reducer")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "x"}]}""", "unknown_tool", "$.tool_definitions[0]")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "grep", "runtime": {"url": "http://x"}}]}""", "duplicate_name", "$.tool_definitions[0].name")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "x", "runtime": {"type": "magic"}}]}""", "unknown_runtime", "$.tool_definitions[0].runtime.type")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "ls", "effects": "boom"}]}""", "wrong_value", "$.tool_definitions[0].effects")]
+    public void A_fault_is_found_with_its_code_and_path(string definition, string code, string path)
+    {
+        var faults = Validate(definition);
+
+        Assert.Contains((code, path), faults.Select(it => (it.Code, it.Path)));
+        Assert.All(faults, it => Assert.NotEmpty(it.Hint));
+    }
+
+    [Theory]
+    [InlineData("START>a a>b", "unreachable_node", "$.nodes[2]")] // c
+    [InlineData("START>a a>b b>c c>a", "cycle_without_exit", "$.nodes[0]")]
+    [InlineData("START>a a>b b>c c>a?else", "cycle_without_exit", "$.nodes[0]")]
+    [InlineData("START>a a>b b>c c>b c>END?true", "cycle_without_exit", "$.nodes[1]")]
+    [InlineData("START>a a>b a>c?true b>d c>d", "missing_join", "$.nodes[3].config.join")]
+    [InlineData("START>a a>b a>c b>d c>d?true d>END", "missing_join", "$.nodes[3].config.join")]
+    [InlineData("START>a a>nowhere", "unknown_node", "$.edges[1].to")]
+    [InlineData("START>a elsewhere>a", "unknown_node", "$.edges[1].from")]
+    [InlineData("START>a a>b?state..x", "invalid_expression", "$.edges[1].when")]
+    [InlineData("START>a a>b?true", "missing_else", "$.edges")]
+    public void A_workflow_with_a_bad_shape_is_found(string edges, string code, string path)
+    {
+        var nodes = edges.Contains('d', StringComparison.Ordinal) ? "a b c d" : "a b c";
+
+        Assert.Contains((code, path), Validate(Workflow(nodes, edges)).Select(it => (it.Code, it.Path)));
+    }
+
+    [Theory]
+    [InlineData("a b c d", "START>a a>b a>c b>d c>d")] // fork and join
+    [InlineData("a b c d", "START>a a>b?state.x a>c?else b>d c>d")] // alternatives meet
+    [InlineData("a b", "START>a a>b b>a?state.x b>END?else")] // loop with an exit
+    [InlineData("a", "START>a a>a?state.x a>END?else")]
+    public void A_workflow_with_a_good_shape_passes(string nodes, string edges) => Assert.Empty(Validate(Workflow(nodes, edges)));
+
+    [Fact]
+    public void Side_by_side_writes_of_one_value_are_found()
+    {
+        var clash = """
+            {"nodes": [{"id": "a", "type": "set", "assign": {"x": 1}}, {"id": "b", "type": "set", "assign": {"x": 2}}, {"id": "w", "type": "set", "assign": {"y": 1}}],
+             "edges": [{"from": "START", "to": "a"}, {"from": "START", "to": "b"}, {"from": "a", "to": "w", "for_each": "state.list"}]}
+            """;
+
+        Assert.Equal(["$.nodes[1]", "$.nodes[2]"], Validate(clash).Where(it => it.Code == "conflicting_writes").Select(it => it.Path));
+    }
+
+    [Fact]
+    public void All_faults_are_told_at_once()
+    {
+        var faults = Validate("""
+            {"nodes": [{"id": "a", "type": "agent", "tools": ["x", "y"]}, {"id": "a", "type": "wizard"}], "limits": {"max_seconds": 1e9}, "tool_definitions": [{"name": "?"}]}
+            """);
+
+        Assert.True(faults.Count >= 7, string.Join('\n', faults));
+    }
+
+    [Fact]
+    public void An_unknown_field_is_a_warning_with_a_guess()
+    {
+        var fault = Assert.Single(Validate("""{"nodes": [{"id": "a", "type": "agent", "sytem_prompt": "x", "model": MODEL}]}"""));
+
+        Assert.True(fault.IsWarning);
+        Assert.Equal("did you mean 'system_prompt'?", fault.Hint);
+    }
+
+    [Fact]
+    public void Fields_beside_the_type_mean_the_same_as_in_config()
+    {
+        var beside = Compile("""{"nodes": [{"id": "a", "type": "orchestrator", "name": "n", "system_prompt": "p", "tools": ["ls"], "model": MODEL}]}""");
+        var inside = Compile("""{"nodes": [{"id": "a", "type": "orchestrator", "config": {"name": "n", "system_prompt": "p", "tools": ["ls"], "model": MODEL}}]}""");
+
+        Assert.Equal(("n", "p"), (beside.Agents[0].Name, beside.Agents[0].SystemPrompt));
+        Assert.Equal(("n", "p"), (inside.Agents[0].Name, inside.Agents[0].SystemPrompt));
+    }
+
+    [Fact]
+    public void A_specialist_without_a_model_has_the_orchestrators_and_there_is_a_general_purpose_agent()
+    {
+        var compiled = Compile("""{"nodes": [{"id": "a", "type": "orchestrator", "model": MODEL}, {"id": "b", "type": "specialist", "description": "d"}]}""");
+
+        Assert.Equal(["a", "b", "general-purpose"], compiled.Agents.Select(it => it.Name));
+        Assert.All(compiled.Agents, it => Assert.Equal("scripted:m", it.Model.ToString()));
+    }
+
+    [Fact]
+    public void The_model_override_and_the_default_fill_in()
+    {
+        var bare = Bytes("""{"nodes": [{"id": "a", "type": "agent"}]}""");
+        var script = new ModelSpec { Provider = "scripted", Model = "d", Script = Engine.Json("""[{"text": "x"}]""") };
+
+        Assert.Equal("scripted:d", new AgentCompiler(Environment with { DefaultModel = script }).Compile(bare).Agents[0].Model.ToString());
+        Assert.Equal("scripted:d", new AgentCompiler(Environment with { ModelOverride = script }).Compile(
+            Bytes("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}]}""")).Agents[0].Model.ToString());
+    }
+
+    [Fact]
+    public void Limits_may_only_be_lowered()
+    {
+        var compiled = Compile("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "limits": {"max_supersteps": 5}}""");
+
+        Assert.Equal((5, new RunLimits().MaxTokens), (compiled.Limits.MaxSupersteps, compiled.Limits.MaxTokens));
+    }
+
+    [Fact]
+    public void The_committed_schema_is_the_one_that_the_types_make() =>
+        GeneratedFile.AssertCurrent("docs/agent-definition.schema.json", DefinitionSchema.ToText());
+
+    [Fact]
+    public void Any_json_is_read_or_refused_and_never_crashes()
+    {
+        string[] values = ["null", "7", "\"x\"", "[]", "{}", "[null]", "{\"x\": {}}", "true", "[{}]", "[[]]", "{\"id\": 1}"];
+        string[] fields = ["nodes", "edges", "tool_definitions", "state_schema", "initial_state", "limits", "name"];
+        Check.QuickThrowOnFailure(Prop.ForAll(ArbMap.Default.ArbFor<NonNegativeInt[]>(), picks =>
+        {
+            var text = $"{{{string.Join(',', fields.Zip(picks).Select(it => $"\"{it.First}\": {values[it.Second.Get % values.Length]}"))}}}";
+            Assert.NotNull(Validate(text));
+        }));
+        Check.QuickThrowOnFailure(Prop.ForAll<byte[]>(bytes => Assert.NotNull(DefinitionReader.Read(bytes ?? []))));
+    }
+
+    private static IReadOnlyList<DefinitionFault> Validate(string definition) =>
+        DefinitionValidator.Validate(DefinitionReader.Read(Bytes(definition)), Environment);
+
+    private static CompiledAgent Compile(string definition) => new AgentCompiler(Environment).Compile(Bytes(definition));
+
+    private static byte[] Bytes(string definition) => Encoding.UTF8.GetBytes(definition.Replace("MODEL", Model, StringComparison.Ordinal));
+
+    private static string Workflow(string nodes, string edges)
+    {
+        var steps = nodes.Split(' ').Select(id => """{"id": "ID", "type": "set", "config": {"assign": {"ID_ran": true}}}""".Replace("ID", id, StringComparison.Ordinal));
+        return $"{{\"nodes\": [{string.Join(',', steps)}], \"edges\": [{string.Join(',', edges.Split(' ').Select(Edge))}]}}";
+    }
+
+    private static string Edge(string text)
+    {
+        var (ends, when) = text.Split('?') is [var left, var right] ? (left, right) : (text, null);
+        var (from, to) = (ends.Split('>')[0], ends.Split('>')[1]);
+        return when is null ? $$"""{"from": "{{from}}", "to": "{{to}}"}""" : $$"""{"from": "{{from}}", "to": "{{to}}", "when": "{{when}}"}""";
+    }
+}
