@@ -199,7 +199,8 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             Checkpoint = Header(at, next, fold, source),
         };
         var told = new RunEvent.StateUpdated(
-            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), ends ? next.State : null) { Namespace = scope.Namespace };
+            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), ends ? next.State : null)
+        { Namespace = scope.Namespace };
         await _session.CommitAsync(commit, told, ends ? Complete.Apply : null, cancellationToken);
         return next;
     }

@@ -241,7 +241,11 @@ public abstract class CheckpointStoreContract : IAsyncLifetime
 
         var stale = new StepCommit
         {
-            ThreadId = "t", Fence = 1, Run = Run("t", "r1", 1) with { Status = RunStatus.Failed }, Checkpoint = Checkpoint("t", "c2"), WritesUnder = "c1",
+            ThreadId = "t",
+            Fence = 1,
+            Run = Run("t", "r1", 1) with { Status = RunStatus.Failed },
+            Checkpoint = Checkpoint("t", "c2"),
+            WritesUnder = "c1",
             Writes = [new("a", 0, "x", Json("1"))],
         };
         var fault = await Assert.ThrowsAsync<FaultException>(async () => await Store.CommitAsync(stale, Cancel));
@@ -394,12 +398,25 @@ public abstract class CheckpointStoreContract : IAsyncLifetime
 
     private static StoredCheckpoint Checkpoint(string thread, string id, string? parent = null) => new()
     {
-        ThreadId = thread, Namespace = "", Id = id, ParentId = parent, Source = CheckpointSource.Loop, Time = Time, Due = Json("[]"),
+        ThreadId = thread,
+        Namespace = "",
+        Id = id,
+        ParentId = parent,
+        Source = CheckpointSource.Loop,
+        Time = Time,
+        Due = Json("[]"),
     };
 
     private static Run Run(string thread, string id, long fence) => new()
     {
-        ThreadId = thread, RunId = id, DefinitionHash = "h", Status = RunStatus.Running, Fence = fence, Attempt = 1, CreatedAt = Time, UpdatedAt = Time,
+        ThreadId = thread,
+        RunId = id,
+        DefinitionHash = "h",
+        Status = RunStatus.Running,
+        Fence = fence,
+        Attempt = 1,
+        CreatedAt = Time,
+        UpdatedAt = Time,
     };
 
     private async Task Commit(StoredCheckpoint checkpoint, params ImmutableArray<StoredValue> values) => await Store.CommitAsync(
@@ -422,7 +439,12 @@ public abstract class CheckpointStoreContract : IAsyncLifetime
         await Store.CommitAsync(
             new StepCommit
             {
-                ThreadId = thread, Fence = 1, WritesUnder = parent, Writes = [.. writes ?? []], Checkpoint = Checkpoint(thread, id, parent) with { Channels = channels }, Values = values,
+                ThreadId = thread,
+                Fence = 1,
+                WritesUnder = parent,
+                Writes = [.. writes ?? []],
+                Checkpoint = Checkpoint(thread, id, parent) with { Channels = channels },
+                Values = values,
             },
             Cancel);
     }

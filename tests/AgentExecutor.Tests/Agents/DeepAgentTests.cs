@@ -171,7 +171,8 @@ public sealed class DeepAgentTests
             [{"tool_calls": [{"id": "big/1", "name": "flood", "args": {}}]},
              {"tool_calls": [{"id": "g", "name": "grep", "args": {"pattern": "line 7777", "output_mode": "content"}}]},
              {"text": "{{result:g}}"}]
-            """) with { Tools = [new Flood()], LongestToolResult = 1_000 });
+            """) with
+        { Tools = [new Flood()], LongestToolResult = 1_000 });
 
         Assert.Contains("It is in the file /large_tool_results/big_1", Messages(outcome)[2].Text, StringComparison.Ordinal);
         Assert.True(Messages(outcome)[2].Text.Length < 1_500);
@@ -188,7 +189,8 @@ public sealed class DeepAgentTests
              {"when": {"turn": 0}, "tool_calls": [{"name": "flood", "args": {}}]},
              {"when": {"last_tool": "flood"}, "text": "flooded"},
              {"when": {}, "text": "SUMMARY"}]
-            """) with { Tools = [new Flood()], KeepMessages = 2, SummarizeAt = 0.1, LongestToolResult = int.MaxValue };
+            """) with
+        { Tools = [new Flood()], KeepMessages = 2, SummarizeAt = 0.1, LongestToolResult = int.MaxValue };
 
         var outcome = await RunAsync(spec);
 

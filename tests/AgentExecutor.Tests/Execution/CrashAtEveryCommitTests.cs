@@ -57,7 +57,8 @@ public sealed class CrashAtEveryCommitTests
             [{"tool_calls": [{"id": "c-{{name}}", "name": "count", "args": {"who": "{{name}}"} }]},
              {"tool_calls": [{"name": "write_file", "args": {"file_path": "/{{name}}.md", "content": "{{name}}"} }]},
              {"text": "{{name}}"}]
-            """) with { Tools = [tool], Description = name };
+            """) with
+        { Tools = [tool], Description = name };
         return TestAgents.Scripted(
             "lead",
             """

@@ -142,7 +142,8 @@ public sealed class GraphRunnerTests
             {
                 throw new FaultException("x", "not yet") { IsTransient = true };
             }
-        }) with { Retry = new RetryPolicy(3, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2)) };
+        }) with
+        { Retry = new RetryPolicy(3, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2)) };
 
         var outcome = await new Engine().RunAsync(new Graph("g", [flaky], [new Edge.Direct(Start, "flaky")], Log), ("log", Update("in")));
 
