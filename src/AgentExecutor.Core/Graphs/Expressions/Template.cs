@@ -20,66 +20,16 @@ public sealed class Template
     public static Template Parse(JsonElement json)
     {
         var template = new Template(json);
-        template.Collect(json);
+        foreach (var text in JsonTexts.Of(json))
+        {
+            template._texts[text] = Split(text);
+        }
         return template;
     }
 
     public JsonElement Fill(StateView state) => _texts.Values.All(pieces => pieces is [{ Expression: null }])
         ? _json
-        : JsonBytes.Element((this, state), static (writer, it) => it.Item1.Write(writer, it.Item1._json, it.state));
-
-    private void Collect(JsonElement json)
-    {
-        switch (json.ValueKind)
-        {
-            case JsonValueKind.String:
-                var text = json.GetString()!;
-                _texts[text] = Split(text);
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in json.EnumerateArray())
-                {
-                    Collect(item);
-                }
-                break;
-            case JsonValueKind.Object:
-                foreach (var property in json.EnumerateObject())
-                {
-                    Collect(property.Value);
-                }
-                break;
-        }
-    }
-
-    private void Write(Utf8JsonWriter writer, JsonElement json, StateView state)
-    {
-        switch (json.ValueKind)
-        {
-            case JsonValueKind.String:
-                WriteText(writer, _texts[json.GetString()!], state);
-                break;
-            case JsonValueKind.Array:
-                writer.WriteStartArray();
-                foreach (var item in json.EnumerateArray())
-                {
-                    Write(writer, item, state);
-                }
-                writer.WriteEndArray();
-                break;
-            case JsonValueKind.Object:
-                writer.WriteStartObject();
-                foreach (var property in json.EnumerateObject())
-                {
-                    writer.WritePropertyName(property.Name);
-                    Write(writer, property.Value, state);
-                }
-                writer.WriteEndObject();
-                break;
-            default:
-                json.WriteTo(writer);
-                break;
-        }
-    }
+        : JsonTexts.Replace(_json, (writer, text) => WriteText(writer, _texts[text], state));
 
     private static void WriteText(Utf8JsonWriter writer, IReadOnlyList<Piece> pieces, StateView state)
     {

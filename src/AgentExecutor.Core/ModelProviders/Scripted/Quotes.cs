@@ -17,37 +17,7 @@ internal static partial class Quotes
 
     public static JsonElement Fill(JsonElement json, Conversation conversation) => !json.GetRawText().Contains("{{", StringComparison.Ordinal)
         ? json
-        : JsonBytes.Element((json, conversation), static (writer, it) => Write(writer, it.json, it.conversation));
-
-    private static void Write(Utf8JsonWriter writer, JsonElement json, Conversation conversation)
-    {
-        switch (json.ValueKind)
-        {
-            case JsonValueKind.String:
-                writer.WriteStringValue(Fill(json.GetString()!, conversation));
-                break;
-            case JsonValueKind.Array:
-                writer.WriteStartArray();
-                foreach (var item in json.EnumerateArray())
-                {
-                    Write(writer, item, conversation);
-                }
-                writer.WriteEndArray();
-                break;
-            case JsonValueKind.Object:
-                writer.WriteStartObject();
-                foreach (var property in json.EnumerateObject())
-                {
-                    writer.WritePropertyName(property.Name);
-                    Write(writer, property.Value, conversation);
-                }
-                writer.WriteEndObject();
-                break;
-            default:
-                json.WriteTo(writer);
-                break;
-        }
-    }
+        : JsonTexts.Replace(json, (writer, text) => writer.WriteStringValue(Fill(text, conversation)));
 
     private static string Find(string quote, Conversation conversation)
     {

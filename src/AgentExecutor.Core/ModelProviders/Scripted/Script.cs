@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Schemas;
 
 namespace AgentExecutor.Core.ModelProviders.Scripted;
 
@@ -10,64 +11,40 @@ namespace AgentExecutor.Core.ModelProviders.Scripted;
 /// </summary>
 public sealed record Script(IReadOnlyList<ScriptTurn> Turns)
 {
-    private static readonly string[] TurnFields =
-        ["when", "text", "reasoning", "tool_calls", "chunk_size", "delay_ms", "chunk_delay_ms", "usage", "error", "comment"];
-
-    private static readonly string[] WhenFields = ["agent", "turn", "last_tool", "last_contains", "last_matches", "user_contains"];
+    private static readonly JsonElement Schema = JsonElement.Parse(
+        """
+        {"type": "array", "minItems": 1, "items": {
+          "type": "object", "additionalProperties": false, "anyOf": [{"required": ["text"]}, {"required": ["tool_calls"]}, {"required": ["error"]}],
+          "properties": {
+            "when": {"type": "object", "additionalProperties": false, "properties": {
+              "agent": {"type": "string"}, "turn": {"type": "integer"}, "last_tool": {"type": "string"}, "last_contains": {"type": "string"},
+              "last_matches": {"type": "string"}, "user_contains": {"type": "string"}}},
+            "text": {"type": "string"},
+            "reasoning": {"type": "string"},
+            "tool_calls": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
+              "id": {"type": "string", "minLength": 1}, "name": {"type": "string"}, "args": true}}},
+            "chunk_size": {"type": "integer", "minimum": 1},
+            "delay_ms": {"type": "integer", "minimum": 0, "maximum": 3600000},
+            "chunk_delay_ms": {"type": "integer", "minimum": 0, "maximum": 60000},
+            "usage": {"type": "object"},
+            "error": {"type": "object", "additionalProperties": false, "properties": {
+              "class": {"enum": ["rate_limit", "server", "timeout", "authentication", "invalid_request", "context_overflow", "refusal"]},
+              "message": {"type": "string"}, "attempts": {"type": "integer"}, "retry_after_seconds": {"type": "number", "minimum": 0},
+              "after_chunks": {"type": "integer", "minimum": 0}}},
+            "comment": {"type": "string"}}}}
+        """);
 
     public static Script Read(JsonElement json) => new([.. TurnsOf(json).Select(ReadTurn)]);
 
     public static IEnumerable<ModelFault> Check(JsonElement json)
     {
-        if (json.ValueKind is not (JsonValueKind.Array or JsonValueKind.Object) || !TurnsOf(json).Any())
-        {
-            return [new ModelFault("script", "a scripted model needs its turns", """write "script": [{"text": "..."}], or run with --script FILE""")];
-        }
-        return TurnsOf(json).SelectMany((turn, index) => CheckTurn(turn, $"script[{index}]"));
+        var turns = json.Property("turns") ?? json;
+        return turns.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null
+            ? [new ModelFault("script", "a scripted model needs its turns", """write "script": [{"text": "..."}], or "script_file" with the command line""")]
+            : JsonSchemaChecker.Check(turns, Schema).Select(fault => new ModelFault($"script{fault.Path[1..]}", $"it {fault.Message}", "see docs/scripted-model.md"));
     }
 
-    private static IEnumerable<JsonElement> TurnsOf(JsonElement json) => json.ValueKind switch
-    {
-        JsonValueKind.Array => json.EnumerateArray(),
-        JsonValueKind.Object when json.Property("turns") is { ValueKind: JsonValueKind.Array } turns => turns.EnumerateArray(),
-        _ => [],
-    };
-
-    private static IEnumerable<ModelFault> CheckTurn(JsonElement turn, string path)
-    {
-        if (turn.ValueKind != JsonValueKind.Object)
-        {
-            yield return new ModelFault(path, "a turn is an object", """write {"text": "..."} or {"tool_calls": [...]}""");
-            yield break;
-        }
-        foreach (var field in turn.EnumerateObject().Where(field => !TurnFields.Contains(field.Name)))
-        {
-            yield return new ModelFault($"{path}.{field.Name}", "a turn has no such field", $"known are {string.Join(", ", TurnFields)}");
-        }
-        if (turn.Property("text") is null && turn.Property("tool_calls") is null && turn.Property("error") is null)
-        {
-            yield return new ModelFault(path, "a turn says nothing", "give it text, tool_calls or error");
-        }
-        if (turn.Property("when") is { } when)
-        {
-            foreach (var field in when.EnumerateObject().Where(field => !WhenFields.Contains(field.Name)))
-            {
-                yield return new ModelFault($"{path}.when.{field.Name}", "a condition has no such field", $"known are {string.Join(", ", WhenFields)}");
-            }
-        }
-        if (turn.Property("error") is { } error && ScriptError.KnownClass(error.TextProperty("class")) is false)
-        {
-            yield return new ModelFault($"{path}.error.class", "there is no such class of error", $"use one of {string.Join(", ", ScriptError.Classes)}");
-        }
-        var calls = turn.Property("tool_calls") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().ToArray() : [];
-        for (var i = 0; i < calls.Length; i++)
-        {
-            if (calls[i].TextProperty("name") is null)
-            {
-                yield return new ModelFault($"{path}.tool_calls[{i}].name", "a tool call names its tool", """write {"name": "...", "args": {...}}""");
-            }
-        }
-    }
+    private static IEnumerable<JsonElement> TurnsOf(JsonElement json) => (json.Property("turns") ?? json).EnumerateArray();
 
     private static ScriptTurn ReadTurn(JsonElement json) => new()
     {

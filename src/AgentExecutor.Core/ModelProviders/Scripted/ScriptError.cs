@@ -4,18 +4,13 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.ModelProviders.Scripted;
 
 /// <summary>A failure of a scripted model.</summary>
-/// <param name="Class">One of <see cref="Classes"/>.</param>
+/// <param name="Class">What kind of failure, as the schema of scripts lists them.</param>
 /// <param name="Message">What the provider would say.</param>
 /// <param name="Attempts">How many attempts at the answer fail before one succeeds.</param>
 /// <param name="RetryAfter">What the provider asks to wait.</param>
 /// <param name="AfterChunks">Chunks that are streamed before it fails.</param>
 public sealed record ScriptError(string Class, string Message, int Attempts, TimeSpan? RetryAfter, int AfterChunks)
 {
-    public static readonly IReadOnlyList<string> Classes =
-        ["rate_limit", "server", "timeout", "authentication", "invalid_request", "context_overflow", "refusal"];
-
-    public static bool KnownClass(string? name) => name is not null && Classes.Contains(name);
-
     public static ScriptError Read(JsonElement json) => new(
         json.TextProperty("class") ?? "server",
         json.TextProperty("message") ?? "the scripted model was told to fail",

@@ -1,0 +1,67 @@
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Tests.Messages;
+
+public sealed class MessageLogTests
+{
+    [Fact]
+    public void Versions_that_share_their_beginning_do_not_see_each_others_end()
+    {
+        var trunk = MessageLog.Of(Human("1"), Human("2"));
+        var left = trunk.Apply(MessageUpdate.Append(Human("left")));
+        var right = trunk.Apply(MessageUpdate.Append(Human("right")));
+        var longer = left.Apply(MessageUpdate.Append(Enumerable.Range(0, 100).Select(i => Human($"l{i}"))));
+
+        Assert.Equal(["1", "2"], Ids(trunk));
+        Assert.Equal(["1", "2", "left"], Ids(left));
+        Assert.Equal(["1", "2", "right"], Ids(right));
+        Assert.Equal(103, longer.Count);
+        Assert.Equal(["1", "2", "right", "l5"], Ids(right.Apply(MessageUpdate.Append(Human("l5"))))); // l5 is new here, though the other branch has one
+    }
+
+    [Fact]
+    public void A_known_id_is_replaced_in_its_place_and_older_versions_keep_theirs()
+    {
+        var before = MessageLog.Of(Human("1"), Human("2"));
+        var after = before.Apply(MessageUpdate.Append(Message.Human("1", "changed")));
+
+        Assert.Equal(["changed", "text 2"], after.Select(it => it.Text));
+        Assert.Equal(["text 1", "text 2"], before.Select(it => it.Text));
+    }
+
+    [Fact]
+    public void Removals_are_by_id_or_of_all_before()
+    {
+        var log = MessageLog.Of(Human("1"), Human("2"), Human("3"));
+
+        Assert.Equal(["1", "3"], Ids(log.Apply(new MessageUpdate([new MessageEdit.Remove("2"), new MessageEdit.Remove("nobody")]))));
+        Assert.Equal(["4"], Ids(log.Apply(MessageUpdate.Replace([Human("4")]))));
+    }
+
+    [Fact]
+    public void Length_and_turns_are_kept_as_it_grows_and_shrinks()
+    {
+        var log = MessageLog.Of(Human("1"), Message.Ai("2", "1234"), Message.Ai("3", "12"));
+        Assert.Equal((6 + 4 + 2, 2), (log.Length, log.AiTurns));
+
+        log = log.Apply(new MessageUpdate([new MessageEdit.Remove("2")]));
+        Assert.Equal((6 + 2, 1), (log.Length, log.AiTurns));
+    }
+
+    [Fact]
+    public async Task Appends_to_one_version_from_many_threads_each_give_their_own()
+    {
+        var trunk = MessageLog.Of(Human("1"));
+
+        var logs = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => trunk.Apply(MessageUpdate.Append([Human($"a{i}"), Human($"b{i}")])))));
+
+        for (var i = 0; i < logs.Length; i++)
+        {
+            Assert.Equal(["1", $"a{i}", $"b{i}"], Ids(logs[i]));
+        }
+    }
+
+    private static Message Human(string id) => Message.Human(id, $"text {id}"[..Math.Min(6, 5 + id.Length)]);
+
+    private static IEnumerable<string> Ids(MessageLog log) => log.Select(it => it.Id);
+}
