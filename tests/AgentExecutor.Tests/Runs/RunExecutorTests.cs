@@ -1,0 +1,171 @@
+using System.Text;
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Runs.Transitions;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Tests.Agents;
+
+namespace AgentExecutor.Tests.Runs;
+
+public sealed class RunExecutorTests
+{
+    private static readonly Dictionary<string, JsonElement> NoAnswers = [];
+
+    private readonly InMemoryCheckpointStore _store = new();
+    private readonly KeptEvents _events = new();
+
+    [Fact]
+    public async Task A_run_completes_with_its_answer_and_its_usage()
+    {
+        var outcome = await StartAsync(Agent("""[{"tool_calls": [{"name": "ls", "args": {}}]}, {"text": "done", "usage": {"input_tokens": 10, "output_tokens": 2}}]"""));
+
+        Assert.Equal((RunStatus.Completed, "done"), (outcome.Run.Status, outcome.Output));
+        Assert.Equal((3, 2, 1), (outcome.Run.Usage.Supersteps, outcome.Run.Usage.ModelCalls, outcome.Run.Usage.ToolCalls));
+        Assert.Equal(outcome.Run, await _store.FindAsync("t", TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_definition_or_an_input_at_fault_stores_nothing()
+    {
+        await Assert.ThrowsAsync<DefinitionException>(() => StartAsync("""{"nodes": []}"""));
+        await Assert.ThrowsAsync<FaultException>(() => StartAsync(Agent("""[{"text": "x"}]"""), input: "[]"));
+        await Assert.ThrowsAsync<FaultException>(() => StartAsync(Agent("""[{"text": "x"}]"""), input: "{}"));
+
+        Assert.Null(await _store.FindAsync("t", TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_failed_run_keeps_its_code_and_goes_on_where_it_failed()
+    {
+        var failed = await StartAsync(Agent("""[{"tool_calls": [{"name": "ls", "args": {}}]}, {"error": {"class": "authentication", "message": "no key"}}]"""));
+        Assert.Equal((RunStatus.Failed, FaultCodes.ModelAuthentication, "no key"), (failed.Run.Status, failed.Run.Failure!.Code, failed.Run.Failure.Message));
+
+        var again = await Executor().ResumeAsync("t", NoAnswers, default);
+
+        Assert.Equal(RunStatus.Failed, again.Run.Status);
+        Assert.Equal((1, 2), (again.Run.Usage.ToolCalls, again.Run.Attempt));
+    }
+
+    [Fact]
+    public async Task Limits_hold_across_resumes()
+    {
+        var first = await StartAsync(Agent("""[{"when": {}, "tool_calls": [{"name": "ls", "args": {}}]}]""", """{"max_tool_calls": 3}"""));
+        Assert.Equal(FaultCodes.ToolCallLimit, first.Run.Failure!.Code);
+
+        var second = await Executor().ResumeAsync("t", NoAnswers, default);
+
+        Assert.Equal((FaultCodes.ToolCallLimit, 3), (second.Run.Failure!.Code, second.Run.Usage.ToolCalls));
+    }
+
+    [Fact]
+    public async Task The_token_limit_ends_a_run_before_the_next_call()
+    {
+        var outcome = await StartAsync(Agent(
+            """[{"when": {}, "tool_calls": [{"name": "ls", "args": {}}], "usage": {"input_tokens": 60, "output_tokens": 0}}]""", """{"max_tokens": 100}"""));
+
+        Assert.Equal((FaultCodes.TokenLimit, 2), (outcome.Run.Failure!.Code, outcome.Run.Usage.ModelCalls));
+    }
+
+    [Fact]
+    public async Task The_wall_time_limit_breaks_off_a_call_in_flight()
+    {
+        var outcome = await StartAsync(Agent("""[{"text": "never", "delay_ms": 600000}]""", """{"max_seconds": 0.05}"""));
+
+        Assert.Equal((RunStatus.Failed, FaultCodes.WallTimeLimit), (outcome.Run.Status, outcome.Run.Failure!.Code));
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_ends_at_once_and_cannot_be_resumed()
+    {
+        using var cancel = new CancellationTokenSource();
+        var running = StartAsync(Agent("""[{"text": "never", "delay_ms": 600000}]"""), signals: new RunSignals(default, Cancel: cancel.Token));
+        await Eventually.True(() => Task.FromResult(_events.Of<RunEvent.StateUpdated>().Any()));
+
+        await cancel.CancelAsync();
+
+        Assert.Equal(RunStatus.Cancelled, (await running).Run.Status);
+        Assert.Equal(RunStatus.Cancelled, Assert.Single(_events.Of<RunEvent.Ended>()).Status);
+        Assert.Equal(FaultCodes.NothingToResume, (await Assert.ThrowsAsync<FaultException>(() => Executor().ResumeAsync("t", NoAnswers, default))).Code);
+    }
+
+    [Fact]
+    public async Task Answers_must_fit_the_open_questions()
+    {
+        var waits = await StartAsync(Agent(
+            """[{"tool_calls": [{"name": "ls", "args": {}}, {"name": "ls", "args": {}}]}, {"text": "done"}]""", more: """, "interrupt_on": {"ls": true}"""));
+        Assert.Equal((RunStatus.Interrupted, 2), (waits.Run.Status, waits.Interrupts.Length));
+
+        Assert.Equal(FaultCodes.InvalidAnswer, (await ResumeFaultAsync([])).Code);
+        Assert.Equal(FaultCodes.UnknownInterrupt, (await ResumeFaultAsync([("", "approve")])).Code);
+        Assert.Equal(FaultCodes.UnknownInterrupt, (await ResumeFaultAsync([("nobody", "approve")])).Code);
+        var done = await Executor().ResumeAsync("t", waits.Interrupts.ToDictionary(it => it.Id, _ => JsonBytes.Text("approve")), default);
+
+        Assert.Equal("done", done.Output);
+        Assert.Equal(FaultCodes.NothingToResume, (await ResumeFaultAsync([])).Code);
+    }
+
+    [Fact]
+    public async Task Each_attempt_has_a_higher_fence_and_sequence_numbers_only_grow()
+    {
+        await StartAsync(Agent("""[{"error": {"class": "refusal"}}]"""));
+        await Executor().ResumeAsync("t", NoAnswers, default);
+        await StartAsync(Agent("""[{"when": {}, "text": "fine"}]"""), runId: "r2");
+
+        var run = (await _store.FindAsync("t", TestContext.Current.CancellationToken))!;
+        Assert.Equal(("r2", 3), (run.RunId, run.Fence));
+        Assert.Equal(_events.All.Select(it => it.Sequence).Order().Distinct(), _events.All.Select(it => it.Sequence));
+    }
+
+    [Fact]
+    public void A_worker_that_takes_over_leaves_room_for_what_the_dead_one_showed()
+    {
+        var run = new Run { ThreadId = "t", RunId = "r", DefinitionHash = "h", Status = RunStatus.Running, Attempt = 1, Fence = 4, LastSequence = 10 };
+
+        var taken = Start.Apply(run, default).Run;
+
+        Assert.Equal((2, 5, 10 + Start.SequenceGap), (taken.Attempt, taken.Fence, taken.LastSequence));
+        Assert.Throws<FaultException>(() => Start.Apply(run with { Status = RunStatus.Completed }, default));
+        Assert.Empty(Cancel.Apply(run with { Status = RunStatus.Completed }, default).Events);
+    }
+
+    [Theory]
+    [InlineData("""{"user_request": "hello"}""")]
+    [InlineData("""{"topic": 7, "anything": "hello"}""")]
+    [InlineData("""{"messages": [{"role": "user", "content": "hello"}]}""")]
+    [InlineData("""{"messages": [{"role": "user", "content": [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]}]}""")]
+    public async Task The_input_becomes_the_first_message(string input)
+    {
+        var outcome = await StartAsync(Agent("""[{"text": "you said {{input}}"}]"""), input);
+
+        Assert.Equal("you said hello", outcome.Output);
+    }
+
+    [Fact]
+    public async Task Other_input_fields_go_to_the_state_and_stay_there()
+    {
+        await StartAsync(Agent("""[{"text": "x"}]"""), """{"user_request": "x", "customer": {"id": 7}}""");
+
+        var outcome = await StartAsync(Agent("""[{"when": {}, "text": "y"}]"""), runId: "r2");
+
+        Assert.Equal("""{"id":7}""", JsonBytes.Compact((JsonElement)outcome.State!["customer"]!));
+    }
+
+    private async Task<FaultException> ResumeFaultAsync((string Id, string Answer)[] answers) => await Assert.ThrowsAsync<FaultException>(() =>
+        Executor().ResumeAsync("t", answers.ToDictionary(it => it.Id, it => JsonBytes.Text(it.Answer)), default));
+
+    private Task<RunOutcome> StartAsync(string definition, string input = """{"user_request": "go"}""", RunSignals signals = default, string runId = "r1") =>
+        Executor().StartAsync(new RunRequest("t", runId, Encoding.UTF8.GetBytes(definition), Engine.Json(input)), signals);
+
+    /// <summary>A new executor each time: nothing is carried over but by the store.</summary>
+    private RunExecutor Executor() => new(
+        new RunServices(_store, _events, TimeProvider.System), _store, new CompiledAgents(new DefinitionEnvironment(TestAgents.Models, new ToolCatalog([]), new RunLimits())));
+
+    private static string Agent(string script, string limits = "{}", string more = "") =>
+        """{"nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "m", "script": SCRIPT}MORE}}], "limits": LIMITS}"""
+            .Replace("SCRIPT", script, StringComparison.Ordinal).Replace("LIMITS", limits, StringComparison.Ordinal).Replace("MORE", more, StringComparison.Ordinal);
+}
