@@ -15,6 +15,9 @@ public static class AdapterCatalog
 
     public static IReadOnlyList<IToolSource> ToolSources(HttpToolSettings http, TimeProvider time) => [new HttpToolSource(http, time)];
 
+    /// <summary>True where the directory holds an embedded store.</summary>
+    public static bool HasSqlite(string directory) => SqliteDatabase.Exists(directory);
+
     /// <summary>The embedded store, open.</summary>
     /// <exception cref="Core.FaultException">The database file cannot be opened.</exception>
     public static ThreadStore OpenSqlite(SqliteSettings settings)

@@ -4,6 +4,7 @@ namespace AgentExecutor.Core;
 public static class FaultCodes
 {
     public const string InvalidDefinition = "invalid_definition";
+    public const string DefinitionMismatch = "definition_mismatch";
     public const string InvalidInput = "invalid_input";
     public const string InvalidUpdate = "invalid_update";
     public const string InvalidAnswer = "invalid_answer";
@@ -13,6 +14,7 @@ public static class FaultCodes
     public const string UnknownThread = "unknown_thread";
     public const string UnknownCheckpoint = "unknown_checkpoint";
     public const string UnknownInterrupt = "unknown_interrupt";
+    public const string RunExists = "run_exists";
     public const string ThreadExists = "thread_exists";
     public const string ThreadBusy = "thread_busy";
     public const string NothingToResume = "nothing_to_resume";

@@ -42,6 +42,13 @@ public sealed class App : IAsyncDisposable
 
     public ThreadEditor Editor { get; }
 
+    /// <summary>For commands that read: like <see cref="Build"/>, but makes no database.</summary>
+    /// <exception cref="FaultException">There is no database in the directory.</exception>
+    public static App Open(ServerSettings settings, ModelSpec? model = null) => AdapterCatalog.HasSqlite(settings.DataDir)
+        ? Build(settings, model)
+        : throw new FaultException(
+            FaultCodes.StoreUnavailable, $"there is no database in '{settings.DataDir}'", "run a definition first, or name the directory with --data-dir or DATA_DIR");
+
     /// <param name="model">The model of all agents, whatever they name.</param>
     public static App Build(ServerSettings settings, ModelSpec? model = null) => new(settings, model);
 

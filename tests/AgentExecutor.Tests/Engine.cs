@@ -24,8 +24,11 @@ public sealed class Engine
     /// <summary>What stands between the engine and the store, where a test puts something there.</summary>
     public Func<ICheckpointStore, ICheckpointStore> Wrap { get; init; } = store => store;
 
-    public RunSession Session(string thread = "t", long fence = 1, CancellationToken stopping = default) => new(
-        new Run { ThreadId = thread, RunId = "run", DefinitionHash = "", Status = RunStatus.Running, Fence = fence, Attempt = 1 },
+    private long _fence;
+
+    /// <summary>A session with the next fence, as a new attempt has it.</summary>
+    public RunSession Session(string thread = "t", CancellationToken stopping = default) => new(
+        new Run { ThreadId = thread, RunId = "run", DefinitionHash = "", Status = RunStatus.Running, Fence = ++_fence, Attempt = 1 },
         new RunServices(Wrap(Store), Events, Time), Limits, stopping: stopping);
 
     public async Task<GraphOutcome> RunAsync(Graph graph, params (string Channel, object Update)[] input)

@@ -69,9 +69,10 @@ internal sealed class HttpTool(ToolDefinition definition, HttpToolSettings setti
             }
             return response.IsSuccessStatusCode ? body : ToolResult.Error($"Error: {Name} answered {(int)response.StatusCode} {response.ReasonPhrase}: {body}");
         }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"no answer within {limit.TotalSeconds:0.###} s");
+            // the deadline, or the handler's own limit for connecting
+            throw new TimeoutException(deadline.IsCancellationRequested ? $"no answer within {limit.TotalSeconds:0.###} s" : "no connection in time", exception);
         }
     }
 

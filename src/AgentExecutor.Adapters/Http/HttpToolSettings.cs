@@ -3,8 +3,11 @@ namespace AgentExecutor.Adapters.Http;
 /// <summary>Tools that are called over HTTP.</summary>
 public sealed record HttpToolSettings
 {
-    /// <summary>Let tools reach loopback, private and link-local addresses. Off for definitions that others hand in: they could reach the inside of the network.</summary>
-    public bool AllowPrivateNetworks { get; init; }
+    /// <summary>
+    /// Let tools reach loopback, private and link-local addresses. Where it is not set, the command line does, since there the definition is the
+    /// user's own, and a service does not: definitions that others hand in could reach the inside of the network.
+    /// </summary>
+    public bool? AllowPrivateNetworks { get; init; }
 
     /// <summary>Seconds that one call may take, where the tool sets no lower limit.</summary>
     public double TimeoutSeconds { get; init; } = 60;

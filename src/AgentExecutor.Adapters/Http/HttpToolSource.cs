@@ -6,7 +6,7 @@ namespace AgentExecutor.Adapters.Http;
 /// <summary>Makes tools of <c>runtime.type: http</c>.</summary>
 internal sealed class HttpToolSource(HttpToolSettings settings, TimeProvider time) : IToolSource, IDisposable
 {
-    private readonly HttpClient _client = new(GuardedConnection.Handler(settings.AllowPrivateNetworks)) { Timeout = Timeout.InfiniteTimeSpan };
+    private readonly HttpClient _client = new(GuardedConnection.Handler(settings.AllowPrivateNetworks ?? false)) { Timeout = Timeout.InfiniteTimeSpan };
 
     public string RuntimeType => "http";
 

@@ -34,7 +34,8 @@ internal static class SqliteCommit
 
     private static void CheckFence(SqliteStatements database, StepCommit commit)
     {
-        if (database.Scalar("SELECT max(fence) FROM runs WHERE thread_id = $1", commit.ThreadId) is long fence && fence > commit.Fence)
+        if (database.Scalar("SELECT max(fence) FROM runs WHERE thread_id = $1", commit.ThreadId) is long fence
+            && (fence > commit.Fence || (commit.Acquires && fence == commit.Fence)))
         {
             throw new FaultException(
                 FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");

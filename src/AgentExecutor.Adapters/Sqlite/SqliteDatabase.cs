@@ -19,6 +19,8 @@ internal sealed class SqliteDatabase
         _path = Path.Combine(settings.Directory, FileName);
     }
 
+    public static bool Exists(string directory) => File.Exists(Path.Combine(directory, FileName));
+
     /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>: the file cannot be opened, or is of a newer version.</exception>
     public static SqliteDatabase Open(SqliteSettings settings)
     {

@@ -1,4 +1,5 @@
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Tools;
 
@@ -15,6 +16,10 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
         var content = tools.Find(call.Name) is { PagesItself: false }
             ? LargeResults.Offload(decided, result.Content, spec.LongestToolResult, context)
             : result.Content;
+        if (!ReferenceEquals(call, decided))
+        {
+            content += $"\n(A person changed the arguments to {JsonBytes.Compact(decided.Arguments)} before the call.)"; // for the model, and for the record
+        }
         context.Write(AgentState.Messages, MessageUpdate.Append(Message.Tool($"tool-{context.TaskId}", decided, content, result.IsError)));
     }
 

@@ -12,7 +12,7 @@ internal sealed class InMemoryThread
 
     public void Commit(StepCommit commit)
     {
-        if (Runs.Count > 0 && Runs[^1].Fence > commit.Fence)
+        if (Runs.Count > 0 && (Runs[^1].Fence > commit.Fence || (commit.Acquires && Runs[^1].Fence == commit.Fence)))
         {
             throw new FaultException(
                 FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");

@@ -14,6 +14,9 @@ public sealed record StepCommit
     /// <summary>The writer's fencing token. A commit with an older token than the thread's newest run changes nothing.</summary>
     public required long Fence { get; init; }
 
+    /// <summary>The first commit of an attempt: the fence must be newer than any, so that of two workers that take a thread at once one fails.</summary>
+    public bool Acquires { get; init; }
+
     public string Namespace { get; init; } = "";
 
     public string? WritesUnder { get; init; }

@@ -52,7 +52,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
                 {
                     return await InterruptAsync(at, step, tasks, cancellationToken);
                 }
-                at = await AdvanceAsync(at, tasks, cancellationToken);
+                at = await AdvanceOrKeepAsync(at, step, tasks, cancellationToken);
             }
         }
         return new GraphOutcome(at.State, []);
@@ -79,7 +79,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         Position at, ImmutableArray<KeyValuePair<string, object>> updates, string? asNode, CheckpointSource source, CancellationToken cancellationToken)
     {
         var state = at.State.In(at.State.Channels.With(updates.Select(update => update.Key)));
-        var task = new GraphTask(default, 0, InputNode, at.CheckpointId ?? "", scope.Namespace);
+        var task = new GraphTask(default, 0, InputNode, _session.ThreadId, at.CheckpointId ?? "", scope.Namespace);
         task.Writes.AddRange(updates.Select(update => new ChannelWrite(state.Channels.Require(update.Key), update.Value)));
         if (asNode == Graph.Start)
         {
@@ -126,7 +126,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         var tasks = ImmutableArray.CreateBuilder<GraphTask>(at.Due.Length);
         foreach (var due in at.Due)
         {
-            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), at.CheckpointId!, scope.Namespace);
+            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), _session.ThreadId, at.CheckpointId!, scope.Namespace);
             if (!at.Pending.IsEmpty)
             {
                 PendingWrites.Restore(task, at.Pending, at.State.Channels);
@@ -166,6 +166,20 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         await _session.CommitAsync(
             step.PendingCommit(step.Unstored()), null, scope.IsRoot ? (run, now) => Interrupt.Apply(run, open, now) : null, cancellationToken);
         return new GraphOutcome(at.State, open);
+    }
+
+    /// <summary>Where writes cannot be folded or an edge fails, what the tasks did is stored all the same: trying again repeats none of it.</summary>
+    private async ValueTask<Position> AdvanceOrKeepAsync(Position at, SuperStep step, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AdvanceAsync(at, tasks, cancellationToken);
+        }
+        catch (FaultException fault) when (fault.Code is not (FaultCodes.LeaseLost or FaultCodes.StoreUnavailable))
+        {
+            await _session.CommitAsync(step.PendingCommit(step.Unstored()), null, null, cancellationToken);
+            throw;
+        }
     }
 
     private async ValueTask<Position> AdvanceAsync(Position at, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)

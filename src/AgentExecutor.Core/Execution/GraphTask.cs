@@ -5,7 +5,7 @@ using AgentExecutor.Core.Graphs;
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>One task of a superstep and what has become of it: the engine's working record, used by one superstep alone.</summary>
-public sealed class GraphTask(DueTask due, int index, Node node, string checkpointId, string ns)
+public sealed class GraphTask(DueTask due, int index, Node node, string threadId, string checkpointId, string ns)
 {
     private string? _id;
 
@@ -15,7 +15,7 @@ public sealed class GraphTask(DueTask due, int index, Node node, string checkpoi
 
     public JsonElement Argument { get; } = due.Argument;
 
-    public string Id => _id ??= TaskId.Of(checkpointId, ns, Node.Name, Index);
+    public string Id => _id ??= TaskId.Of(threadId, checkpointId, ns, Node.Name, Index);
 
     public List<ChannelWrite> Writes { get; } = [];
 

@@ -35,10 +35,9 @@ internal sealed class StepFold(ChannelState from)
                 _updates[i] = null;
                 Fold(i, updates, snapshot);
             }
-            else if (from.Channels[i].IsTransient && _slots[i].Value is not null)
+            else if (from.Channels[i].IsTransient && from.Channels[i].ItemsIn(_slots[i].Value) > 0)
             {
-                _slots[i] = new ChannelSlot(null, _slots[i].Version + 1, default);
-                _updated.Add(from.Channels[i].Name);
+                Fold(i, [], snapshot); // its emptiness is a value with a version of its own: versions never go back
             }
             else if (_slots[i].Delta.Updates > 0)
             {
@@ -93,13 +92,14 @@ internal sealed class StepFold(ChannelState from)
     private void Age(int index, bool snapshot)
     {
         var slot = _slots[index];
-        if (snapshot)
+        var older = slot.Delta.Plus(0);
+        if (snapshot || older.IsSnapshotDue(from.Channels[index].ItemsIn(slot.Value)))
         {
             Store(index, slot.Value!, slot.Version + 1);
         }
         else
         {
-            _slots[index] = slot with { Delta = slot.Delta.Plus(0) };
+            _slots[index] = slot with { Delta = older };
         }
     }
 

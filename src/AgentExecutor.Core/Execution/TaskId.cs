@@ -1,18 +1,18 @@
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Ids of tasks: 32 hex digits from the checkpoint, the namespace, the node and the task's place, so that a task that is run
-/// again has the same id. They begin with the place: ids of one superstep sort in task order.
+/// Ids of tasks: 32 hex digits from the thread, the checkpoint, the namespace, the node and the task's place, so that a task that is run
+/// again has the same id, and no other thread has it, not even a fork. They begin with the place: ids of one superstep sort in task order.
 /// </summary>
 public static class TaskId
 {
     private const ulong Offset = 14695981039346656037;
     private const ulong Prime = 1099511628211;
 
-    public static string Of(string checkpointId, string ns, string node, int index)
+    public static string Of(string threadId, string checkpointId, string ns, string node, int index)
     {
-        var first = Mix(Mix(Mix(Offset, checkpointId), ns), node);
-        var second = Mix(Mix(Mix(~Offset, node), checkpointId), ns);
+        var first = Mix(Mix(Mix(Mix(Offset, threadId), checkpointId), ns), node);
+        var second = Mix(Mix(Mix(Mix(~Offset, node), checkpointId), ns), threadId);
         return string.Create(32, (index, first, second), static (text, it) =>
         {
             Write(text[..4], (ulong)it.index);

@@ -8,7 +8,7 @@ internal static class Reachability
     public static FrozenDictionary<string, FrozenSet<string>> Of(IEnumerable<string> nodes, IEnumerable<Edge> edges)
     {
         var next = edges.ToLookup(edge => edge.From, edge => edge.Targets);
-        return nodes.Append(Graph.Start).ToFrozenDictionary(node => node, node => From(node, next), StringComparer.Ordinal);
+        return nodes.Append(Graph.Start).Distinct().ToFrozenDictionary(node => node, node => From(node, next), StringComparer.Ordinal);
     }
 
     private static FrozenSet<string> From(string start, ILookup<string, IReadOnlyList<string>> next)

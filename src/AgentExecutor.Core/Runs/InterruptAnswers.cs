@@ -7,14 +7,15 @@ namespace AgentExecutor.Core.Runs;
 /// <summary>Holds the answers that someone gave against the questions that are open.</summary>
 internal static class InterruptAnswers
 {
+    /// <param name="wereAsked">The run is interrupted. A question may also be stored beside tasks that a dead worker left: those go on without an answer.</param>
     public static IReadOnlyDictionary<string, JsonElement> Match(
-        IReadOnlyDictionary<string, JsonElement> answers, ImmutableArray<InterruptRequest> open, string threadId)
+        IReadOnlyDictionary<string, JsonElement> answers, ImmutableArray<InterruptRequest> open, string threadId, bool wereAsked)
     {
         if (open.IsEmpty && answers.Count > 0)
         {
             throw new FaultException(FaultCodes.UnknownInterrupt, $"the thread '{threadId}' waits for no answer", "resume it without one");
         }
-        if (!open.IsEmpty && answers.Count == 0)
+        if (wereAsked && !open.IsEmpty && answers.Count == 0)
         {
             throw new FaultException(FaultCodes.InvalidAnswer, $"the thread '{threadId}' waits for {Describe(open)}", "answer at least one of them");
         }

@@ -18,7 +18,16 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     {
         var agent = agents.Get(request.Definition);
         var input = InputReader.Read(request.Input, agent.Graph.Channels, request.RunId, agent.NeedsMessage);
+        ThreadIds.Check(request.ThreadId);
         var previous = await runs.FindAsync(request.ThreadId, signals.GiveBack);
+        if (previous?.RunId == request.RunId)
+        {
+            throw new FaultException(FaultCodes.RunExists, $"the run '{request.RunId}' was started before", "resume it, or start another");
+        }
+        if (previous is not null && previous.DefinitionHash != agent.Hash)
+        {
+            ThreadFit.Check((await AgentOfAsync(previous, signals.GiveBack)).Graph, agent.Graph, request.ThreadId);
+        }
         var now = services.Time.GetUtcNow();
         var run = new Run
         {
@@ -48,10 +57,11 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         var agent = await AgentOfAsync(run, signals.GiveBack);
         using var session = new RunSession(started, services, agent.Limits, stopping: signals.GiveBack);
         var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
-        foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId))
+        foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted))
         {
             session.Answers[id] = answer;
         }
+        await session.CommitAsync((taken, _) => new RunChange(taken, []), signals.GiveBack); // the attempt counts even if it comes to nothing
         return await DriveAsync(agent, session, GraphInput.Continue.Instance, signals);
     }
 
@@ -67,7 +77,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         CompiledAgent agent, RunSession session, CancellationToken cancellationToken)
     {
         var loaded = await services.Checkpoints.LoadAsync(session.ThreadId, "", null, cancellationToken);
-        return loaded is null ? [] : OpenInterrupts.Of(CheckpointReader.Read(loaded, agent.Graph.Channels), agent.Graph);
+        return loaded is null ? [] : OpenInterrupts.Of(session.ThreadId, CheckpointReader.Read(loaded, agent.Graph.Channels), agent.Graph);
     }
 
     private async Task<RunOutcome> DriveAsync(CompiledAgent agent, RunSession session, GraphInput input, RunSignals signals)

@@ -17,6 +17,7 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
     private Run _run = run;
     private long _sequence = run.LastSequence;
     private StoredDefinition? _definition = definition;
+    private bool _isFirst = true;
 
     public Run Run => Volatile.Read(ref _run);
 
@@ -43,8 +44,8 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
             var now = Services.Time.GetUtcNow();
             var (next, events) = Next(after, transition, now);
             var started = Services.Time.GetTimestamp();
-            await Services.Checkpoints.CommitAsync(commit with { Fence = next.Fence, Run = next, Definition = _definition }, cancellationToken);
-            _definition = null; // once is enough
+            await Services.Checkpoints.CommitAsync(commit with { Fence = next.Fence, Run = next, Definition = _definition, Acquires = _isFirst }, cancellationToken);
+            (_definition, _isFirst) = (null, false);
             Telemetry.CheckpointCommits.Add(1);
             Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
             Volatile.Write(ref _run, next);

@@ -13,6 +13,7 @@ public sealed class ThreadEditor(RunServices services, IRunStore runs, RunExecut
     /// <exception cref="FaultException">There is no such thread or checkpoint, or the new thread exists.</exception>
     public async Task<Run> ForkAsync(string threadId, string? checkpointId, string toThreadId, string runId, CancellationToken cancellationToken)
     {
+        ThreadIds.Check(toThreadId);
         var run = await FindAsync(threadId, cancellationToken);
         var from = checkpointId ?? (await services.Checkpoints.LoadAsync(threadId, "", null, cancellationToken))?.Checkpoint.Id
             ?? throw new FaultException(FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint");
@@ -48,6 +49,12 @@ public sealed class ThreadEditor(RunServices services, IRunStore runs, RunExecut
         }
         var loaded = await services.Checkpoints.LoadAsync(threadId, "", null, cancellationToken)
             ?? throw new FaultException(FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint", "start it with an input");
+        if (asNode is null && !loaded.Pending.IsEmpty)
+        {
+            throw new FaultException(
+                FaultCodes.ThreadBusy, $"the thread '{threadId}' is in the middle of a superstep, and an edit would undo what its tasks have done",
+                "answer its questions first, or say as which node you edit");
+        }
         var channels = CheckpointReader.Read(loaded, agent.Graph.Channels).State.Channels;
         var updates = values.EnumerateObject().Select(field => KeyValuePair.Create(
             field.Name, channels[channels.Require(field.Name)].ReadUpdate(field.Value, $"edit-{loaded.Checkpoint.Id}")));

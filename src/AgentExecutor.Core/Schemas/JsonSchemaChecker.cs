@@ -13,27 +13,49 @@ public static class JsonSchemaChecker
     private const int MaxDepth = 64;
     private const int MaxFaults = 50;
 
+    /// <summary>Schemas come from definitions, and alternatives multiply: beyond so many steps a value is refused.</summary>
+    private const int MaxSteps = 200_000;
+
     /// <summary>All faults, each with the path of the value, such as <c>$.items[2].name</c>.</summary>
     public static IReadOnlyList<SchemaFault> Check(JsonElement value, JsonElement schema)
     {
         var faults = new List<SchemaFault>();
         if (schema.ValueKind == JsonValueKind.Object)
         {
-            new Walk(schema, faults).Check(value, schema, "$", 0);
+            new Walk(schema, faults, new Budget(MaxSteps), MaxFaults).Check(value, schema, "$", 0);
         }
         return faults;
     }
 
-    private sealed class Walk(JsonElement root, List<SchemaFault> faults)
+    private sealed class Budget(int steps)
     {
+        private int _left = steps;
+
+        public bool IsSpent => _left < 0;
+
+        public bool Take() => --_left >= 0;
+    }
+
+    private sealed class Walk(JsonElement root, List<SchemaFault> faults, Budget budget, int maxFaults)
+    {
+        private int _counted;
+
         public void Check(JsonElement value, JsonElement schema, string path, int depth)
         {
             if (schema.ValueKind == JsonValueKind.False)
             {
                 Add(path, SchemaFaultKind.Unknown, "is not allowed");
             }
-            if (schema.ValueKind != JsonValueKind.Object || depth > MaxDepth || faults.Count >= MaxFaults)
+            if (schema.ValueKind != JsonValueKind.Object || depth > MaxDepth || _counted >= maxFaults)
             {
+                return;
+            }
+            if (!budget.Take())
+            {
+                if (_counted == 0)
+                {
+                    Add(path, SchemaFaultKind.Value, "takes too long to check against its schema");
+                }
                 return;
             }
             if (schema.TextProperty("$ref") is { } reference)
@@ -119,8 +141,8 @@ public static class JsonSchemaChecker
         private bool Passes(JsonElement value, JsonElement schema, int depth)
         {
             var tried = new List<SchemaFault>();
-            new Walk(root, tried).Check(value, schema, "$", depth + 1);
-            return tried.Count == 0;
+            new Walk(root, tried, budget, maxFaults: 1).Check(value, schema, "$", depth + 1);
+            return tried.Count == 0 && !budget.IsSpent;
         }
 
         private void CheckObject(JsonElement value, JsonElement schema, string path, int depth)
@@ -204,7 +226,12 @@ public static class JsonSchemaChecker
             return found;
         }
 
-        private void Add(string path, SchemaFaultKind kind, string message) => faults.Add(new SchemaFault(path, kind, message));
+        private void Add(string path, SchemaFaultKind kind, string message)
+        {
+            // What is merely unknown does not use up the places of real faults; within an alternative it is one.
+            _counted += kind == SchemaFaultKind.Unknown && maxFaults > 1 ? 0 : 1;
+            faults.Add(new SchemaFault(path, kind, message));
+        }
     }
 
     private static IReadOnlyList<JsonElement> Items(JsonElement schema, string name) =>

@@ -24,6 +24,10 @@ public static class ToolCaller
         return result;
     }
 
+    /// <summary>Questions, faults and a stop at a checkpoint inside a sub-agent are not the tool's failures.</summary>
+    private static bool IsForTheRun(Exception exception, ToolContext context) => exception is InterruptSignal or FaultException
+        || (exception is OperationCanceledException && context.Node.Session.Stopping.IsCancellationRequested);
+
     private static async ValueTask<ToolResult> InvokeAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
     {
         var arguments = context.Call.Arguments;
@@ -40,7 +44,7 @@ public static class ToolCaller
         {
             return await tool.InvokeAsync(arguments, context, cancellationToken);
         }
-        catch (Exception exception) when (exception is not (OperationCanceledException or InterruptSignal or FaultException))
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && !IsForTheRun(exception, context))
         {
             return ToolResult.Error($"Error: {tool.Name} failed: {exception.Message}"); // a tool's own failure is the model's to work around
         }

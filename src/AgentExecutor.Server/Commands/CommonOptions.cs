@@ -27,7 +27,7 @@ internal static class CommonOptions
     {
         var settings = SettingsReader.FromEnvironment();
         // A definition on the command line is the user's own: its tools may reach the user's own network.
-        settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = true } };
+        settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true } };
         return dataDir is null ? settings : settings with { DataDir = dataDir };
     }
 

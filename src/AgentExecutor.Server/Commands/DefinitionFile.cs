@@ -16,7 +16,7 @@ internal static class DefinitionFile
         JsonNode? json;
         try
         {
-            json = JsonNode.Parse(bytes, documentOptions: new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip });
+            json = JsonNode.Parse(bytes, documentOptions: new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false });
         }
         catch (JsonException)
         {
@@ -24,6 +24,9 @@ internal static class DefinitionFile
         }
         return json is not null && Inline(json, Path.GetDirectoryName(Path.GetFullPath(path))!) ? Encoding.UTF8.GetBytes(json.ToJsonString()) : bytes;
     }
+
+    /// <summary>The definition's own name, where it has one.</summary>
+    public static string? NameIn(byte[] definition) => DefinitionReader.Read(definition).Definition?.Name;
 
     private static bool Inline(JsonNode node, string directory)
     {
@@ -67,7 +70,7 @@ internal static class DefinitionFile
     {
         if (!File.Exists(path))
         {
-            throw new FaultException(FaultCodes.InvalidInput, $"there is no file '{path}'", "name an agent definition, such as samples/log-triage/agent.json");
+            throw new FaultException(FaultCodes.InvalidInput, $"there is no file '{path}'", "see that the path is right; samples/log-triage/agent.json is a definition to try");
         }
         if (new FileInfo(path).Length > DefinitionReader.MaxBytes)
         {

@@ -12,17 +12,19 @@ internal static class ForkCommand
     {
         var thread = CommonOptions.Thread();
         var checkpoint = new Option<string?>("--checkpoint") { Description = "Where to fork; the newest checkpoint where left out." };
+        var step = new Option<int?>("--step") { Description = "Where to fork, by the step that 'history' prints." };
         var to = new Option<string?>("--to") { Description = "The new thread's id; made where left out." };
         var set = new Option<string?>("--set") { Description = "A JSON object of updates by channel, made on the new thread." };
         var asNode = new Option<string?>("--as-node") { Description = "Make the updates as if this node had: what follows it is then next." };
         var dataDir = CommonOptions.DataDir();
-        var command = new Command("fork", "Make a new thread from another's past.") { thread, checkpoint, to, set, asNode, dataDir };
+        var command = new Command("fork", "Make a new thread from another's past.") { thread, checkpoint, step, to, set, asNode, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Build(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
             var newId = result.GetValue(to) ?? Guid.CreateVersion7().ToString();
             var updates = result.GetValue(set) is { } text ? ReadUpdates(text) : (JsonElement?)null;
-            await app.Editor.ForkAsync(result.GetValue(thread)!, result.GetValue(checkpoint), newId, Guid.CreateVersion7().ToString(), cancellationToken);
+            var from = result.GetValue(step) is { } wanted ? await FindStepAsync(app, result.GetValue(thread)!, wanted, cancellationToken) : result.GetValue(checkpoint);
+            await app.Editor.ForkAsync(result.GetValue(thread)!, from, newId, Guid.CreateVersion7().ToString(), cancellationToken);
             if (updates is not null || result.GetValue(asNode) is not null)
             {
                 await app.Editor.UpdateAsync(newId, updates ?? JsonElement.Parse("{}"u8), result.GetValue(asNode), CheckpointSource.Fork, cancellationToken);
@@ -32,6 +34,18 @@ internal static class ForkCommand
             return ExitCode.Success;
         });
         return command;
+    }
+
+    private static async Task<string> FindStepAsync(App app, string threadId, int step, CancellationToken cancellationToken)
+    {
+        await foreach (var checkpoint in app.Services.Checkpoints.ListAsync(new CheckpointQuery(threadId), cancellationToken))
+        {
+            if (checkpoint.Step == step)
+            {
+                return checkpoint.Id;
+            }
+        }
+        throw new FaultException(FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no step {step}", $"list them with: agent-executor history {threadId}");
     }
 
     private static JsonElement ReadUpdates(string text) => InputArgument.Value(text) is { ValueKind: JsonValueKind.Object } updates

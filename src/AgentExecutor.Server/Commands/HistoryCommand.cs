@@ -19,10 +19,11 @@ internal static class HistoryCommand
         var command = new Command("history", "List a thread's checkpoints, newest first.") { thread, all, limit, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Build(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
             var threadId = result.GetValue(thread)!;
             _ = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw UnknownThread(threadId);
-            var table = new TextTable("CHECKPOINT", "STEP", "SOURCE", "NEXT", "CHANGED", "NAMESPACE");
+            string[] headers = ["CHECKPOINT", "STEP", "SOURCE", "NEXT", "CHANGED"];
+            var table = new TextTable(result.GetValue(all) ? [.. headers, "NAMESPACE"] : headers);
             var query = new CheckpointQuery(threadId, result.GetValue(all) ? null : "", Limit: result.GetValue(limit));
             await foreach (var checkpoint in app.Services.Checkpoints.ListAsync(query, cancellationToken))
             {
@@ -32,9 +33,8 @@ internal static class HistoryCommand
                     Console.WriteLine(ToJson(checkpoint));
                     continue;
                 }
-                table.Add(
-                    checkpoint.Id, $"{checkpoint.Step}", checkpoint.Source.ToString().ToLowerInvariant(),
-                    string.Join(",", next), string.Join(",", checkpoint.Updated), checkpoint.Namespace);
+                string[] row = [checkpoint.Id, $"{checkpoint.Step}", checkpoint.Source.ToString().ToLowerInvariant(), string.Join(",", next), string.Join(",", checkpoint.Updated)];
+                table.Add(result.GetValue(all) ? [.. row, checkpoint.Namespace] : row);
             }
             if (!result.GetValue(json))
             {

@@ -25,8 +25,9 @@ internal static class RunCommand
             var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
             var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
             await using var app = App.Build(settings, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            OutDirectory.Check(result.GetValue(outDir));
             var options = new FollowOptions(
-                Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir));
+                DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir));
             return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.StartAsync(request, signals));
         });
         return command;

@@ -10,7 +10,12 @@ namespace AgentExecutor.Server.Commands;
 /// <param name="Title">What it is called.</param>
 /// <param name="JsonLines">Events as JSON lines on standard output.</param>
 /// <param name="OutDirectory">Where files that the agents wrote are saved.</param>
-internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDirectory);
+/// <param name="DataDir">The data directory where the command line named one: the command that resumes must name it too.</param>
+internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDirectory, string? DataDir)
+{
+    /// <summary>The command that goes on with a thread.</summary>
+    public string ResumeCommand(string threadId) => $"agent-executor resume {threadId}{(DataDir is null ? "" : $" --data-dir {DataDir}")}";
+}
 
 /// <summary>
 /// Runs something and shows its events until it ends. The first Ctrl-C or SIGTERM stops it at its next checkpoint, within the grace; the
@@ -33,18 +38,18 @@ internal static class RunFollower
                 abandon.Cancel();
                 return;
             }
-            Console.Error.WriteLine("stopping at the next checkpoint; once more to stop at once");
             giveBack.Cancel();
             abandon.CancelAfter(TimeSpan.FromSeconds(app.Settings.GraceSeconds));
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var signals = new RunSignals(giveBack.Token, abandon.Token);
-        var outcome = await ShowAsync(app, threadId, options, () => run(signals));
+        var outcome = await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token);
         return RunReport.Write(outcome, options);
     }
 
-    private static async Task<RunOutcome> ShowAsync(App app, string threadId, FollowOptions options, Func<Task<RunOutcome>> run)
+    private static async Task<RunOutcome> ShowAsync(
+        App app, string threadId, FollowOptions options, Func<Task<RunOutcome>> run, CancellationToken stopping)
     {
         using var over = new CancellationTokenSource();
         var events = app.Events.WatchAsync(threadId, over.Token);
@@ -59,22 +64,30 @@ internal static class RunFollower
                 await over.CancelAsync();
             }
         }
+        Task<RunOutcome> Pump(IRunView view) => PumpAsync(events, view, RunAndCloseAsync, stopping, over.Token);
         if (options.JsonLines)
         {
-            return await PumpAsync(events, new JsonLinesView(Console.OpenStandardOutput()), RunAndCloseAsync, over.Token);
+            return await Pump(new JsonLinesView(Console.OpenStandardOutput()));
         }
         if (Console.IsOutputRedirected || Console.IsErrorRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
         {
-            return await PumpAsync(events, new PlainView(Console.Error), RunAndCloseAsync, over.Token);
+            return await Pump(new PlainView(Console.Error));
         }
         return await AnsiConsole.Live(new Text("")).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
-            .StartAsync(display => PumpAsync(events, new LiveView(display, options.Title), RunAndCloseAsync, over.Token));
+            .StartAsync(display => Pump(new LiveView(display, options.Title)));
     }
 
     private static async Task<RunOutcome> PumpAsync(
-        IAsyncEnumerable<EventEnvelope> events, IRunView view, Func<Task<RunOutcome>> run, CancellationToken over)
+        IAsyncEnumerable<EventEnvelope> events, IRunView view, Func<Task<RunOutcome>> run, CancellationToken stopping, CancellationToken over)
     {
         var shown = new Lock();
+        using var notice = stopping.Register(() =>
+        {
+            lock (shown)
+            {
+                view.Notice("stopping at the next checkpoint; once more to stop at once");
+            }
+        });
         var frames = DrawFramesAsync(view, shown, over);
         var running = run();
         await foreach (var envelope in events)

@@ -1,7 +1,8 @@
 using AgentExecutor.Core.Execution.Channels;
-using AgentExecutor.Core.Files;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -11,27 +12,25 @@ internal static class RunReport
     public static int Write(RunOutcome outcome, FollowOptions options)
     {
         var run = outcome.Run;
-        var saved = options.OutDirectory is { } directory ? Save(outcome, directory) : 0;
         if (!options.JsonLines && run.Status == RunStatus.Completed)
         {
-            Console.Error.WriteLine();
-            Console.WriteLine(Answer(outcome));
-            Console.Error.WriteLine();
+            var answer = Answer(outcome);
+            Console.WriteLine(Console.IsOutputRedirected ? answer : EventText.Safe(answer));
         }
         Console.Error.WriteLine(
-            $"thread {run.ThreadId} {run.Status.ToString().ToLowerInvariant()}: {run.Usage.Supersteps} supersteps, {run.Usage.ModelCalls} model calls, "
-            + $"{run.Usage.ToolCalls} tool calls, {run.Usage.Tokens.Total} tokens, {run.Usage.ActiveSeconds:0.00} s");
-        if (saved > 0)
+            $"thread {run.ThreadId} {(run.Status == RunStatus.Pending ? "stopped" : run.Status.ToString().ToLowerInvariant())}: {run.Usage.Supersteps} supersteps, "
+            + $"{run.Usage.ModelCalls} model calls, {run.Usage.ToolCalls} tool calls, {run.Usage.Tokens.Total} tokens, {run.Usage.ActiveSeconds:0.00} s");
+        if (options.OutDirectory is { } directory)
         {
-            Console.Error.WriteLine($"saved {saved} file{(saved == 1 ? "" : "s")} to {options.OutDirectory}");
+            OutDirectory.Save(outcome, directory);
         }
-        return Explain(outcome);
+        return Explain(outcome, options.ResumeCommand(outcome.Run.ThreadId));
     }
 
-    /// <summary>The last message, or what a workflow without messages has in its state.</summary>
+    /// <summary>The last message of an agent, or what a workflow without one has in its state.</summary>
     private static string Answer(RunOutcome outcome)
     {
-        if (outcome.Output.Length > 0 || outcome.State is not { } state)
+        if (outcome.State is not { } state || state.Get<MessageLog>(MessagesChannel.DefaultName)?.Last is { Type: MessageType.Ai })
         {
             return outcome.Output;
         }
@@ -41,7 +40,7 @@ internal static class RunReport
         return string.Join('\n', values);
     }
 
-    private static int Explain(RunOutcome outcome)
+    private static int Explain(RunOutcome outcome, string resume)
     {
         var run = outcome.Run;
         switch (run.Status)
@@ -51,37 +50,20 @@ internal static class RunReport
             case RunStatus.Interrupted:
                 foreach (var interrupt in outcome.Interrupts)
                 {
-                    Console.Error.WriteLine($"waits for an answer: {JsonBytes.Compact(interrupt.Value)}");
-                    Console.Error.WriteLine($"  agent-executor resume {run.ThreadId} --answer {(outcome.Interrupts.Length == 1 ? "" : interrupt.Id + "=")}ANSWER");
+                    Console.Error.WriteLine($"waits for an answer: {EventText.Safe(JsonBytes.Compact(interrupt.Value))}");
+                    Console.Error.WriteLine($"  {resume} --answer {(outcome.Interrupts.Length == 1 ? "" : interrupt.Id + "=")}ANSWER");
                 }
                 return ExitCode.Interrupted;
             case RunStatus.Failed:
-                Console.Error.WriteLine($"error: {run.Failure!.Message} [{run.Failure.Code}]");
+                Console.Error.WriteLine($"error: {EventText.Safe(run.Failure!.Message)} [{run.Failure.Code}]");
                 CommandErrors.WriteHint(run.Failure.Hint);
-                Console.Error.WriteLine($"to try again from the last checkpoint: agent-executor resume {run.ThreadId}");
+                Console.Error.WriteLine($"once its cause is mended, try again from the last checkpoint: {resume}");
                 return ExitCode.Failed;
             case RunStatus.Cancelled:
                 return ExitCode.Cancelled;
             default:
-                Console.Error.WriteLine($"stopped at a checkpoint; to go on: agent-executor resume {run.ThreadId}");
+                Console.Error.WriteLine($"stopped at a checkpoint; to go on: {resume}");
                 return ExitCode.Stopped;
         }
-    }
-
-    private static int Save(RunOutcome outcome, string directory)
-    {
-        var saved = 0;
-        foreach (var (path, file) in outcome.State?.Get<FileTree>(FilesChannel.DefaultName)?.Entries ?? FileTree.Empty.Entries)
-        {
-            if (file.ModifiedAt == default)
-            {
-                continue; // it was mounted and never changed
-            }
-            var target = Path.Combine(directory, path.TrimStart('/'));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.WriteAllText(target, file.Content);
-            saved++;
-        }
-        return saved;
     }
 }

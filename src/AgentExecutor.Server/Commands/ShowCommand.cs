@@ -24,12 +24,12 @@ internal static class ShowCommand
         var command = new Command("show", "Show a thread's state: messages, todos, files and other channels.") { thread, checkpoint, ns, file, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Build(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
             var threadId = result.GetValue(thread)!;
             var run = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw HistoryCommand.UnknownThread(threadId);
             var loaded = await app.Services.Checkpoints.LoadAsync(threadId, result.GetValue(ns)!, result.GetValue(checkpoint), cancellationToken)
                 ?? throw new FaultException(
-                    FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint '{result.GetValue(checkpoint)}'", $"list them with: agent-executor history {threadId} --all");
+                    FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint {result.GetValue(checkpoint)} in the namespace '{result.GetValue(ns)}'", $"list them with: agent-executor history {threadId} --all");
             var agent = await app.Executor.AgentOfAsync(run, cancellationToken);
             var at = CheckpointReader.Read(loaded, agent.Graph.Channels);
             if (result.GetValue(file) is { } path)
@@ -60,7 +60,7 @@ internal static class ShowCommand
         {
             Console.WriteLine($"failed: {failure.Message} [{failure.Code}]");
         }
-        foreach (var interrupt in agent is null ? [] : OpenInterrupts.Of(at, agent.Graph))
+        foreach (var interrupt in agent is null ? [] : OpenInterrupts.Of(run.ThreadId, at, agent.Graph))
         {
             Console.WriteLine($"waits for an answer to {interrupt.Id}: {JsonBytes.Compact(interrupt.Value)}");
         }

@@ -30,5 +30,19 @@ internal sealed class ThreadLock : IDisposable
         }
     }
 
+    /// <summary>False where no process runs the thread: one that was running it is dead.</summary>
+    public static bool IsHeld(string dataDir, string threadId)
+    {
+        try
+        {
+            Take(dataDir, threadId).Dispose();
+            return false;
+        }
+        catch (FaultException)
+        {
+            return true;
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 }

@@ -16,7 +16,7 @@ internal static class ThreadsCommand
         var command = new Command("threads", "List the threads, last changed first.") { status, limit, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Build(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
             var table = new TextTable("THREAD", "STATUS", "AGENT", "STEPS", "TOKENS", "UPDATED");
             await foreach (var run in app.Runs.ListAsync(new RunQuery(result.GetValue(status), result.GetValue(limit)), cancellationToken))
             {
@@ -26,7 +26,7 @@ internal static class ThreadsCommand
                     continue;
                 }
                 table.Add(
-                    run.ThreadId, run.Status.ToString().ToLowerInvariant(), run.Name, $"{run.Usage.Supersteps}", $"{run.Usage.Tokens.Total}", $"{run.UpdatedAt:yyyy-MM-dd HH:mm:ss}Z");
+                    run.ThreadId, StatusOf(run, app), run.Name, $"{run.Usage.Supersteps}", $"{run.Usage.Tokens.Total}", $"{run.UpdatedAt:yyyy-MM-dd HH:mm:ss}Z");
             }
             if (!result.GetValue(json))
             {
@@ -36,6 +36,11 @@ internal static class ThreadsCommand
         });
         return command;
     }
+
+    /// <summary>A run whose process died says so: it is for someone to resume.</summary>
+    private static string StatusOf(Run run, App app) => run.Status == RunStatus.Running && !ThreadLock.IsHeld(app.Settings.DataDir, run.ThreadId)
+        ? "stopped"
+        : run.Status == RunStatus.Pending ? "stopped" : run.Status.ToString().ToLowerInvariant();
 
     public static string ToJson(Run run) => JsonBytes.WriteText(run, static (writer, it) =>
     {

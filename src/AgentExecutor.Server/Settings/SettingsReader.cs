@@ -93,11 +93,16 @@ public static class SettingsReader
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         try
         {
-            property.SetValue(section, type == typeof(string) ? text : Convert.ChangeType(text, type, CultureInfo.InvariantCulture));
+            var value = type == typeof(string) ? text : Convert.ChangeType(text, type, CultureInfo.InvariantCulture);
+            if (value is IComparable number and not (string or bool) && number.CompareTo(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)) < 0)
+            {
+                faults.Add($"{Prefix}{name}: {text} is below 0");
+            }
+            property.SetValue(section, value);
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or InvalidCastException)
         {
-            faults.Add($"{Prefix}{name}: '{text}' is no {type.Name.ToLowerInvariant()}");
+            faults.Add($"{Prefix}{name}: '{text}' is no {(type == typeof(bool) ? "true or false" : "number")}");
         }
     }
 

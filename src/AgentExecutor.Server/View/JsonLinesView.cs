@@ -15,6 +15,8 @@ internal sealed class JsonLinesView(Stream output) : IRunView
         output.Flush();
     }
 
+    public void Notice(string text) => Console.Error.WriteLine(text);
+
     public void Refresh()
     {
         // every event is written as it comes

@@ -12,13 +12,11 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
 
     private readonly RunPicture _picture = new();
     private readonly Stopwatch _elapsed = Stopwatch.StartNew();
-    private bool _ended;
+    private string? _notice;
 
-    public void Show(EventEnvelope envelope)
-    {
-        _picture.Apply(envelope);
-        _ended |= envelope.Event is RunEvent.Ended;
-    }
+    public void Show(EventEnvelope envelope) => _picture.Apply(envelope);
+
+    public void Notice(string text) => _notice = text;
 
     public void Refresh()
     {
@@ -35,39 +33,43 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
             parts.AddRange(_picture.Todos.Select(todo => new Markup(Line(todo))));
         }
         parts.Add(new Text(""));
+        var seconds = _picture.End?.Usage.ActiveSeconds ?? _elapsed.Elapsed.TotalSeconds;
         parts.Add(new Markup(
-            $"[grey]{_elapsed.Elapsed.TotalSeconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} files[/]"));
+            $"[grey]{seconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} file{(_picture.Files.Count == 1 ? "" : "s")} written[/]"));
+        if (_notice is not null)
+        {
+            parts.Add(new Markup($"[yellow]{Markup.Escape(_notice)}[/]"));
+        }
         return new Rows(parts);
     }
 
     private Tree Agents()
     {
-        var tree = new Tree(new Markup($"{Mark()} [bold]{Markup.Escape(title)}[/]")) { Style = Style.Parse("grey") };
+        var tree = new Tree(new Markup($"{Mark()} [bold]{Markup.Escape(EventText.Short(title, 80))}[/]")) { Style = Style.Parse("grey") };
         var open = new Stack<(int Depth, IHasTreeNodes Node)>([(-1, tree)]);
+        tree.AddNodes(_picture.Steps.Select(step => new Markup($"[grey]{Markup.Escape(step)}[/]")));
         foreach (var agent in _picture.Agents)
         {
             while (open.Peek().Depth >= agent.Depth)
             {
                 open.Pop();
             }
-            var node = open.Peek().Node.AddNode(new Markup($"[bold cyan]{Markup.Escape(agent.Name)}[/]"));
+            var node = open.Peek().Node.AddNode(new Markup($"[bold cyan]{Markup.Escape(EventText.Short(agent.Name, 64))}[/]"));
             if (agent.Forgotten > 0)
             {
-                node.AddNode(new Markup($"[grey]{agent.Forgotten} earlier calls[/]"));
+                node.AddNode(new Markup($"[grey]{agent.Forgotten} earlier call{(agent.Forgotten == 1 ? "" : "s")}[/]"));
             }
             node.AddNodes(agent.Calls.Select(call => new Markup(Line(call))));
             if (agent.Says.Length > 0)
             {
-                node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Short(Tail(agent.Says), 100))}[/]"));
+                node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Tail(agent.Says, 100))}[/]"));
             }
             open.Push((agent.Depth, node));
         }
         return tree;
     }
 
-    private string Mark() => _ended ? "[green]●[/]" : $"[yellow]{Spinner[(int)(_elapsed.ElapsedMilliseconds / 100 % Spinner.Length)]}[/]";
-
-    private static string Tail(string text) => text.Length <= 100 ? text : text[^100..];
+    private string Mark() => _picture.End is not null ? "[green]●[/]" : $"[yellow]{Spinner[(int)(_elapsed.ElapsedMilliseconds / 100 % Spinner.Length)]}[/]";
 
     private static string Line(CallPicture call)
     {
@@ -82,8 +84,8 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
 
     private static string Line(Todo todo) => todo.Status switch
     {
-        "completed" => $"[green]☑[/] [grey]{Markup.Escape(todo.Content)}[/]",
-        "in_progress" => $"[yellow]▶[/] [bold]{Markup.Escape(todo.Content)}[/]",
-        _ => $"☐ {Markup.Escape(todo.Content)}",
+        "completed" => $"[green]☑[/] [grey]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
+        "in_progress" => $"[yellow]▶[/] [bold]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
+        _ => $"☐ {Markup.Escape(EventText.Short(todo.Content, 100))}",
     };
 }

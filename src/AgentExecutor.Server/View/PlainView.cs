@@ -1,5 +1,4 @@
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Server.View;
@@ -7,6 +6,7 @@ namespace AgentExecutor.Server.View;
 /// <summary>One line for each thing worth telling: for pipes, logs and dumb terminals.</summary>
 internal sealed class PlainView(TextWriter writer) : IRunView
 {
+    private readonly HashSet<string> _started = new(StringComparer.Ordinal);
     private DateTimeOffset? _began;
     private string _todos = "";
 
@@ -16,6 +16,7 @@ internal sealed class PlainView(TextWriter writer) : IRunView
         switch (envelope.Event)
         {
             case RunEvent.ToolStarted started:
+                _started.Add(started.Call.Id);
                 Line(envelope, started.Agent, $"-> {EventText.Of(started.Call)}");
                 break;
             case RunEvent.ToolEnded ended:
@@ -27,17 +28,10 @@ internal sealed class PlainView(TextWriter writer) : IRunView
             case RunEvent.StateUpdated updated:
                 ShowState(envelope, updated);
                 break;
-            case RunEvent.Interrupted interrupted:
-                foreach (var interrupt in interrupted.Interrupts)
-                {
-                    Line(envelope, "run", $"waits for an answer to {interrupt.Id}: {EventText.Short(JsonBytes.Compact(interrupt.Value), 160)}");
-                }
-                break;
-            case RunEvent.Failed failed:
-                Line(envelope, "run", $"failed: {failed.Failure.Message} [{failed.Failure.Code}]");
-                break;
         }
     }
+
+    public void Notice(string text) => writer.WriteLine(text);
 
     public void Refresh()
     {
@@ -51,9 +45,17 @@ internal sealed class PlainView(TextWriter writer) : IRunView
         {
             Line(envelope, message.Name ?? "agent", EventText.Short(message.Text, 140));
         }
+        foreach (var message in updated.IsFinal ? [] : state.Messages.Where(message => message is { Type: MessageType.Tool, IsError: true } && !_started.Contains(message.ToolCallId ?? "")))
+        {
+            Line(envelope, message.Name ?? "tool", EventText.Short(message.Text, 140)); // a call that was refused and never made
+        }
+        if (EventText.Steps(updated) is { } steps)
+        {
+            Line(envelope, $"step {updated.Step}", steps);
+        }
         if (state.Todos is { } todos && updated.Namespace.Length == 0)
         {
-            var text = string.Join(" ", todos.Select(todo => $"[{todo.Mark}] {todo.Content}"));
+            var text = EventText.Short(string.Join(" ", todos.Select(todo => $"[{todo.Mark}] {todo.Content}")), 400);
             if (text != _todos)
             {
                 _todos = text;

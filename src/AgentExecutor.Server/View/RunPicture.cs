@@ -7,12 +7,19 @@ namespace AgentExecutor.Server.View;
 internal sealed class RunPicture
 {
     private const int ShownCalls = 5;
+    private const int ShownSteps = 8;
 
     private readonly Dictionary<string, AgentPicture> _agents = new(StringComparer.Ordinal);
 
     public IReadOnlyList<Todo> Todos { get; private set; } = [];
 
     public TokenUsage Tokens { get; private set; }
+
+    /// <summary>The newest supersteps of a workflow.</summary>
+    public List<string> Steps { get; } = [];
+
+    /// <summary>How the run ended, once it has.</summary>
+    public RunEvent.Ended? End { get; private set; }
 
     public SortedSet<string> Files { get; } = new(StringComparer.Ordinal);
 
@@ -43,14 +50,30 @@ internal sealed class RunPicture
                 }
                 agent.Forget(ShownCalls);
                 break;
-            case RunEvent.StateUpdated { IsFinal: false } updated:
-                Apply(StateChange.Read(updated), isRoot: ns.Length == 0);
+            case RunEvent.StateUpdated updated:
+                Apply(updated);
+                break;
+            case RunEvent.Ended end:
+                End = end;
+                Tokens = end.Usage.Tokens;
+                _agents.Values.ToList().ForEach(it => it.Says = ""); // the answer is printed below the picture
                 break;
         }
     }
 
-    private void Apply(StateChange change, bool isRoot)
+    private void Apply(RunEvent.StateUpdated updated)
     {
+        var isRoot = updated.Namespace.Length == 0;
+        if (isRoot && EventText.Steps(updated) is { } steps)
+        {
+            Steps.Add($"step {updated.Step}: {steps}");
+            Steps.RemoveRange(0, Math.Max(0, Steps.Count - ShownSteps));
+        }
+        if (updated.IsFinal || updated.Nodes.IsEmpty)
+        {
+            return; // the end repeats what was told, and the input is no one's work
+        }
+        var change = StateChange.Read(updated);
         Todos = isRoot ? change.Todos ?? Todos : Todos;
         Files.UnionWith(change.Files);
         foreach (var message in change.Messages)

@@ -258,6 +258,19 @@ public abstract class CheckpointStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_two_workers_that_take_a_thread_at_once_one_fails()
+    {
+        StepCommit Take(string run) => new() { ThreadId = "t", Fence = 1, Acquires = true, Run = Run("t", run, 1) };
+        await Store.CommitAsync(Take("first"), Cancel);
+
+        var fault = await Assert.ThrowsAsync<FaultException>(async () => await Store.CommitAsync(Take("second"), Cancel));
+
+        Assert.Equal(FaultCodes.LeaseLost, fault.Code);
+        Assert.Equal("first", (await Runs.FindAsync("t", Cancel))!.RunId);
+        await Store.CommitAsync(new StepCommit { ThreadId = "t", Fence = 2, Acquires = true, Run = Run("t", "first", 2) }, Cancel);
+    }
+
+    [Fact]
     public async Task A_stale_commit_fails_alone()
     {
         await Store.CommitAsync(new StepCommit { ThreadId = "stale", Fence = 5, Run = Run("stale", "r", 5) }, Cancel);

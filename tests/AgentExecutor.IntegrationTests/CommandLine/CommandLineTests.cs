@@ -78,7 +78,7 @@ public sealed class CommandLineTests : IDisposable
 
         var waits = await _program.RunAsync("run", file, "--input", "x", "--thread", "t");
         Assert.Equal(3, waits.ExitCode);
-        Assert.Contains("agent-executor resume t --answer ANSWER", waits.Error, StringComparison.Ordinal);
+        Assert.Contains($"agent-executor resume t --data-dir {_program.File("data")} --answer ANSWER", waits.Error, StringComparison.Ordinal);
         Assert.Contains("waits for an answer", (await _program.RunAsync("show", "t")).Output, StringComparison.Ordinal);
         Assert.Equal(2, (await _program.RunAsync("resume", "t")).ExitCode);
         Assert.Equal(2, (await _program.RunAsync("resume", "t", "--answer", $"{new string('0', 32)}:9=approve")).ExitCode);

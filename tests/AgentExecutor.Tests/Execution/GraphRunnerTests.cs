@@ -331,7 +331,7 @@ public sealed class GraphRunnerTests
         var graph = new Graph("g", [new Node("a", new DelegateNode(async (context, cancellationToken) =>
         {
             context.WriteJson("log", JsonBytes.Text("a"));
-            using var thief = engine.Session(fence: 2);
+            using var thief = engine.Session();
             await thief.CommitAsync((run, _) => new RunChange(run, []), cancellationToken);
         }))], [new Edge.Direct(Start, "a")], Log);
 
@@ -387,7 +387,7 @@ public sealed class GraphRunnerTests
             "g", [Node("say", context => context.WriteJson("news", JsonBytes.Text("hello"))), Sees("one"), Sees("two")],
             [new Edge.Direct(Start, "say"), new Edge.Direct("say", "one"), new Edge.Direct("one", "two")], [.. Log, new TopicChannel("news")]);
 
-        Assert.Equal("""in ["hello"] """, LogOf(await engine.RunAsync(graph, ("log", Update("in")))));
+        Assert.Equal("""in ["hello"] []""", LogOf(await engine.RunAsync(graph, ("log", Update("in")))));
     }
 
     [Fact]
@@ -416,6 +416,80 @@ public sealed class GraphRunnerTests
         Assert.Equal(RunStatus.Completed, run!.Status);
         Assert.Equal(1, run.Usage.Supersteps);
         Assert.Equal(engine.Events.All[^1].Sequence, run.LastSequence);
+    }
+
+    [Fact]
+    public async Task What_tasks_did_is_kept_when_an_edge_fails_and_trying_again_repeats_none_of_it()
+    {
+        var engine = new Engine();
+        var (calls, fails) = (0, true);
+        var graph = new Graph(
+            "g", [Node("call", context => context.WriteJson("log", JsonBytes.Text($"call {++calls}"))), Logs("next")],
+            [new Edge.Direct(Start, "call"), new Edge.When("call", "next", _ => fails ? throw new FaultException(FaultCodes.ExpressionFailed, "no") : true, "")], Log);
+
+        await Assert.ThrowsAsync<FaultException>(() => engine.RunAsync(graph, ("log", Update("in"))));
+        fails = false;
+
+        Assert.Equal("in call 1 next", LogOf(await engine.ResumeAsync(graph)));
+    }
+
+    [Fact]
+    public async Task A_topic_that_was_emptied_keeps_its_place_across_a_reload()
+    {
+        var engine = new Engine();
+        Node Says(string name, string? news) => Node(name, context =>
+        {
+            if (news is not null)
+            {
+                context.WriteJson("news", JsonBytes.Text(news));
+            }
+        });
+        var graph = new Graph(
+            "g", [Says("a", "OLD"), Says("b", null), Node("wait", context => context.Interrupt(JsonBytes.Text("?"))), Says("c", "NEW")],
+            [new Edge.Direct(Start, "a"), new Edge.Direct("a", "b"), new Edge.Direct("b", "wait"), new Edge.Direct("wait", "c")], [.. Log, new TopicChannel("news")]);
+
+        var waits = await engine.RunAsync(graph, ("log", Update("in")));
+        await engine.ResumeAsync(graph, (Assert.Single(waits.Interrupts).Id, "go"));
+
+        var history = await engine.HistoryAsync();
+        async Task<string> NewsAt(int step) => JsonBytes.Display(new StateView(CheckpointReader.Read((await engine.Store.LoadAsync(
+            "t", "", history.Single(it => it.Step == step).Id, TestContext.Current.CancellationToken))!, graph.Channels).State).Json("news"));
+        Assert.Equal(["[\"OLD\"]", "[]", "[\"NEW\"]"], [await NewsAt(0), await NewsAt(1), await NewsAt(3)]);
+    }
+
+    [Fact]
+    public async Task A_fork_has_task_ids_of_its_own()
+    {
+        var engine = new Engine();
+        var ids = new List<string>();
+        var graph = new Graph("g", [Node("a", context => ids.Add(context.TaskId))], [new Edge.Direct(Start, "a")], Log);
+        await engine.RunAsync(graph, ("log", Update("in")));
+        await engine.Store.CopyThreadAsync("t", (await engine.HistoryAsync())[^1].Id, "fork", TestContext.Current.CancellationToken);
+
+        using var session = engine.Session("fork");
+        await Engine.RunAsync(graph, session, GraphInput.Continue.Instance);
+
+        Assert.Equal(2, ids.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_thread_longer_than_its_whole_values_are_apart_is_rebuilt_whole()
+    {
+        var engine = new Engine { Limits = RunLimits.None };
+        var graph = new Graph(
+            "g", [Logs("a"), Node("once", context => context.WriteJson("rare", JsonBytes.Text("x")))],
+            [
+                new Edge.Direct(Start, "once"), new Edge.Direct("once", "a"),
+                new Edge.When("a", "a", state => LogOf(state.State).Count() < 2_500, ""), new Edge.Otherwise("a", Graph.End),
+            ],
+            [.. Log, new AppendChannel("rare")]);
+
+        await engine.RunAsync(graph, ("log", Update("in")));
+
+        var loaded = (await engine.Store.LoadAsync("t", "", null, TestContext.Current.CancellationToken))!;
+        Assert.Equal(2_500, LogOf(CheckpointReader.Read(loaded, graph.Channels).State).Count());
+        Assert.All(loaded.Deltas, delta => Assert.True(delta.Updates.Length < 1_500, $"{delta.Channel} is rebuilt from {delta.Updates.Length} updates"));
+        Assert.True(await engine.Store.PruneAsync("t", 1, TestContext.Current.CancellationToken) > 1_000);
     }
 
     private static object Update(string text) => new AppendChannel("log").ReadUpdate(JsonBytes.Text(text), "");

@@ -57,6 +57,7 @@ public sealed class DefinitionValidatorTests
     [InlineData("START>a a>b b>c c>b c>END?true", "cycle_without_exit", "$.nodes[1]")]
     [InlineData("START>a a>b a>c?true b>d c>d", "missing_join", "$.nodes[3].config.join")]
     [InlineData("START>a a>b a>c b>d c>d?true d>END", "missing_join", "$.nodes[3].config.join")]
+    [InlineData("START>START START>a a>b b>c", "unknown_node", "$.edges[0].to")]
     [InlineData("START>a a>nowhere", "unknown_node", "$.edges[1].to")]
     [InlineData("START>a elsewhere>a", "unknown_node", "$.edges[1].from")]
     [InlineData("START>a a>b?state..x", "invalid_expression", "$.edges[1].when")]
@@ -94,6 +95,54 @@ public sealed class DefinitionValidatorTests
             """);
 
         Assert.True(faults.Count >= 7, string.Join('\n', faults));
+    }
+
+    [Fact]
+    public void A_fault_of_shape_hides_no_fault_of_sense()
+    {
+        var faults = Validate("""
+            {"nodes": [{"id": "a", "type": "agent", "model": MODEL, "tools": ["nope"]}, null, {"id": "a", "type": "agent", "model": MODEL, "description": 7}]}
+            """);
+
+        Assert.Equal(
+            [("wrong_type", "$.nodes[1]"), ("wrong_type", "$.nodes[2].description"), ("unknown_tool", "$.nodes[0].tools[0]"), ("duplicate_name", "$.nodes[2].id")],
+            faults.Select(it => (it.Code, it.Path)).Where(it => it.Code != "missing_description").OrderBy(it => it.Code != "wrong_type").ThenByDescending(it => it.Code is "unknown_tool").ThenBy(it => it.Path));
+    }
+
+    [Fact]
+    public void A_byte_order_mark_is_passed_over_and_a_duplicate_property_is_a_fault()
+    {
+        byte[] marked = [0xEF, 0xBB, 0xBF, .. Bytes("""{"nodes": []}""")];
+        Assert.NotNull(DefinitionReader.Read(marked).Definition);
+        Assert.Equal("not_json", Assert.Single(Validate("""{"nodes": [], "nodes": []}""")).Code);
+    }
+
+    [Fact]
+    public void Many_unknown_fields_do_not_use_up_the_places_of_faults()
+    {
+        var layout = string.Join(',', Enumerable.Range(0, 80).Select(i => $"\"layout_{i}\": {i}"));
+
+        Assert.Contains(Validate($"{{\"nodes\": [{{{layout}, \"id\": null, \"type\": \"agent\", \"model\": \"gpt\"}}]}}"), it => it is { Code: "wrong_value", Path: "$.nodes[0].model" });
+    }
+
+    [Fact]
+    public void A_wide_fork_is_checked_at_once()
+    {
+        var branches = string.Join(' ', Enumerable.Range(0, 150).Select(i => $"n{i}"));
+        var edges = string.Join(' ', branches.Split(' ').Select(n => $"START>{n} {n}>end"));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+
+        Assert.Empty(Validate(Workflow(branches + " end", edges)));
+
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{watch.Elapsed}"); // it took minutes when each pair looked at each pair
+    }
+
+    [Fact]
+    public void A_schema_whose_alternatives_multiply_is_given_up()
+    {
+        var schema = Engine.Json("""{"const": 1, "anyOf": [{"$ref": "#"}, {"$ref": "#"}]}""");
+
+        Assert.NotEmpty(Core.Schemas.JsonSchemaChecker.Check(Engine.Json("2"), schema));
     }
 
     [Fact]

@@ -110,6 +110,62 @@ public sealed class RunExecutorTests
     }
 
     [Fact]
+    public async Task A_question_beside_work_that_a_dead_worker_left_does_not_hold_the_run()
+    {
+        var agent = Agent(
+            """[{"tool_calls": [{"name": "ls", "args": {}}, {"name": "task", "args": {"subagent_type": "slow", "description": "x"}}]}, {"text": "done"}]""",
+            more: """, "interrupt_on": {"ls": true}""").Replace(
+            "}], \"limits\"",
+            """}, {"id": "slow", "type": "specialist", "description": "d", "model": {"provider": "scripted", "model": "m", "script": [{"text": "late", "delay_ms": 100}]}}], "limits""" + "\"",
+            StringComparison.Ordinal);
+        using var abandon = new CancellationTokenSource();
+        var running = StartAsync(agent, signals: new RunSignals(default, Abandon: abandon.Token));
+        await Eventually.True(async () => (await _store.LoadAsync("t", "", null, TestContext.Current.CancellationToken)) is { Pending.Length: > 0 });
+        await abandon.CancelAsync(); // the question is stored, the sub-agent is in flight
+        Assert.Equal(RunStatus.Pending, (await running).Run.Status);
+
+        var asked = await Executor().ResumeAsync("t", NoAnswers, default);
+
+        Assert.Equal((RunStatus.Interrupted, 1), (asked.Run.Status, asked.Interrupts.Length));
+        Assert.Equal("done", (await Executor().ResumeAsync("t", new Dictionary<string, JsonElement> { [""] = JsonBytes.Text("approve") }, default)).Output);
+    }
+
+    [Fact]
+    public async Task Another_definition_goes_on_with_a_thread_only_where_its_reducers_fit()
+    {
+        static string Workflow(string reducer) =>
+            """
+            {"name": "REDUCER", "state_schema": {"properties": {"x": {"reducer": "REDUCER"}}},
+             "nodes": [{"id": "a", "type": "set", "assign": {"x": [1]}}], "edges": [{"from": "START", "to": "a"}, {"from": "a", "to": "END"}]}
+            """.Replace("REDUCER", reducer, StringComparison.Ordinal);
+        await StartAsync(Workflow("append"), "{}");
+
+        var fault = await Assert.ThrowsAsync<FaultException>(() => StartAsync(Workflow("set"), "{}", runId: "r2"));
+
+        Assert.Equal(FaultCodes.DefinitionMismatch, fault.Code);
+        Assert.Equal("append", (await _store.FindAsync("t", TestContext.Current.CancellationToken))!.Name);
+        Assert.Equal(RunStatus.Completed, (await StartAsync(Workflow("append").Replace("[1]", "[2]", StringComparison.Ordinal), "{}", runId: "r3")).Run.Status);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a b")]
+    [InlineData("x\ny")]
+    [InlineData("../up")]
+    public async Task A_thread_id_that_would_not_survive_a_command_line_is_refused(string id) => Assert.Equal(
+        FaultCodes.InvalidInput,
+        (await Assert.ThrowsAsync<FaultException>(() => Executor().StartAsync(
+            new RunRequest(id, "r", Encoding.UTF8.GetBytes(Agent("""[{"text": "x"}]""")), Engine.Json("""{"input": "x"}""")), default))).Code);
+
+    [Fact]
+    public async Task A_run_is_started_once()
+    {
+        await StartAsync(Agent("""[{"text": "x"}]"""));
+
+        Assert.Equal(FaultCodes.RunExists, (await Assert.ThrowsAsync<FaultException>(() => StartAsync(Agent("""[{"text": "x"}]""")))).Code);
+    }
+
+    [Fact]
     public async Task Each_attempt_has_a_higher_fence_and_sequence_numbers_only_grow()
     {
         await StartAsync(Agent("""[{"error": {"class": "refusal"}}]"""));

@@ -35,7 +35,7 @@ public sealed class SettingsReaderTests
         }));
 
         Assert.Contains("AGENT_EXECUTOR_DATA_DIRR is no setting (did you mean 'DATA_DIR'?)", fault.Message, StringComparison.Ordinal);
-        Assert.Contains("AGENT_EXECUTOR_GRACE_SECONDS: 'soon' is no double", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("AGENT_EXECUTOR_GRACE_SECONDS: 'soon' is no number", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,6 +19,8 @@ public sealed class FileToolTests
     [InlineData("read_file", """{"file_path": "/no"}""", "Error: there is no file '/no'. Use ls or glob to see which there are.")]
     [InlineData("write_file", """{"file_path": "/a.txt", "content": "x"}""", "Error: '/a.txt' exists. Read it and change it with edit_file, or write to another path.")]
     [InlineData("write_file", """{"file_path": "/", "content": "x"}""", "Error: '/' is a directory.")]
+    [InlineData("write_file", """{"file_path": "/a.txt/below", "content": "x"}""", "Error: '/a.txt' is a file, so nothing can be below it.")]
+    [InlineData("write_file", """{"file_path": "/src", "content": "x"}""", "Error: '/src' is a directory.")]
     [InlineData("edit_file", """{"file_path": "/a.txt", "old_string": "one", "new_string": "1"}""", "Error: old_string stands 2 times in '/a.txt'. Give more context so that it is unique, or set replace_all.")]
     [InlineData("edit_file", """{"file_path": "/a.txt", "old_string": "three", "new_string": "3"}""", "Error: old_string does not stand in '/a.txt'. Read the file and copy the text exactly.")]
     [InlineData("edit_file", """{"file_path": "/a.txt", "old_string": "two", "new_string": "two"}""", "Error: old_string and new_string are the same.")]

@@ -21,6 +21,8 @@ CREATE TABLE runs (
     PRIMARY KEY (thread_id, run_id)
 ) WITHOUT ROWID;
 
+CREATE INDEX runs_by_fence ON runs (thread_id, fence);
+
 CREATE TABLE spaces (
     id INTEGER NOT NULL PRIMARY KEY,
     thread_id TEXT NOT NULL,

@@ -27,7 +27,7 @@ public abstract class Channel(string name)
     /// <exception cref="FaultException">The updates cannot be folded.</exception>
     public abstract object? Reduce(object? value, IReadOnlyList<object> updates);
 
-    /// <summary>How many live items a delta channel's value has: what a whole value costs to store.</summary>
+    /// <summary>How many live items a delta or transient channel's value has: what a whole value costs to store.</summary>
     public virtual long ItemsIn(object? value) => 1;
 
     public abstract void WriteValue(Utf8JsonWriter writer, object value);

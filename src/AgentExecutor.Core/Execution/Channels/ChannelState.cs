@@ -36,14 +36,16 @@ public readonly record struct ChannelSlot(object? Value, int Version, DeltaCount
 /// <param name="Supersteps">Supersteps since, with an update or without.</param>
 public readonly record struct DeltaCounter(int Updates, int Supersteps)
 {
-    /// <summary>Below this many updates a whole value is never stored.</summary>
     private const int FewestUpdates = 512;
+    private const int FewestSupersteps = 1_024;
 
     /// <summary>
-    /// A whole value is due once the updates outnumber what is left of them by far: files that were edited often, a conversation
-    /// that was summarised. One that only grows is never stored whole: its updates are its value, and each step costs what it adds.
+    /// A whole value is due once the updates outnumber what is left of them by far (files that were edited often, a conversation that was
+    /// summarised), and when it is old: then after twice as many supersteps as the time before, where the value has grown as much, so that
+    /// what whole values cost stays in proportion to the updates themselves, however long the thread.
     /// </summary>
-    public bool IsSnapshotDue(long itemsInValue) => Updates >= Math.Max(FewestUpdates, 4 * itemsInValue);
+    public bool IsSnapshotDue(long itemsInValue) =>
+        Updates >= Math.Max(FewestUpdates, 4 * itemsInValue) || Supersteps >= Math.Max(FewestSupersteps, itemsInValue / 2);
 
     public DeltaCounter Plus(int updates) => new(Updates + updates, Supersteps + 1);
 }

@@ -11,6 +11,8 @@ public sealed class TopicChannel(string name) : JsonChannel(name)
 
     public override bool IsTransient => true;
 
+    public override long ItemsIn(object? value) => value is JsonElement { ValueKind: JsonValueKind.Array } items ? items.GetArrayLength() : 0;
+
     protected override JsonElement? Fold(JsonElement? value, IReadOnlyList<object> updates)
     {
         var items = new List<JsonElement>();

@@ -13,6 +13,15 @@ public static class DefinitionReader
 {
     public const int MaxBytes = 4 * 1024 * 1024;
 
+    private static readonly JsonDocumentOptions ReadOptions = new()
+    {
+        AllowTrailingCommas = true,
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowDuplicateProperties = false,
+    };
+
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     public static DefinitionSource Read(ReadOnlyMemory<byte> utf8)
     {
         if (utf8.Length > MaxBytes)
@@ -22,7 +31,8 @@ public static class DefinitionReader
         }
         try
         {
-            return Read(JsonElement.Parse(utf8.Span, new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip }));
+            var text = utf8.Span.StartsWith(ByteOrderMark) ? utf8.Span[ByteOrderMark.Length..] : utf8.Span;
+            return Read(JsonElement.Parse(text, ReadOptions));
         }
         catch (JsonException exception)
         {
@@ -34,17 +44,36 @@ public static class DefinitionReader
     private static DefinitionSource Read(JsonElement json)
     {
         var faults = JsonSchemaChecker.Check(json, DefinitionSchema.Root).Select(fault => ToFault(fault, json)).ToList();
-        if (faults.Exists(fault => !fault.IsWarning))
+        if (faults.Exists(fault => fault.Path == "$") || json.Property("nodes") is null)
         {
             return new DefinitionSource(json, null, faults);
         }
         var normal = JsonObject.Create(json)!;
+        foreach (var fault in faults.Where(fault => !fault.IsWarning))
+        {
+            JsonPaths.Blank(normal, fault.Path); // so that what is right can be read, and its sense be checked in the same go
+        }
         Normalize(normal);
-        return new DefinitionSource(json, normal.Deserialize(DefinitionJson.Default.AgentDefinition), faults);
+        return new DefinitionSource(json, TryDeserialize(normal), faults);
+    }
+
+    private static AgentDefinition? TryDeserialize(JsonObject normal)
+    {
+        try
+        {
+            return normal.Deserialize(DefinitionJson.Default.AgentDefinition);
+        }
+        catch (JsonException)
+        {
+            return null; // the faults of shape were too many to read around them
+        }
     }
 
     private static void Normalize(JsonObject owner)
     {
+        Fill(owner, "tool_definitions", "name");
+        Fill(owner, "edges", "from", "to");
+        Fill(owner, "nodes", "id", "type");
         foreach (var node in (owner["nodes"] as JsonArray ?? []).OfType<JsonObject>())
         {
             var config = node["config"] as JsonObject ?? [];
@@ -54,12 +83,23 @@ public static class DefinitionReader
                 config[field.Key] ??= field.Value;
             }
             node["config"] = config;
-            if (config["model"] is JsonValue text && text.TryGetValue<string>(out var name))
+            if (config["model"] is JsonValue text && text.TryGetValue<string>(out var name) && name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
             {
-                var colon = name.IndexOf(':', StringComparison.Ordinal);
                 config["model"] = new JsonObject { ["provider"] = name[..colon], ["model"] = name[(colon + 1)..] };
             }
             Normalize(config);
+        }
+    }
+
+    /// <summary>Names that are missing are empty: the checks of their sense say so.</summary>
+    private static void Fill(JsonObject owner, string list, params ReadOnlySpan<string> names)
+    {
+        foreach (var item in (owner[list] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            foreach (var name in names)
+            {
+                item[name] ??= "";
+            }
         }
     }
 
@@ -93,7 +133,7 @@ public static class DefinitionReader
 
 /// <summary>A definition as written and as read.</summary>
 /// <param name="Json">As written; undefined where it is no JSON.</param>
-/// <param name="Definition">As read; null where its shape has faults.</param>
+/// <param name="Definition">As read, without what has faults of shape; null where nothing could be read.</param>
 /// <param name="Faults">What is wrong with its shape.</param>
 public sealed record DefinitionSource(JsonElement Json, AgentDefinition? Definition, IReadOnlyList<DefinitionFault> Faults)
 {

@@ -23,14 +23,15 @@ public static class DefinitionValidator
             return source.Faults;
         }
         var root = GraphPart.Root(definition, source.Json);
-        return
+        var bad = source.Faults.Where(fault => !fault.IsWarning).Select(fault => fault.Path).ToList();
+        IEnumerable<DefinitionFault> sense =
         [
-            .. source.Faults,
             .. ToolChecks.Check(definition, environment.Tools),
             .. LimitChecks.Check(definition.Limits, "$.limits", environment.Limits),
             .. StateChecks.Check(definition.StateSchema, "$.state_schema"),
             .. Checks(root, definition, environment),
         ];
+        return [.. source.Faults, .. sense.Where(fault => !bad.Exists(path => JsonPaths.IsWithin(fault.Path, path)))];
     }
 
     private static IEnumerable<DefinitionFault> Checks(GraphPart part, AgentDefinition definition, DefinitionEnvironment environment)

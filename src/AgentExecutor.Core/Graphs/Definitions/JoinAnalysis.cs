@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace AgentExecutor.Core.Graphs.Definitions;
 
 /// <summary>
@@ -12,11 +14,15 @@ internal sealed class JoinAnalysis
 {
     private readonly GraphPart _part;
     private readonly ILookup<string, EdgeDefinition> _from;
+    private readonly FrozenDictionary<string, FrozenSet<string>> _reachable;
+    private readonly FrozenDictionary<string, FrozenSet<string>> _surelyReachable;
 
     public JoinAnalysis(GraphPart part)
     {
         _part = part;
         _from = part.Edges.ToLookup(edge => edge.From, StringComparer.Ordinal);
+        _reachable = Reach(part.Edges);
+        _surelyReachable = Reach(part.Edges.Where(IsSure));
     }
 
     /// <summary>How the node joins, or null where the author must say.</summary>
@@ -26,75 +32,47 @@ internal sealed class JoinAnalysis
         {
             return declared == "all" ? JoinMode.All : JoinMode.Any;
         }
-        var before = _part.Edges.Where(edge => edge.To == node.Id && !Reaches(node.Id, edge.From, surely: false)).DistinctBy(edge => edge.From).ToList();
-        var mode = JoinMode.Any;
-        for (var i = 0; i < before.Count; i++)
+        var into = _part.Edges.Where(edge => edge.To == node.Id && !Reaches(_reachable, node.Id, edge.From)).DistinctBy(edge => edge.From).ToList();
+        if (into.Count < 2)
         {
-            for (var j = i + 1; j < before.Count; j++)
-            {
-                switch (Meeting(before[i], before[j]))
-                {
-                    case null:
-                        return null;
-                    case JoinMode.All:
-                        mode = JoinMode.All;
-                        break;
-                }
-            }
+            return JoinMode.Any;
         }
-        return mode;
+        var modes = _part.Nodes.Select(other => other.Id).Append(Graph.Start).Distinct().Where(fork => _from[fork].Skip(1).Any()).SelectMany(fork => Meetings(fork, into));
+        var joins = false;
+        foreach (var mode in modes)
+        {
+            if (mode is null)
+            {
+                return null;
+            }
+            joins = true;
+        }
+        return joins ? JoinMode.All : JoinMode.Any;
     }
 
-    /// <summary>Of two edges into a node, whether both are taken, from branches that run side by side: All when surely, Any when never, null when sometimes.</summary>
-    private JoinMode? Meeting(EdgeDefinition left, EdgeDefinition right)
+    /// <summary>For each two edges into a node that branches of one fork lead to side by side: All when both surely arrive, null when only sometimes.</summary>
+    private IEnumerable<JoinMode?> Meetings(string fork, List<EdgeDefinition> into)
     {
-        JoinMode? found = JoinMode.Any;
-        foreach (var fork in _part.Nodes.Select(node => node.Id).Append(Graph.Start))
+        var leading = into.Select(edge => _from[fork].Where(branch => branch.To == edge.From || Reaches(_reachable, branch.To, edge.From)).ToList()).ToList();
+        for (var i = 0; i < into.Count; i++)
         {
-            var edges = _from[fork].ToList();
-            foreach (var one in edges)
+            for (var j = i + 1; j < into.Count; j++)
             {
-                foreach (var other in edges.Where(other => other != one && (IsSure(one) || IsSure(other))))
+                foreach (var (one, other) in from one in leading[i] from other in leading[j] where one != other && (IsSure(one) || IsSure(other)) select (one, other))
                 {
-                    if (!Leads(one, left.From) || !Leads(other, right.From))
-                    {
-                        continue;
-                    }
-                    if (!(IsSure(one) && IsSure(other) && IsSure(left) && IsSure(right) && Surely(one, left.From) && Surely(other, right.From)))
-                    {
-                        return null;
-                    }
-                    found = JoinMode.All;
+                    yield return IsSure(into[i]) && IsSure(into[j]) && Surely(one, into[i].From) && Surely(other, into[j].From) ? JoinMode.All : null;
                 }
             }
         }
-        return found;
     }
 
     public static bool IsSure(EdgeDefinition edge) => edge.When is null;
 
-    private bool Leads(EdgeDefinition edge, string to) => edge.To == to || Reaches(edge.To, to, surely: false);
+    private bool Surely(EdgeDefinition branch, string to) => IsSure(branch) && (branch.To == to || Reaches(_surelyReachable, branch.To, to));
 
-    private bool Surely(EdgeDefinition edge, string to) => edge.To == to || Reaches(edge.To, to, surely: true);
+    private static bool Reaches(FrozenDictionary<string, FrozenSet<string>> reachable, string from, string to) =>
+        reachable.TryGetValue(from, out var nodes) && nodes.Contains(to);
 
-    private bool Reaches(string from, string to, bool surely)
-    {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        var open = new Stack<string>([from]);
-        while (open.TryPop(out var node))
-        {
-            foreach (var edge in _from[node].Where(edge => !surely || IsSure(edge)))
-            {
-                if (edge.To == to)
-                {
-                    return true;
-                }
-                if (seen.Add(edge.To))
-                {
-                    open.Push(edge.To);
-                }
-            }
-        }
-        return false;
-    }
+    private FrozenDictionary<string, FrozenSet<string>> Reach(IEnumerable<EdgeDefinition> edges) =>
+        Reachability.Of(_part.Nodes.Select(node => node.Id).Distinct(), edges.Select(Edge (edge) => new Edge.Direct(edge.From, edge.To)));
 }

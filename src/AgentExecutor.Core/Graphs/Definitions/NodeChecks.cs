@@ -3,6 +3,8 @@ namespace AgentExecutor.Core.Graphs.Definitions;
 /// <summary>Checks of each node by itself: ids, types, and what its type needs.</summary>
 internal static class NodeChecks
 {
+    private const double LongestSeconds = 86_400;
+
     public static IEnumerable<DefinitionFault> Check(GraphPart part)
     {
         if (part.Nodes.Count == 0)
@@ -50,9 +52,15 @@ internal static class NodeChecks
         {
             yield return new DefinitionFault(DefinitionCodes.WrongValue, part.PathOf(index, "join"), $"'{config.Join}' is no way to join", "use all or any");
         }
-        if (config.TimeoutSeconds <= 0)
+        if (config.TimeoutSeconds is <= 0 or > LongestSeconds)
         {
-            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, part.PathOf(index, "timeout_seconds"), "a time limit is above 0", "raise it or leave it out");
+            yield return new DefinitionFault(
+                DefinitionCodes.InvalidLimit, part.PathOf(index, "timeout_seconds"), $"a time limit is above 0 and at most {LongestSeconds} seconds", "choose one between, or leave it out");
+        }
+        if (config.Retry?.FirstDelaySeconds is < 0 or > LongestSeconds || config.Retry?.MaxDelaySeconds is < 0 or > LongestSeconds)
+        {
+            yield return new DefinitionFault(
+                DefinitionCodes.InvalidLimit, part.PathOf(index, "retry"), $"a delay is 0 to {LongestSeconds} seconds", "choose one between");
         }
         if (config.Retry?.MaxAttempts is < 1 or > 20)
         {

@@ -28,7 +28,7 @@ internal sealed class WriteFileTool : Tool
     {
         var content = arguments.Text("content");
         var result = !FilePath.TryNormalize(arguments.Text("file_path"), out var path, out var fault) ? ToolResult.Error($"Error: {fault}.")
-            : path == "/" ? ToolResult.Error("Error: '/' is a directory.")
+            : context.Node.Files.Obstacle(path) is { } obstacle ? ToolResult.Error($"Error: {obstacle}.")
             : context.Node.Files[path] is not null ? ToolResult.Error($"Error: '{path}' exists. Read it and change it with edit_file, or write to another path.")
             : content.Length > MaxLength ? ToolResult.Error($"Error: a file holds at most {MaxLength} characters.")
             : $"Wrote {path} ({content.Length} characters).";
