@@ -87,7 +87,7 @@ public sealed class CommandLineTests : IDisposable
         var edited = await _program.RunAsync("resume", "t", "--answer", """{"decision": "edit", "args": {"file_path": "/b.txt", "content": "public plan"}}""");
 
         Assert.True(edited.ExitCode == 0, edited.Error);
-        Assert.Equal("Wrote /b.txt (11 characters).\n", edited.Output);
+        Assert.StartsWith("Wrote /b.txt (11 characters).\n(A person changed the arguments to", edited.Output, StringComparison.Ordinal);
         Assert.Equal("public plan", (await _program.RunAsync("show", "t", "--file", "/b.txt")).Output);
     }
 
@@ -151,6 +151,12 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("fork", "nobody")]
     public async Task An_unknown_thread_is_said_to_be(string command, string thread)
     {
+        var nothing = await _program.RunAsync(command, thread);
+        Assert.Equal(5, nothing.ExitCode);
+        Assert.Contains("there is no database in", nothing.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_program.File("data"))); // to look makes nothing
+        await _program.RunAsync("run", Agent("""[{"text": "x"}]"""), "--input", "x");
+
         var result = await _program.RunAsync(command, thread);
 
         Assert.Equal(2, result.ExitCode);
@@ -163,6 +169,28 @@ public sealed class CommandLineTests : IDisposable
         var option = await _program.RunAsync("threads", "--limits", "3");
         Assert.Equal(2, option.ExitCode);
         Assert.Contains("agent-executor threads --help", option.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_models_and_tools_say_cannot_command_the_terminal()
+    {
+        var file = Agent("""[{"tool_calls": [{"name": "ls", "args": {"path": "/\u001b[2J"}}]}, {"text": "\u001b]0;title\u0007 \u202e done"}]""");
+
+        var result = await _program.RunAsync("run", file, "--input", "x");
+
+        Assert.DoesNotContain('\u001b', result.Error);
+        Assert.DoesNotContain('\u202e', result.Error);
+        Assert.Contains('\u001b', result.Output); // piped, the answer is the answer
+    }
+
+    [Fact]
+    public async Task An_out_directory_that_cannot_be_made_costs_no_run()
+    {
+        var result = await _program.RunAsync("run", Agent("""[{"text": "x"}]"""), "--input", "x", "--out", "/proc/nowhere");
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("'/proc/nowhere' cannot be made", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("completed", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
