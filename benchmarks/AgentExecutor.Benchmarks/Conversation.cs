@@ -45,7 +45,7 @@ internal static class Conversation
     /// <summary>Mean superstep time in the last tenth of a thread over that in the first tenth; the median of several threads.</summary>
     public static async Task<double> SlowdownAsync(Func<ICheckpointStore> makeStore, int turns)
     {
-        await RunAsync(makeStore(), "warm-up", turns);
+        await RunAsync(makeStore(), "slowdown-warm-up", turns);
         var ratios = new List<double>();
         for (var round = 0; round < 5; round++)
         {

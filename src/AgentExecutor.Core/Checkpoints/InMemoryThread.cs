@@ -23,7 +23,11 @@ internal sealed class InMemoryThread
         }
         if (commit.Run is { } run)
         {
-            var index = Runs.FindLastIndex(other => other.RunId == run.RunId);
+            var index = Runs.Count - 1;
+            while (index >= 0 && Runs[index].RunId != run.RunId)
+            {
+                index--;
+            }
             if (index < 0)
             {
                 Runs.Add(run);

@@ -75,18 +75,26 @@ internal sealed class StepFold(ChannelState from)
         var changes = ImmutableArray.CreateBuilder<ChannelUpdate>(_updated.Count);
         foreach (var name in _updated)
         {
-            var writes = deltaWrites.IsEmpty ? [] : deltaWrites.Where(write => write.Channel == name).Select(write => write.Json).ToImmutableArray();
+            var writes = WritesOf(name, deltaWrites);
             if (!writes.IsEmpty)
             {
                 changes.Add(new ChannelUpdate(name, writes));
+                continue;
             }
-            else if (_values.FirstOrDefault(value => value.Channel == name) is { Channel: not null } value)
+            foreach (var value in _values)
             {
-                changes.Add(new ChannelUpdate(name, [value.Json]));
+                if (value.Channel == name)
+                {
+                    changes.Add(new ChannelUpdate(name, [value.Json]));
+                    break;
+                }
             }
         }
-        return changes.ToImmutable();
+        return changes.DrainToImmutable();
     }
+
+    private static ImmutableArray<ReadOnlyMemory<byte>> WritesOf(string channel, ImmutableArray<StoredWrite> writes) =>
+        writes.IsEmpty ? [] : [.. writes.Where(write => write.Channel == channel).Select(write => write.Json)];
 
     /// <summary>A delta channel without an update: its whole value is one superstep further behind.</summary>
     private void Age(int index, bool snapshot)
