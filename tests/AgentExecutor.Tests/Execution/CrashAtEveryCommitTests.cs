@@ -13,20 +13,23 @@ public sealed class CrashAtEveryCommitTests
     [Fact]
     public async Task A_deep_agent_ends_the_same_and_repeats_nothing_that_was_committed()
     {
-        var (answer, commits) = await RunAsync(crashAt: int.MaxValue);
+        var (answer, commits) = await RunAsync(crashAt: int.MaxValue, takesEffect: false);
         Assert.Equal("notes: alpha, beta; files beta.md", answer);
         Assert.True(commits > 10, $"only {commits} commits");
 
         for (var crashAt = 1; crashAt < commits; crashAt++)
         {
-            var (resumed, _) = await RunAsync(crashAt);
-            Assert.Equal(answer, resumed);
+            foreach (var takesEffect in (bool[])[false, true])
+            {
+                var (resumed, _) = await RunAsync(crashAt, takesEffect);
+                Assert.Equal(answer, resumed);
+            }
         }
     }
 
-    private static async Task<(string Answer, int Commits)> RunAsync(int crashAt)
+    private static async Task<(string Answer, int Commits)> RunAsync(int crashAt, bool takesEffect)
     {
-        var crashing = new CrashingStore(crashAt);
+        var crashing = new CrashingStore(crashAt, takesEffect);
         var engine = new Engine { Wrap = store => crashing.Over(store) };
         var tool = new CountingTool(crashing);
         var graph = AgentGraph.Build(Team(tool), TestAgents.Models, []);
@@ -75,14 +78,16 @@ public sealed class CrashAtEveryCommitTests
         };
     }
 
-    /// <summary>Fails one commit, before or after it takes effect in turn, and everything else of that attempt from then on.</summary>
-    private sealed class CrashingStore(int crashAt)
+    /// <summary>Fails one commit, before or after it takes effect, and everything else of that attempt from then on.</summary>
+    private sealed class CrashingStore(int crashAt, bool takesEffect)
     {
         private int _commits;
 
         public int Commits => _commits;
 
         private int CrashAt => crashAt;
+
+        private bool TakesEffect => takesEffect;
 
         public ConcurrentBag<string> CommittedTasks { get; } = [];
 
@@ -102,7 +107,7 @@ public sealed class CrashAtEveryCommitTests
                 if (number == owner.CrashAt)
                 {
                     _dead = true;
-                    if (number % 2 == 0)
+                    if (owner.TakesEffect)
                     {
                         await ApplyAsync(commit, cancellationToken);
                     }
