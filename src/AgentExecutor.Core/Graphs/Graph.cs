@@ -27,7 +27,7 @@ public sealed class Graph
         _nodes = nodes.ToFrozenDictionary(node => node.Name, StringComparer.Ordinal);
         _edgesFrom = edges.GroupBy(edge => edge.From).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray(), StringComparer.Ordinal);
         Joins = [.. nodes.Where(node => node.Join == JoinMode.All).Select(node => new Join(node.Name, JoinPrefix + node.Name, PredecessorsOf(node.Name)))];
-        Channels = new ChannelSet([.. channels, .. Joins.Select(Channel (join) => new BarrierChannel(join.Channel, join.Expected))]);
+        Channels = new ChannelSet([.. channels, .. Joins.Select(Channel (join) => new BarrierChannel(join.Channel))]);
         _reachableFrom = Reachability.Of(nodes.Select(node => node.Name), edges);
     }
 

@@ -11,8 +11,6 @@ public static class JsonBytes
     /// <summary>Text stays readable in storage and in a terminal; nothing here is embedded in HTML.</summary>
     public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    private static readonly JsonWriterOptions IndentedOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true };
-
     [ThreadStatic]
     private static Scratch? _scratch;
 
@@ -45,16 +43,6 @@ public static class JsonBytes
     public static byte[] Of(JsonElement element) => Write(element, static (writer, value) => value.WriteTo(writer));
 
     public static string Compact(JsonElement element) => WriteText(element, static (writer, value) => value.WriteTo(writer));
-
-    public static string Indented(JsonElement element)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, IndentedOptions))
-        {
-            element.WriteTo(writer);
-        }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
 
     /// <summary>A string as it is, anything else as compact JSON: how a value reads in a prompt or a tool result.</summary>
     public static string Display(JsonElement element) => element.ValueKind switch

@@ -38,8 +38,6 @@ public sealed record Message
 
     public static Message Human(string id, string text) => new() { Type = MessageType.Human, Id = id, Text = text };
 
-    public static Message System(string id, string text) => new() { Type = MessageType.System, Id = id, Text = text };
-
     public static Message Ai(string id, string text, params ImmutableArray<ToolCall> toolCalls) =>
         new() { Type = MessageType.Ai, Id = id, Text = text, ToolCalls = toolCalls };
 

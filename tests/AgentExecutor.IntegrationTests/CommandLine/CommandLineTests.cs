@@ -164,7 +164,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_misspelt_option_and_a_misspelt_setting_stop_the_program()
+    public async Task A_misspelt_option_stops_the_program()
     {
         var option = await _program.RunAsync("threads", "--limits", "3");
         Assert.Equal(2, option.ExitCode);

@@ -243,10 +243,10 @@ public sealed class DeepAgentTests
     {
         var engine = new Engine();
 
-        var fault = await Assert.ThrowsAsync<FaultException>(() => RunAsync(TestAgents.Scripted("a", $$"""[{"error": {"class": "{{kind}}"} }]"""), engine));
+        var fault = await Assert.ThrowsAsync<FaultException>(() => RunAsync(TestAgents.Scripted("a", $$"""[{"text": "shown", "error": {"class": "{{kind}}", "after_chunks": 1} }]"""), engine));
 
         Assert.Equal(code, fault.Code);
-        Assert.Equal(0, engine.Session().Run.Usage.ModelCalls);
+        Assert.Single(engine.Events.Of<RunEvent.LlmSuperseded>()); // one attempt, no more
     }
 
     private static async Task<GraphOutcome> RunAsync(AgentSpec spec, Engine? engine = null) => await (engine ?? new Engine()).RunAsync(

@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Execution.Channels;
 /// Who has arrived at a meeting point. An update is a name that arrives, or <see cref="Reset"/> once the meeting took place;
 /// within one superstep the reset comes before the arrivals, so that an arrival in the same step counts for the next meeting.
 /// </summary>
-public sealed class BarrierChannel(string name, ImmutableSortedSet<string>? expected = null) : Channel(name)
+public sealed class BarrierChannel(string name) : Channel(name)
 {
     public const string KindName = "barrier";
 
@@ -16,12 +16,7 @@ public sealed class BarrierChannel(string name, ImmutableSortedSet<string>? expe
 
     public override string Kind => KindName;
 
-    /// <summary>The names awaited; empty where any name counts.</summary>
-    public ImmutableSortedSet<string> Expected { get; } = expected ?? [];
-
     public static ImmutableSortedSet<string> Arrived(object? value) => value as ImmutableSortedSet<string> ?? [];
-
-    public bool IsComplete(object? value) => !Expected.IsEmpty && Expected.IsSubsetOf(Arrived(value));
 
     public override object? Reduce(object? value, IReadOnlyList<object> updates)
     {

@@ -23,9 +23,6 @@ public sealed class Expression
     /// <exception cref="ExpressionException">The text is no expression; the message says at which character and why.</exception>
     public static Expression Parse(string text) => new(text, new Parser(text).Parse());
 
-    /// <summary>The names of the channels that the expression reads.</summary>
-    public IEnumerable<string> Channels => _root.Channels();
-
     /// <exception cref="FaultException"><see cref="FaultCodes.ExpressionFailed"/>: the state has not what the expression needs.</exception>
     public JsonElement Evaluate(StateView state) => Guard(() => Values.ToJson(_root.Evaluate(new Scope(state))));
 

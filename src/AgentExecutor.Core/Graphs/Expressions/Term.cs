@@ -8,10 +8,6 @@ internal abstract record Term
 {
     public abstract object? Evaluate(Scope scope);
 
-    protected virtual IEnumerable<Term> Parts => [];
-
-    public virtual IEnumerable<string> Channels() => Parts.SelectMany(part => part.Channels());
-
     public sealed record Literal(object? Value) : Term
     {
         public override object? Evaluate(Scope scope) => Value;
@@ -26,15 +22,11 @@ internal abstract record Term
 
     public sealed record Member(Term Target, string Field) : Term
     {
-        protected override IEnumerable<Term> Parts => [Target];
-
         public override object? Evaluate(Scope scope)
         {
             scope.Step();
             return Target is Name { Text: "state" } ? Values.FromJson(scope.State.Json(Field)) : Get(Target.Evaluate(scope), Field);
         }
-
-        public override IEnumerable<string> Channels() => Target is Name { Text: "state" } ? [Field] : base.Channels();
 
         public static object? Get(object? target, string field) => target switch
         {
@@ -46,8 +38,6 @@ internal abstract record Term
 
     public sealed record Index(Term Target, Term Key) : Term
     {
-        protected override IEnumerable<Term> Parts => [Target, Key];
-
         public override object? Evaluate(Scope scope)
         {
             scope.Step();
@@ -69,36 +59,26 @@ internal abstract record Term
 
     public sealed record ListOf(IReadOnlyList<Term> Items) : Term
     {
-        protected override IEnumerable<Term> Parts => Items;
-
         public override object? Evaluate(Scope scope) => Items.Select(item => item.Evaluate(scope)).ToArray();
     }
 
     public sealed record Not(Term Operand) : Term
     {
-        protected override IEnumerable<Term> Parts => [Operand];
-
         public override object? Evaluate(Scope scope) => !IsTrue(Operand.Evaluate(scope));
     }
 
     public sealed record Negate(Term Operand) : Term
     {
-        protected override IEnumerable<Term> Parts => [Operand];
-
         public override object? Evaluate(Scope scope) => -Values.Number(Operand.Evaluate(scope));
     }
 
     public sealed record Choice(Term Condition, Term Then, Term Else) : Term
     {
-        protected override IEnumerable<Term> Parts => [Condition, Then, Else];
-
         public override object? Evaluate(Scope scope) => IsTrue(Condition.Evaluate(scope)) ? Then.Evaluate(scope) : Else.Evaluate(scope);
     }
 
     public sealed record Binary(string Operator, Term Left, Term Right) : Term
     {
-        protected override IEnumerable<Term> Parts => [Left, Right];
-
         public override object? Evaluate(Scope scope)
         {
             scope.Step();
@@ -131,8 +111,6 @@ internal abstract record Term
 
     public sealed record Call(string Function, IReadOnlyList<Term> Arguments) : Term
     {
-        protected override IEnumerable<Term> Parts => Arguments;
-
         public override object? Evaluate(Scope scope)
         {
             scope.Step();
@@ -144,8 +122,6 @@ internal abstract record Term
     public sealed record Macro(string Kind, Term List, string Variable, Term Body) : Term
     {
         public static readonly IReadOnlyList<string> Kinds = ["map", "filter", "exists", "all"];
-
-        protected override IEnumerable<Term> Parts => [List, Body];
 
         public override object? Evaluate(Scope scope)
         {
