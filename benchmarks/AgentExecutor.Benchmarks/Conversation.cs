@@ -89,6 +89,9 @@ internal static class Conversation
 
         public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => inner.ListAsync(query, cancellationToken);
 
+        public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
+            inner.FindToolCallAsync(threadId, taskId, cancellationToken);
+
         public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
             inner.CopyThreadAsync(threadId, checkpointId, toThreadId, cancellationToken);
 

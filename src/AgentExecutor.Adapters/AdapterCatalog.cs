@@ -1,10 +1,13 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Workers;
+using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Adapters;
 
@@ -25,10 +28,58 @@ public static class AdapterCatalog
         var store = new SqliteCheckpointStore(settings);
         return new ThreadStore(store, store, store);
     }
+
+    /// <summary>True where the settings name a server.</summary>
+    public static bool IsNamed(PostgresSettings settings) => settings.IsNamed;
+
+    /// <summary>The PostgreSQL store, its schema checked.</summary>
+    /// <exception cref="Core.FaultException">The server cannot be reached, or its schema is older than the program.</exception>
+    public static async Task<ThreadStore> OpenPostgresAsync(
+        PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var access = Access(settings, time, loggers);
+        try
+        {
+            await new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>()).CheckAsync(cancellationToken);
+        }
+        catch
+        {
+            await access.DisposeAsync();
+            throw;
+        }
+        var store = new PostgresCheckpointStore(access, settings.Committers);
+        return new ThreadStore(store, store, store) { Queue = new PostgresRunQueue(access, settings.Schema) };
+    }
+
+    /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
+    /// <exception cref="Core.FaultException">The server cannot be reached, or there is no such version.</exception>
+    public static async Task<(int Before, int After, int Newest)> MigratePostgresAsync(
+        PostgresSettings settings, int? version, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        await using var access = Access(settings, time, loggers);
+        var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
+        var (before, after) = await migrator.MigrateAsync(version, cancellationToken);
+        return (before, after, PostgresMigrator.All.Count);
+    }
+
+    /// <summary>The version of the PostgreSQL schema, and the newest that this program knows.</summary>
+    public static async Task<(int Version, int Newest)> PostgresVersionAsync(
+        PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        await using var access = Access(settings, time, loggers);
+        var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
+        return (await migrator.VersionAsync(cancellationToken), PostgresMigrator.All.Count);
+    }
+
+    private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, ILoggerFactory loggers) => new(
+        PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, loggers.CreateLogger<PostgresAccess>());
 }
 
-/// <summary>A store, by its two faces, and what closes it.</summary>
+/// <summary>A store, by its faces, and what closes it.</summary>
 public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, IAsyncDisposable Owner) : IAsyncDisposable
 {
+    /// <summary>The queue of runs for workers, and the leases; null where the store is one process's own.</summary>
+    public IRunQueue? Queue { get; init; }
+
     public ValueTask DisposeAsync() => Owner.DisposeAsync();
 }

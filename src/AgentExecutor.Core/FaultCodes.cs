@@ -27,8 +27,10 @@ public static class FaultCodes
     public const string FanOutLimit = "fan_out_limit";
     public const string NodeTimeout = "node_timeout";
     public const string NodeFailed = "node_failed";
+    public const string WorkerCrashed = "worker_crashed";
     public const string LeaseLost = "lease_lost";
     public const string StoreCorrupt = "store_corrupt";
+    public const string StoreRefused = "store_refused";
     public const string StoreUnavailable = "store_unavailable";
     public const string UnknownProvider = "unknown_provider";
     public const string ModelRateLimited = "model_rate_limited";

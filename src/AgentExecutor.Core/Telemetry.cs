@@ -22,6 +22,8 @@ public static class Telemetry
 
     public static readonly Histogram<double> CheckpointCommitSeconds = Meter.CreateHistogram<double>("agent_executor_checkpoint_commit_seconds", "s");
 
+    public static readonly Counter<long> DbConnectionErrors = Meter.CreateCounter<long>("agent_executor_db_connection_errors_total");
+
     public static readonly Counter<long> Jobs = Meter.CreateCounter<long>("agent_executor_jobs_total");
 
     public static readonly Histogram<double> JobDuration = Meter.CreateHistogram<double>("agent_executor_job_duration_seconds", "s");

@@ -46,7 +46,9 @@ internal sealed class HttpTool(ToolDefinition definition, HttpToolSettings setti
             {
                 if (!retry.Allows(exception, attempt))
                 {
-                    return ToolResult.Error($"Error: {Name} cannot be reached: {exception.Message}");
+                    return ToolResult.Error(Effects == ToolEffects.Once
+                        ? $"Error: the call of {Name} broke off: {exception.Message}. Nobody knows whether it took effect: find out before you call it again."
+                        : $"Error: {Name} cannot be reached: {exception.Message}");
                 }
                 await Task.Delay(retry.DelayAfter(attempt, exception, Random.Shared.NextDouble()), time, cancellationToken);
             }

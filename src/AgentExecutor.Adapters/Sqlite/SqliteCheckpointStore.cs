@@ -37,6 +37,13 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         await ValueTask.CompletedTask;
     }
 
+    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+    {
+        using var row = statements.Query(
+            "SELECT ns, tool, call_id, started_at, ended_at, is_error, output FROM tool_calls WHERE thread_id = $1 AND task_id = $2", threadId, taskId);
+        return row.Read() ? SqliteRows.ReadToolCall(row, taskId) : null;
+    }));
+
     public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
         WriteAsync(statements => SqliteThreads.Copy(statements, threadId, checkpointId, toThreadId), cancellationToken);
 
@@ -136,9 +143,10 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
             $"""
             SELECT {SqliteRows.RunColumns} FROM runs
             WHERE fence = (SELECT max(fence) FROM runs AS newer WHERE newer.thread_id = runs.thread_id) AND ($1 IS NULL OR status = $1)
-            ORDER BY updated_at DESC LIMIT $2
+              AND ($2 IS NULL OR (status IN ('completed', 'failed', 'cancelled') AND updated_at < $2))
+            ORDER BY {(query.FinishedBefore is null ? "updated_at DESC" : "updated_at")} LIMIT $3
             """,
-            query.Status is { } status ? SqliteCommit.Name(status) : null, query.Limit);
+            query.Status is { } status ? SqliteCommit.Name(status) : null, query.FinishedBefore is { } before ? SqliteRows.WriteTime(before) : null, query.Limit);
         while (row.Read())
         {
             found.Add(SqliteRows.ReadRun(row));

@@ -20,6 +20,8 @@ internal static class SqliteCommit
         {
             PutRun(database, run);
         }
+        PutEvents(database, commit);
+        PutToolCalls(database, commit);
         if (commit.Definition is { } definition)
         {
             database.Run("INSERT INTO definitions (hash, json) VALUES ($1, $2) ON CONFLICT DO NOTHING", definition.Hash, definition.Json);
@@ -71,6 +73,30 @@ internal static class SqliteCommit
         }
     }
 
+    private static void PutEvents(SqliteStatements database, StepCommit commit)
+    {
+        if (commit.Events is { } events)
+        {
+            database.Run(
+                "INSERT INTO events (thread_id, sequence, json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", commit.ThreadId, events.Last, events.Json);
+        }
+    }
+
+    private static void PutToolCalls(SqliteStatements database, StepCommit commit)
+    {
+        foreach (var call in commit.ToolCalls)
+        {
+            database.Run(
+                """
+                INSERT INTO tool_calls (thread_id, task_id, ns, tool, call_id, started_at, ended_at, is_error, output) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                ON CONFLICT (thread_id, task_id) DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
+                    is_error = excluded.is_error, output = excluded.output
+                """,
+                commit.ThreadId, call.TaskId, call.Namespace, call.Tool, call.CallId, SqliteRows.WriteTime(call.StartedAt),
+                call.Outcome is { } ended ? SqliteRows.WriteTime(ended.EndedAt) : null, call.Outcome?.IsError, call.Outcome?.Content);
+        }
+    }
+
     private static void PutRun(SqliteStatements database, Run run) => database.Run(
         $"""
         INSERT INTO runs ({SqliteRows.RunColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -78,7 +104,7 @@ internal static class SqliteCommit
             last_sequence = excluded.last_sequence, updated_at = excluded.updated_at, usage = excluded.usage, failure = excluded.failure
         """,
         run.ThreadId, run.RunId, run.Fence, Name(run.Status), run.Name, run.TraceId, run.DefinitionHash, run.Attempt, run.LastSequence,
-        SqliteRows.WriteTime(run.CreatedAt), SqliteRows.WriteTime(run.UpdatedAt), SqliteRows.WriteUsage(run.Usage), SqliteRows.WriteFailure(run.Failure));
+        SqliteRows.WriteTime(run.CreatedAt), SqliteRows.WriteTime(run.UpdatedAt), RunJson.WriteUsage(run.Usage), RunJson.WriteFailure(run.Failure));
 
     public static string Name<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
 }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Json;
-using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 using Microsoft.Data.Sqlite;
 
@@ -56,26 +55,17 @@ internal static class SqliteRows
         writer.WriteEndArray();
     });
 
+    public static StoredToolCall ReadToolCall(SqliteDataReader row, string taskId) => new()
+    {
+        TaskId = taskId,
+        Namespace = row.GetString(0),
+        Tool = row.GetString(1),
+        CallId = row.GetString(2),
+        StartedAt = ReadTime(row.GetString(3)),
+        Outcome = row.IsDBNull(4) ? null : new StoredOutcome(row.GetString(6), row.GetBoolean(5), ReadTime(row.GetString(4))),
+    };
+
     public static string WriteTime(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
-
-    public static string WriteUsage(RunUsage usage) => JsonBytes.WriteText(usage, static (writer, it) =>
-    {
-        writer.WriteStartObject();
-        writer.WriteNumber("supersteps"u8, it.Supersteps);
-        writer.WriteNumber("model_calls"u8, it.ModelCalls);
-        writer.WriteNumber("tool_calls"u8, it.ToolCalls);
-        writer.WriteNumber("active_seconds"u8, it.ActiveSeconds);
-        writer.WritePropertyName("tokens"u8);
-        MessageJson.WriteUsage(writer, it.Tokens);
-        writer.WriteEndObject();
-    });
-
-    public static string? WriteFailure(RunFailure? failure) => failure is null ? null : JsonBytes.WriteText(failure, static (writer, it) =>
-    {
-        writer.WriteStartObject();
-        Core.Events.RunEventJson.WriteFailure(writer, it);
-        writer.WriteEndObject();
-    });
 
     public static Run ReadRun(SqliteDataReader row) => new()
     {
@@ -90,8 +80,8 @@ internal static class SqliteRows
         LastSequence = row.GetInt64(8),
         CreatedAt = ReadTime(row.GetString(9)),
         UpdatedAt = ReadTime(row.GetString(10)),
-        Usage = ReadUsage(JsonElement.Parse(row.GetString(11))),
-        Failure = row.IsDBNull(12) ? null : ReadFailure(JsonElement.Parse(row.GetString(12))),
+        Usage = RunJson.ReadUsage(JsonElement.Parse(row.GetString(11))),
+        Failure = row.IsDBNull(12) ? null : RunJson.ReadFailure(JsonElement.Parse(row.GetString(12))),
     };
 
     private static (ImmutableArray<ChannelVersion> Channels, ImmutableArray<string> Updated) ReadChannels(string json)
@@ -111,16 +101,6 @@ internal static class SqliteRows
         }
         return (channels.MoveToImmutable(), updated.ToImmutable());
     }
-
-    private static RunUsage ReadUsage(JsonElement json) => new(
-        json.GetProperty("supersteps").GetInt64(),
-        json.GetProperty("model_calls").GetInt64(),
-        json.GetProperty("tool_calls").GetInt64(),
-        MessageJson.ReadUsage(json.GetProperty("tokens")),
-        json.GetProperty("active_seconds").GetDouble());
-
-    private static RunFailure ReadFailure(JsonElement json) => new(
-        json.TextProperty("code") ?? "", json.TextProperty("message") ?? "", json.TextProperty("type") ?? "", json.TextProperty("hint"));
 
     private static DateTimeOffset ReadTime(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);
 }

@@ -71,7 +71,10 @@ internal static class SqliteThreads
             database.Run($"DELETE FROM {table} WHERE space_id IN (SELECT id FROM spaces WHERE thread_id = $1)", threadId);
         }
         database.Run("DELETE FROM spaces WHERE thread_id = $1", threadId);
-        database.Run("DELETE FROM runs WHERE thread_id = $1", threadId);
+        foreach (var table in (string[])["runs", "events", "tool_calls"])
+        {
+            database.Run($"DELETE FROM {table} WHERE thread_id = $1", threadId);
+        }
     }
 
     public static int Prune(SqliteStatements database, string threadId, int keep)

@@ -7,7 +7,11 @@ namespace AgentExecutor.Core.Checkpoints;
 public interface ICheckpointStore
 {
     /// <summary>Applies the commit in one transaction. Repeating a commit changes nothing.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.LeaseLost"/>: the thread has a run with a newer fence; nothing was changed.</exception>
+    /// <exception cref="FaultException">
+    /// <see cref="FaultCodes.LeaseLost"/>: the thread has a run with a newer fence; <see cref="FaultCodes.ThreadBusy"/>: the commit would acquire a thread
+    /// whose lease another holds; <see cref="FaultCodes.StoreUnavailable"/>: the store could not be reached in time. Nothing was changed, or in the last
+    /// case perhaps all of it.
+    /// </exception>
     ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken);
 
     /// <summary>The checkpoint with this id, or the newest where none is named; null where there is none.</summary>
@@ -15,6 +19,9 @@ public interface ICheckpointStore
 
     /// <summary>Checkpoints, newest first.</summary>
     IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken);
+
+    /// <summary>The journal's entry for a task's tool call, or null.</summary>
+    ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken);
 
     /// <summary>Copies a thread's root checkpoints up to and including <paramref name="checkpointId"/> to a new thread, without pending writes.</summary>
     /// <exception cref="FaultException">

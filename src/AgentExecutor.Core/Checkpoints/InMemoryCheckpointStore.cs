@@ -6,22 +6,23 @@ using AgentExecutor.Core.Runs;
 namespace AgentExecutor.Core.Checkpoints;
 
 /// <summary>Keeps threads in this process's memory, as the same bytes that other stores write. For tests, embedding and benchmarks.</summary>
-public sealed class InMemoryCheckpointStore : ICheckpointStore, IRunStore
+public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckpointStore, IRunStore
 {
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ConcurrentDictionary<string, InMemoryThread> _threads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, StoredDefinition> _definitions = new(StringComparer.Ordinal);
 
     public ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var thread = _threads.GetOrAdd(commit.ThreadId, static _ => new InMemoryThread());
+        var thread = ThreadOf(commit.ThreadId);
         lock (thread)
         {
-            thread.Commit(commit);
+            thread.Commit(commit, _time.GetUtcNow());
         }
         if (commit.Definition is { } definition)
         {
-            _definitions.TryAdd(definition.Hash, definition);
+            Keep(definition);
         }
         return ValueTask.CompletedTask;
     }
@@ -38,6 +39,9 @@ public sealed class InMemoryCheckpointStore : ICheckpointStore, IRunStore
         }
         await ValueTask.CompletedTask;
     }
+
+    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Read(threadId, thread => thread.ToolCalls.GetValueOrDefault(taskId)));
 
     public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken)
     {
@@ -60,14 +64,15 @@ public sealed class InMemoryCheckpointStore : ICheckpointStore, IRunStore
     }
 
     public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Read(threadId, thread => thread.Runs.LastOrDefault()));
+        ValueTask.FromResult(Read(threadId, thread => thread.Newest));
 
     public async IAsyncEnumerable<Run> ListAsync(RunQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var runs = _threads.Keys.Select(id => Read(id, thread => thread.Runs.LastOrDefault())).OfType<Run>()
+        var runs = _threads.Keys.Select(id => Read(id, thread => thread.Newest)).OfType<Run>()
             .Where(run => query.Status is null || run.Status == query.Status)
-            .OrderByDescending(run => run.UpdatedAt).Take(query.Limit).ToImmutableArray();
-        foreach (var run in runs)
+            .Where(run => query.FinishedBefore is null || (run.IsFinished && run.UpdatedAt < query.FinishedBefore));
+        var sorted = query.FinishedBefore is null ? runs.OrderByDescending(run => run.UpdatedAt) : runs.OrderBy(run => run.UpdatedAt);
+        foreach (var run in sorted.Take(query.Limit).ToImmutableArray())
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return run;
@@ -77,6 +82,13 @@ public sealed class InMemoryCheckpointStore : ICheckpointStore, IRunStore
 
     public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_definitions.GetValueOrDefault(hash));
+
+    internal void Keep(StoredDefinition definition) => _definitions.TryAdd(definition.Hash, definition);
+
+    internal IEnumerable<InMemoryThread> Threads => _threads.Values;
+
+    /// <summary>The thread, made where it is missing; whoever uses it locks it.</summary>
+    internal InMemoryThread ThreadOf(string threadId) => _threads.GetOrAdd(threadId, static _ => new InMemoryThread());
 
     private T? Read<T>(string threadId, Func<InMemoryThread, T?> read)
     {

@@ -8,34 +8,96 @@ internal sealed class InMemoryThread
 {
     private readonly Dictionary<string, Space> _spaces = new(StringComparer.Ordinal);
 
-    public List<Run> Runs { get; } = [];
+    private readonly List<Run> _runs = [];
 
-    public void Commit(StepCommit commit)
+    /// <summary>The run with the greatest fence: the newest that a worker has taken, or the first that waits.</summary>
+    public Run? Newest { get; private set; }
+
+    public string? Holder { get; private set; }
+
+    public DateTimeOffset LeaseUntil { get; private set; }
+
+    /// <summary>Leases that ran out since the last checkpoint.</summary>
+    public int Crashes { get; private set; }
+
+    public Dictionary<string, StoredToolCall> ToolCalls { get; } = new(StringComparer.Ordinal);
+
+    public SortedDictionary<long, StoredEvents> Events { get; } = [];
+
+    public SortedDictionary<long, StoredResult> Results { get; } = [];
+
+    public void Commit(StepCommit commit, DateTimeOffset now)
     {
-        if (Runs.Count > 0 && (Runs[^1].Fence > commit.Fence || (commit.Acquires && Runs[^1].Fence == commit.Fence)))
-        {
-            throw new FaultException(
-                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
-        }
+        CheckFence(commit, now);
         if (commit.Checkpoint is not null || !commit.Writes.IsEmpty)
         {
             SpaceOf(commit.Namespace).Commit(commit);
         }
+        foreach (var call in commit.ToolCalls)
+        {
+            ToolCalls[call.TaskId] = call;
+        }
+        if (commit.Events is { } events)
+        {
+            Events[events.Last] = events;
+        }
+        if (commit.Result is { } result)
+        {
+            Results[result.Sequence] = result;
+        }
+        Crashes = commit.Checkpoint is null ? Crashes : 0;
         if (commit.Run is { } run)
         {
-            var index = Runs.Count - 1;
-            while (index >= 0 && Runs[index].RunId != run.RunId)
+            Put(run);
+            if (commit.Lease is { } lease && run.Status == RunStatus.Running)
             {
-                index--;
-            }
-            if (index < 0)
-            {
-                Runs.Add(run);
+                Renew(lease, now);
             }
             else
             {
-                Runs[index] = run;
+                Holder = null;
             }
+        }
+    }
+
+    public Run? Find(string runId) => _runs.Find(run => run.RunId == runId);
+
+    public void Put(Run run)
+    {
+        var index = _runs.FindIndex(other => other.RunId == run.RunId);
+        if (index < 0)
+        {
+            _runs.Add(run);
+        }
+        else
+        {
+            _runs[index] = run;
+        }
+        Newest = _runs.MaxBy(it => it.Fence);
+    }
+
+    public void Renew(Lease lease, DateTimeOffset now) => (Holder, LeaseUntil) = (lease.Holder, now + lease.Length);
+
+    /// <summary>Ends the lease and fences its holder off.</summary>
+    public void Rescue(bool isDue)
+    {
+        Holder = null;
+        Crashes++;
+        Put(Newest! with { Fence = Newest.Fence + 1, Status = isDue ? RunStatus.Pending : Newest.Status });
+    }
+
+    private void CheckFence(StepCommit commit, DateTimeOffset now)
+    {
+        var isOurs = Holder is not null && Holder == commit.Lease?.Holder;
+        if (Newest is { } newest && (newest.Fence > commit.Fence || (commit.Acquires && newest.Fence == commit.Fence && !isOurs)))
+        {
+            throw new FaultException(
+                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
+        }
+        if (commit.Acquires && Holder is not null && !isOurs && LeaseUntil > now)
+        {
+            throw new FaultException(
+                FaultCodes.ThreadBusy, $"another worker runs the thread '{commit.ThreadId}'", $"wait for it; its lease ends at {LeaseUntil:HH:mm:ss}Z unless it is renewed");
         }
     }
 

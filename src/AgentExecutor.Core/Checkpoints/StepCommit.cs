@@ -17,6 +17,9 @@ public sealed record StepCommit
     /// <summary>The first commit of an attempt: the fence must be newer than any, so that of two workers that take a thread at once one fails.</summary>
     public bool Acquires { get; init; }
 
+    /// <summary>Held, and renewed by each commit, for as long as <see cref="Run"/> is running; null where the store keeps no leases.</summary>
+    public Lease? Lease { get; init; }
+
     public string Namespace { get; init; } = "";
 
     public string? WritesUnder { get; init; }
@@ -33,6 +36,15 @@ public sealed record StepCommit
 
     /// <summary>The definition that <see cref="Run"/> runs, stored once by its hash.</summary>
     public StoredDefinition? Definition { get; init; }
+
+    /// <summary>What is told of this step, for the thread's event log.</summary>
+    public StoredEvents? Events { get; init; }
+
+    /// <summary>Tool calls that are about to be made or have ended, for the journal; a later entry of a task replaces the earlier.</summary>
+    public ImmutableArray<StoredToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>The outcome to be announced, where the run was submitted by someone who waits for it.</summary>
+    public StoredResult? Result { get; init; }
 }
 
 /// <summary>An agent definition as it was handed in.</summary>

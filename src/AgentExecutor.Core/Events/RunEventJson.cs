@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 
@@ -9,7 +10,21 @@ namespace AgentExecutor.Core.Events;
 /// <summary>Events as JSON: <c>{"event_type", "data", "seq", "ts"}</c>, and <c>ns</c> in the data of a sub-agent's.</summary>
 public static class RunEventJson
 {
-    public static void Write(Utf8JsonWriter writer, EventEnvelope envelope)
+    /// <summary>Longer arguments and outputs of tools stand in the thread's messages, under their tool_call_id; the log does not repeat them.</summary>
+    private const int LongestLogged = 512;
+
+    /// <summary>True where the event log keeps it: chunks live shorter, and the message that they make up is in the state.</summary>
+    public static bool IsLogged(RunEvent value) => value is not (RunEvent.LlmStream or RunEvent.LlmSuperseded);
+
+    public static void Write(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, isLogged: false);
+
+    /// <summary>
+    /// As the log stores it: a state update names its checkpoint and the channels that it changed, whose values are stored there already, and a tool's long
+    /// arguments and output are left out.
+    /// </summary>
+    public static void WriteLogged(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, isLogged: true);
+
+    private static void Write(Utf8JsonWriter writer, EventEnvelope envelope, bool isLogged)
     {
         writer.WriteStartObject();
         writer.WriteString("event_type"u8, TypeOf(envelope.Event));
@@ -18,7 +33,7 @@ public static class RunEventJson
         {
             writer.WriteString("ns"u8, envelope.Event.Namespace);
         }
-        WriteData(writer, envelope.Event);
+        WriteData(writer, envelope.Event, isLogged);
         writer.WriteEndObject();
         writer.WriteNumber("seq"u8, envelope.Sequence);
         writer.WriteString("ts"u8, envelope.Time);
@@ -37,7 +52,7 @@ public static class RunEventJson
         _ => throw new InvalidOperationException($"no wire name for {value.GetType().Name}"),
     };
 
-    private static void WriteData(Utf8JsonWriter writer, RunEvent value)
+    private static void WriteData(Utf8JsonWriter writer, RunEvent value, bool isLogged)
     {
         switch (value)
         {
@@ -50,16 +65,19 @@ public static class RunEventJson
                 writer.WriteString("reason"u8, superseded.Reason);
                 break;
             case RunEvent.ToolStarted started:
-                WriteCall(writer, started.Agent, started.Call);
+                WriteCall(writer, started.Agent, started.Call, isLogged);
                 break;
             case RunEvent.ToolEnded ended:
-                WriteCall(writer, ended.Agent, ended.Call);
-                writer.WriteString("output"u8, ended.Content);
+                WriteCall(writer, ended.Agent, ended.Call, isLogged);
+                if (!isLogged || ended.Content.Length <= LongestLogged)
+                {
+                    writer.WriteString("output"u8, ended.Content);
+                }
                 writer.WriteString("status"u8, ended.IsError ? "error"u8 : "success"u8);
                 writer.WriteNumber("duration_ms"u8, Math.Round(ended.Duration.TotalMilliseconds, 3));
                 break;
             case RunEvent.StateUpdated updated:
-                WriteState(writer, updated);
+                WriteState(writer, updated, isLogged);
                 break;
             case RunEvent.Interrupted interrupted:
                 writer.WritePropertyName("interrupts"u8);
@@ -97,16 +115,19 @@ public static class RunEventJson
         writer.WriteString("message_id"u8, messageId);
     }
 
-    private static void WriteCall(Utf8JsonWriter writer, string agent, ToolCall call)
+    private static void WriteCall(Utf8JsonWriter writer, string agent, ToolCall call, bool isLogged)
     {
         writer.WriteString("agent"u8, agent);
         writer.WriteString("tool_call_id"u8, call.Id);
         writer.WriteString("name"u8, call.Name);
-        writer.WritePropertyName("args"u8);
-        call.Arguments.WriteTo(writer);
+        if (!isLogged || JsonBytes.Of(call.Arguments) is { Length: <= LongestLogged })
+        {
+            writer.WritePropertyName("args"u8);
+            call.Arguments.WriteTo(writer);
+        }
     }
 
-    private static void WriteState(Utf8JsonWriter writer, RunEvent.StateUpdated updated)
+    private static void WriteState(Utf8JsonWriter writer, RunEvent.StateUpdated updated, bool isLogged)
     {
         writer.WriteString("checkpoint_id"u8, updated.CheckpointId);
         writer.WriteNumber("step"u8, updated.Step);
@@ -117,6 +138,10 @@ public static class RunEventJson
         }
         writer.WriteEndArray();
         writer.WriteBoolean("final"u8, updated.IsFinal);
+        if (isLogged)
+        {
+            return;
+        }
         foreach (var (channel, json) in updated.Channels)
         {
             writer.WritePropertyName(channel);

@@ -46,9 +46,12 @@ public sealed class NodeContext(GraphTask task, StateView state, GraphScope scop
     /// Asks a person. The first time the task unwinds here and waits, costing nothing; when it is answered the body runs again from its
     /// beginning, and this call returns the answer. So what comes before it must be free of effects, or safe to repeat.
     /// </summary>
-    public JsonElement Interrupt(JsonElement question)
+    public JsonElement Interrupt(JsonElement question) => Interrupt(question, $"{_interrupts++}");
+
+    /// <summary>Asks under a name of its own, so that the answer belongs to this question however many came before it.</summary>
+    internal JsonElement Interrupt(JsonElement question, string key)
     {
-        var id = $"{TaskId}:{_interrupts++}";
+        var id = $"{TaskId}:{key}";
         return task.Answers.TryGetValue(id, out var answer) ? answer : throw new InterruptSignal([new InterruptRequest(id, question)]);
     }
 

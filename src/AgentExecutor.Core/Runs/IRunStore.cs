@@ -17,4 +17,5 @@ public interface IRunStore
 /// <summary>Which runs to list.</summary>
 /// <param name="Status">Only runs that stand here.</param>
 /// <param name="Limit">At most so many.</param>
-public sealed record RunQuery(RunStatus? Status = null, int Limit = int.MaxValue);
+/// <param name="FinishedBefore">Only runs that ended before this, the longest ended first.</param>
+public sealed record RunQuery(RunStatus? Status = null, int Limit = int.MaxValue, DateTimeOffset? FinishedBefore = null);

@@ -6,6 +6,7 @@ using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.Runs.Transitions;
+using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Core.Runs;
 
@@ -42,8 +43,8 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         };
         var updates = previous is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input;
         var definition = new StoredDefinition(agent.Hash, request.Definition);
-        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition, signals.GiveBack);
-        return await DriveAsync(agent, session, new GraphInput.Begin(updates), signals);
+        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition, stopping: signals.GiveBack);
+        return await DriveAsync(agent, session, _ => ValueTask.FromResult<GraphInput>(new GraphInput.Begin(updates)), signals);
     }
 
     /// <summary>Goes on with a run that was interrupted, given back, failed, or left by a dead worker.</summary>
@@ -62,7 +63,52 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             session.Answers[id] = answer;
         }
         await session.CommitAsync((taken, _) => new RunChange(taken, []), signals.GiveBack); // the attempt counts even if it comes to nothing
-        return await DriveAsync(agent, session, GraphInput.Continue.Instance, signals);
+        return await DriveAsync(agent, session, _ => ValueTask.FromResult<GraphInput>(GraphInput.Continue.Instance), signals);
+    }
+
+    /// <summary>Runs a run that a worker has taken: from its input, or from where another worker left it.</summary>
+    /// <param name="claimed">The run, its lease held by <see cref="RunServices.Lease"/>.</param>
+    /// <param name="maxCrashes">A run that lost so many workers without a checkpoint in between fails.</param>
+    public async Task<RunOutcome> ExecuteAsync(ClaimedRun claimed, int maxCrashes, RunSignals signals)
+    {
+        var agent = Compile(claimed, out var fault);
+        using var session = new RunSession(
+            claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, isAnnounced: true, stopping: signals.GiveBack);
+        if (claimed.Crashes >= maxCrashes)
+        {
+            fault = new FaultException(
+                FaultCodes.WorkerCrashed, $"{claimed.Crashes} workers died running it, none of them with a new checkpoint",
+                "see why the workers were killed, out of memory for one, and submit it again");
+        }
+        return agent is null || fault is not null
+            ? await EndAsync(agent, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
+            : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals);
+    }
+
+    private CompiledAgent? Compile(ClaimedRun claimed, out FaultException? fault)
+    {
+        try
+        {
+            fault = null;
+            return agents.Get(claimed.Definition.Json);
+        }
+        catch (FaultException invalid) // valid when it was submitted, but not to this worker: another version, other settings
+        {
+            fault = invalid;
+            return null;
+        }
+    }
+
+    /// <summary>The input, unless an earlier attempt has stored its checkpoint.</summary>
+    private async ValueTask<GraphInput> InputOfAsync(ClaimedRun claimed, CompiledAgent agent, CancellationToken cancellationToken)
+    {
+        var newest = await services.Checkpoints.LoadAsync(claimed.Run.ThreadId, "", null, cancellationToken);
+        if (newest?.Checkpoint.RunId == claimed.Run.RunId)
+        {
+            return GraphInput.Continue.Instance;
+        }
+        var input = InputReader.Read(JsonElement.Parse(claimed.Input.Span), agent.Graph.Channels, claimed.Run.RunId, agent.NeedsMessage);
+        return new GraphInput.Begin(newest is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input);
     }
 
     /// <summary>The definition that a run runs, compiled.</summary>
@@ -80,17 +126,24 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         return loaded is null ? [] : OpenInterrupts.Of(session.ThreadId, CheckpointReader.Read(loaded, agent.Graph.Channels), agent.Graph);
     }
 
-    private async Task<RunOutcome> DriveAsync(CompiledAgent agent, RunSession session, GraphInput input, RunSignals signals)
+    private async Task<RunOutcome> DriveAsync(
+        CompiledAgent agent, RunSession session, Func<CancellationToken, ValueTask<GraphInput>> input, RunSignals signals)
     {
         using var deadline = new CancellationTokenSource(session.Usage.TimeLeft, services.Time);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(signals.Abandon, signals.Cancel, deadline.Token);
+        using var holding = services.Keeper?.Hold(session);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            [signals.Abandon, signals.Cancel, deadline.Token, holding?.Lost ?? CancellationToken.None]);
         using var span = Telemetry.Source.StartActivity(Telemetry.RunSpan);
         span?.SetTag("gen_ai.operation.name", "invoke_agent").SetTag("gen_ai.conversation.id", session.ThreadId);
         Telemetry.JobsInFlight.Add(1);
         try
         {
-            var outcome = await new GraphRunner(agent.Graph, GraphScope.Root(session)).RunAsync(input, stop.Token);
+            var outcome = await new GraphRunner(agent.Graph, GraphScope.Root(session)).RunAsync(await input(stop.Token), stop.Token);
             return new RunOutcome(session.Run, outcome.State, outcome.Interrupts);
+        }
+        catch (OperationCanceledException) when (holding?.Lost.IsCancellationRequested == true)
+        {
+            throw new FaultException(FaultCodes.LeaseLost, $"the thread '{session.ThreadId}' was taken over by another worker", "let the other go on");
         }
         catch (OperationCanceledException) when (signals.Cancel.IsCancellationRequested)
         {
@@ -123,11 +176,11 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         }
     }
 
-    private async Task<RunOutcome> EndAsync(CompiledAgent agent, RunSession session, Func<Run, DateTimeOffset, RunChange> transition)
+    private async Task<RunOutcome> EndAsync(CompiledAgent? agent, RunSession session, Func<Run, DateTimeOffset, RunChange> transition)
     {
         await session.CommitAsync(transition, CancellationToken.None);
-        var loaded = await services.Checkpoints.LoadAsync(session.ThreadId, "", null, CancellationToken.None);
-        return new RunOutcome(session.Run, loaded is null ? null : CheckpointReader.Read(loaded, agent.Graph.Channels).State, []);
+        var loaded = agent is null ? null : await services.Checkpoints.LoadAsync(session.ThreadId, "", null, CancellationToken.None);
+        return new RunOutcome(session.Run, loaded is null ? null : CheckpointReader.Read(loaded, agent!.Graph.Channels).State, []);
     }
 
     /// <summary>The initial state, but for what the input says itself of a channel that keeps one value.</summary>

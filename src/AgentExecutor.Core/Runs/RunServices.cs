@@ -1,5 +1,7 @@
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Core.Runs;
 
@@ -7,4 +9,13 @@ namespace AgentExecutor.Core.Runs;
 /// <param name="Checkpoints">Where its steps are kept.</param>
 /// <param name="Events">Who watches.</param>
 /// <param name="Time">The clock.</param>
-public sealed record RunServices(ICheckpointStore Checkpoints, IEventStream Events, TimeProvider Time);
+public sealed record RunServices(ICheckpointStore Checkpoints, IEventStream Events, TimeProvider Time)
+{
+    /// <summary>Keeps this process's leases alive; null where the store keeps none.</summary>
+    public LeaseKeeper? Keeper { get; init; }
+
+    /// <summary>What becomes of a tool call that a dead worker left, where the tool may not be called twice.</summary>
+    public UnknownOutcome UnknownOutcome { get; init; } = UnknownOutcome.Ask;
+
+    public Lease? Lease => Keeper?.Lease;
+}

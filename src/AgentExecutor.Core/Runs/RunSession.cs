@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
@@ -10,28 +9,52 @@ namespace AgentExecutor.Core.Runs;
 /// One attempt of one run, shared by its root graph and all sub-graphs: the only way by which they commit, tell of events and
 /// count what they use. Commits of one run follow each other; the run's own state rides on each.
 /// </summary>
-public sealed class RunSession(Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, CancellationToken stopping = default) : IDisposable
+public sealed class RunSession : IDisposable
 {
     private readonly SemaphoreSlim _commits = new(1, 1);
-    private readonly Lock _events = new();
-    private Run _run = run;
-    private long _sequence = run.LastSequence;
-    private StoredDefinition? _definition = definition;
-    private bool _isFirst = true;
+    private readonly RunEvents _events;
+    private readonly bool _isAnnounced;
+    private Run _run;
+    private StoredDefinition? _definition;
+    private volatile bool _isHeld;
+
+    /// <param name="run">The run, as its <see cref="Transitions.Start"/> made it.</param>
+    /// <param name="services">The world.</param>
+    /// <param name="limits">What it may use.</param>
+    /// <param name="definition">To be stored with its first commit.</param>
+    /// <param name="isHeld">The thread was acquired already; else the first commit acquires it.</param>
+    /// <param name="isAnnounced">Someone waits for its outcome: it goes to the outbox.</param>
+    /// <param name="stopping">Asks the run to stop at its next checkpoint.</param>
+    public RunSession(
+        Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, bool isHeld = false, bool isAnnounced = false,
+        CancellationToken stopping = default)
+    {
+        (_run, _definition, _isHeld, _isAnnounced) = (run, definition, isHeld, isAnnounced);
+        (Services, Stopping) = (services, stopping);
+        _events = new RunEvents(run.ThreadId, run.LastSequence, services);
+        Usage = new UsageMeter(run.Usage, limits, services.Time);
+        Journal = new RunJournal(this);
+    }
 
     public Run Run => Volatile.Read(ref _run);
 
-    public RunServices Services { get; } = services;
+    public RunServices Services { get; }
 
     /// <summary>Someone asked the run to stop at its next checkpoint.</summary>
-    public CancellationToken Stopping { get; } = stopping;
+    public CancellationToken Stopping { get; }
 
-    public UsageMeter Usage { get; } = new(run.Usage, limits, services.Time);
+    public UsageMeter Usage { get; }
+
+    /// <summary>The tool calls that do something to the world.</summary>
+    public RunJournal Journal { get; }
 
     /// <summary>Answers to interrupts by id, from whoever resumed the run or from an earlier attempt.</summary>
     public ConcurrentDictionary<string, JsonElement> Answers { get; } = new();
 
     public string ThreadId => Run.ThreadId;
+
+    /// <summary>The thread is ours: acquired, and not let go of.</summary>
+    public bool IsHeld => _isHeld && Run.Status == RunStatus.Running;
 
     /// <summary>Commits a step together with the run's usage and, where given, its transition; then tells of <paramref name="after"/> and the transition's events.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.LeaseLost"/>: another worker has the thread; nothing was changed.</exception>
@@ -42,14 +65,37 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
         try
         {
             var now = Services.Time.GetUtcNow();
-            var (next, events) = Next(after, transition, now);
-            var started = Services.Time.GetTimestamp();
-            await Services.Checkpoints.CommitAsync(commit with { Fence = next.Fence, Run = next, Definition = _definition, Acquires = _isFirst }, cancellationToken);
-            (_definition, _isFirst) = (null, false);
-            Telemetry.CheckpointCommits.Add(1);
-            Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
-            Volatile.Write(ref _run, next);
-            Tell(after, events);
+            var (next, events) = Next(transition, now);
+            var told = _events.Hold(after, events, now);
+            next = next with { LastSequence = told.Last };
+            var ended = Journal.TakeEnded();
+            var isStored = false;
+            try
+            {
+                await StoreAsync(
+                    commit with
+                    {
+                        Fence = next.Fence,
+                        Run = next,
+                        Definition = _definition,
+                        Acquires = !_isHeld,
+                        Lease = Services.Lease,
+                        Events = told.ToStore(),
+                        ToolCalls = commit.ToolCalls.IsEmpty ? ended : commit.ToolCalls.AddRange(ended),
+                        Result = _isAnnounced && RunResult.IsOutcome(next.Status) ? new StoredResult(told.Last, RunResult.Encode(next, after, events)) : null,
+                    },
+                    cancellationToken);
+                isStored = true;
+                Volatile.Write(ref _run, next);
+            }
+            finally
+            {
+                if (!isStored)
+                {
+                    Journal.Return(ended);
+                }
+                _events.Release(told, isStored);
+            }
         }
         finally
         {
@@ -61,37 +107,22 @@ public sealed class RunSession(Run run, RunServices services, RunLimits limits, 
     public ValueTask CommitAsync(Func<Run, DateTimeOffset, RunChange> transition, CancellationToken cancellationToken) =>
         CommitAsync(new StepCommit { ThreadId = ThreadId, Fence = 0 }, null, transition, cancellationToken);
 
-    public void Publish(RunEvent value)
-    {
-        lock (_events)
-        {
-            Services.Events.Publish(new EventEnvelope(ThreadId, ++_sequence, Services.Time.GetUtcNow(), value));
-        }
-    }
+    public void Publish(RunEvent value) => _events.Publish(value);
 
     public void Dispose() => _commits.Dispose();
 
-    private RunChange Next(RunEvent? after, Func<Run, DateTimeOffset, RunChange>? transition, DateTimeOffset now)
+    private async ValueTask StoreAsync(StepCommit commit, CancellationToken cancellationToken)
     {
-        var sequence = Volatile.Read(ref _sequence) + (after is null ? 0 : 1);
-        var current = Run with { Usage = Usage.Current, UpdatedAt = now, LastSequence = sequence };
-        if (transition is null)
-        {
-            return new RunChange(current, []);
-        }
-        var change = transition(current, now);
-        return change with { Run = change.Run with { LastSequence = sequence + change.Events.Length } };
+        var started = Services.Time.GetTimestamp();
+        await Services.Checkpoints.CommitAsync(commit, cancellationToken);
+        (_definition, _isHeld) = (null, true);
+        Telemetry.CheckpointCommits.Add(1);
+        Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
     }
 
-    private void Tell(RunEvent? after, ImmutableArray<RunEvent> events)
+    private RunChange Next(Func<Run, DateTimeOffset, RunChange>? transition, DateTimeOffset now)
     {
-        if (after is not null)
-        {
-            Publish(after);
-        }
-        foreach (var told in events)
-        {
-            Publish(told);
-        }
+        var current = Run with { Usage = Usage.Current, UpdatedAt = now };
+        return transition is null ? new RunChange(current, []) : transition(current, now);
     }
 }

@@ -40,9 +40,16 @@ public static class ToolCaller
         {
             return ToolResult.Error($"Error: {string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}. Mend the arguments and call again.");
         }
+        return tool.Effects == ToolEffects.None
+            ? await TryAsync(tool, context, cancellationToken)
+            : await JournaledCall.CallAsync(tool, context, () => TryAsync(tool, context, cancellationToken), cancellationToken);
+    }
+
+    private static async ValueTask<ToolResult> TryAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
+    {
         try
         {
-            return await tool.InvokeAsync(arguments, context, cancellationToken);
+            return await tool.InvokeAsync(context.Call.Arguments, context, cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested && !IsForTheRun(exception, context))
         {

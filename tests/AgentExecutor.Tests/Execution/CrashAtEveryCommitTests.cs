@@ -130,6 +130,9 @@ public sealed class CrashAtEveryCommitTests
 
             public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => store.ListAsync(query, cancellationToken);
 
+            public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
+                store.FindToolCallAsync(threadId, taskId, cancellationToken);
+
             public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
             public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) => throw new NotSupportedException();

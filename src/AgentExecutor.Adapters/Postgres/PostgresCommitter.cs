@@ -1,0 +1,225 @@
+using System.Threading.Channels;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Checkpoints;
+using Npgsql;
+
+namespace AgentExecutor.Adapters.Postgres;
+
+/// <summary>
+/// Gathers the commits of all runs into few transactions (group commit). Some loops, each with a connection of its own, take whatever waits: when little
+/// does, a commit goes at once and alone; under load those that come while a transaction is on its way make the next one.
+/// <list type="bullet">
+/// <item>Two commits of one thread never share a batch, and keep their order.</item>
+/// <item>A commit whose fence does not hold fails alone. One that the server refuses makes its batch fail: each is then tried alone.</item>
+/// <item>When the connection breaks nobody knows whether the batch took effect. It is sent again, until it succeeds or the caller's patience ends: every
+/// row of it is the same as before, and the fence still tells whether the thread is ours.</item>
+/// </list>
+/// </summary>
+internal sealed class PostgresCommitter : IAsyncDisposable
+{
+    private const int MaxBatch = 128;
+
+    private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(new BoundedChannelOptions(4096));
+    private readonly PostgresAccess _access;
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _inFlight = new(StringComparer.Ordinal); // threads that a loop has a commit of
+    private readonly List<Entry> _deferred = []; // commits of such threads, in order
+    private readonly Task[] _loops;
+
+    public PostgresCommitter(PostgresAccess access, int loops)
+    {
+        _access = access;
+        _loops = [.. Enumerable.Range(0, Math.Max(1, loops)).Select(_ => LoopAsync())];
+    }
+
+    /// <summary>Done when the commit is durable.</summary>
+    public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
+    {
+        var entry = new Entry(commit, _access.Time.GetTimestamp(), cancellationToken);
+        await _entries.Writer.WriteAsync(entry, cancellationToken);
+        await entry.Done.Task;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _entries.Writer.TryComplete();
+        await Task.WhenAll(_loops);
+    }
+
+    private async Task LoopAsync()
+    {
+        await using var link = new Link(_access);
+        var taken = new List<Entry>(MaxBatch);
+        while (await _entries.Reader.WaitToReadAsync())
+        {
+            for (Take(taken); taken.Count > 0; Take(taken))
+            {
+                await ApplyAsync(link, taken.FindAll(static entry => CommitBatch.IsStep(entry.Commit)), isChange: false);
+                await ApplyAsync(link, taken.FindAll(static entry => !entry.Done.Task.IsCompleted), isChange: true);
+                Release(taken);
+            }
+        }
+    }
+
+    /// <summary>Takes what waits, a commit a thread.</summary>
+    private void Take(List<Entry> taken)
+    {
+        lock (_gate)
+        {
+            for (var i = 0; i < _deferred.Count && taken.Count < MaxBatch;)
+            {
+                if (_inFlight.Add(_deferred[i].Commit.ThreadId))
+                {
+                    taken.Add(_deferred[i]);
+                    _deferred.RemoveAt(i);
+                }
+                else
+                {
+                    i++;
+                }
+            }
+            while (taken.Count < MaxBatch && _entries.Reader.TryRead(out var entry))
+            {
+                (_inFlight.Add(entry.Commit.ThreadId) ? taken : _deferred).Add(entry);
+            }
+        }
+    }
+
+    private void Release(List<Entry> taken)
+    {
+        lock (_gate)
+        {
+            foreach (var entry in taken)
+            {
+                _inFlight.Remove(entry.Commit.ThreadId);
+            }
+        }
+        taken.Clear();
+    }
+
+    /// <summary>Applies the entries. Steps that find no running thread of theirs are left undone, for the change statement to decide.</summary>
+    private async Task ApplyAsync(Link link, List<Entry> entries, bool isChange)
+    {
+        for (var attempt = 1; entries.Count > 0; attempt++)
+        {
+            try
+            {
+                await SendAsync(link, entries, isChange);
+                return;
+            }
+            catch (Exception exception) when (PostgresFaults.IsTransient(exception))
+            {
+                _access.Failed(exception);
+                await link.BreakAsync();
+                entries.RemoveAll(entry => entry.IsGivenUp(_access, exception));
+                await _access.PauseAsync(attempt, CancellationToken.None);
+            }
+            catch (Exception) when (entries.Count > 1) // the fault of one of them
+            {
+                await link.BreakAsync();
+                foreach (var entry in entries)
+                {
+                    await ApplyAsync(link, [entry], isChange);
+                }
+                return;
+            }
+            catch (Exception exception) // whatever it is, it is the caller's
+            {
+                await link.BreakAsync();
+                entries[0].Done.TrySetException(exception is PostgresException ? PostgresFaults.Refused(exception) : exception);
+                return;
+            }
+        }
+    }
+
+    private async Task SendAsync(Link link, List<Entry> entries, bool isChange)
+    {
+        var batch = link.Batch;
+        batch.Clear(isChange);
+        foreach (var entry in entries)
+        {
+            batch.Add(entry.Commit);
+        }
+        var connection = await link.OpenAsync();
+        var command = batch.Command();
+        command.Connection = connection;
+        var applied = new bool[entries.Count];
+        await using (var rows = await command.ExecuteReaderAsync())
+        {
+            while (await rows.ReadAsync())
+            {
+                applied[rows.GetInt64(0) - 1] = true;
+            }
+        }
+        _access.Succeeded();
+        for (var i = 0; i < applied.Length; i++)
+        {
+            if (applied[i])
+            {
+                entries[i].Done.TrySetResult();
+            }
+            else if (isChange)
+            {
+                entries[i].Done.TrySetException(await RefusalAsync(connection, entries[i].Commit));
+            }
+        }
+    }
+
+    /// <summary>Why a commit was not applied.</summary>
+    private static async Task<FaultException> RefusalAsync(NpgsqlConnection connection, StepCommit commit)
+    {
+        await using var command = new NpgsqlCommand(
+            "SELECT extract(epoch FROM lease_until - now())::float8 FROM threads WHERE thread_id = $1 AND fence < $2 AND is_held AND lease_until > now()", connection)
+        {
+            Parameters = { new() { Value = commit.ThreadId }, new() { Value = commit.Fence } },
+        };
+        return commit.Acquires && await command.ExecuteScalarAsync() is double seconds
+            ? new FaultException(
+                FaultCodes.ThreadBusy, $"another worker runs the thread '{commit.ThreadId}'", $"wait for it; its lease ends in {seconds:0.0} s unless it is renewed")
+            : new FaultException(
+                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
+    }
+
+    /// <summary>A commit that waits for its fate.</summary>
+    private sealed class Entry(StepCommit commit, long since, CancellationToken cancellationToken)
+    {
+        public StepCommit Commit { get; } = commit;
+
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>True where its caller waits no longer: it was cancelled, or its patience is at an end.</summary>
+        public bool IsGivenUp(PostgresAccess access, Exception exception)
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                Done.TrySetCanceled(cancellationToken);
+            }
+            else if (access.Time.GetElapsedTime(since) > access.Patience)
+            {
+                Done.TrySetException(PostgresFaults.Unavailable(exception));
+            }
+            return Done.Task.IsCompleted;
+        }
+    }
+
+    /// <summary>A loop's connection, made anew after it broke, and its batch.</summary>
+    private sealed class Link(PostgresAccess access) : IAsyncDisposable
+    {
+        private NpgsqlConnection? _connection;
+
+        public CommitBatch Batch { get; } = new();
+
+        public async ValueTask<NpgsqlConnection> OpenAsync() => _connection ??= await access.Source.OpenConnectionAsync();
+
+        public async ValueTask BreakAsync()
+        {
+            if (_connection is { } connection)
+            {
+                _connection = null;
+                await connection.DisposeAsync();
+            }
+        }
+
+        public ValueTask DisposeAsync() => BreakAsync();
+    }
+}

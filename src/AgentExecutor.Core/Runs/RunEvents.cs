@@ -1,0 +1,108 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>
+/// Numbers a run's events and tells those who watch, in that order; what the log keeps goes with the next commit. A commit's own events are
+/// numbered before it and told after it: what is published meanwhile has higher numbers, and waits.
+/// </summary>
+internal sealed class RunEvents(string threadId, long last, RunServices services)
+{
+    private readonly Lock _gate = new();
+    private readonly List<EventEnvelope> _unlogged = [];
+    private List<EventEnvelope>? _held;
+    private long _last = last;
+
+    public void Publish(RunEvent value)
+    {
+        lock (_gate)
+        {
+            var envelope = Number(value, services.Time.GetUtcNow());
+            if (RunEventJson.IsLogged(value))
+            {
+                _unlogged.Add(envelope);
+            }
+            if (_held is not null)
+            {
+                _held.Add(envelope);
+            }
+            else
+            {
+                services.Events.Publish(envelope);
+            }
+        }
+    }
+
+    /// <summary>Numbers a commit's events and holds back later ones until <see cref="Release"/>.</summary>
+    public Batch Hold(RunEvent? after, ImmutableArray<RunEvent> events, DateTimeOffset now)
+    {
+        lock (_gate)
+        {
+            _held = [];
+            var own = new List<EventEnvelope>(events.Length + 1);
+            if (after is not null)
+            {
+                own.Add(Number(after, now));
+            }
+            foreach (var told in events)
+            {
+                own.Add(Number(told, now));
+            }
+            List<EventEnvelope> earlier = [.. _unlogged];
+            _unlogged.Clear();
+            return new Batch(earlier, own, _last);
+        }
+    }
+
+    /// <summary>Tells of the commit's events where it took effect, then of those held back.</summary>
+    public void Release(Batch batch, bool isStored)
+    {
+        lock (_gate)
+        {
+            foreach (var envelope in isStored ? batch.Own : [])
+            {
+                services.Events.Publish(envelope);
+            }
+            if (!isStored)
+            {
+                _unlogged.InsertRange(0, batch.Earlier);
+            }
+            foreach (var envelope in _held ?? [])
+            {
+                services.Events.Publish(envelope);
+            }
+            _held = null;
+        }
+    }
+
+    private EventEnvelope Number(RunEvent value, DateTimeOffset now) => new(threadId, ++_last, now, value);
+
+    /// <summary>What one commit tells.</summary>
+    /// <param name="Earlier">Published before it and not yet logged.</param>
+    /// <param name="Own">To be published once it has taken effect.</param>
+    /// <param name="Last">The greatest number given so far.</param>
+    public sealed record Batch(List<EventEnvelope> Earlier, List<EventEnvelope> Own, long Last)
+    {
+        public StoredEvents? ToStore() => Earlier.Count + Own.Count == 0 ? null : new StoredEvents(
+            Own.Count > 0 ? Own[^1].Sequence : Earlier[^1].Sequence,
+            JsonBytes.Write(this, static (writer, batch) => batch.Write(writer)));
+
+        private void Write(Utf8JsonWriter writer)
+        {
+            writer.WriteStartArray();
+            foreach (var envelope in Earlier)
+            {
+                RunEventJson.WriteLogged(writer, envelope);
+            }
+            foreach (var envelope in Own)
+            {
+                RunEventJson.WriteLogged(writer, envelope);
+            }
+            writer.WriteEndArray();
+        }
+    }
+}

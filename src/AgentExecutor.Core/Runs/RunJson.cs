@@ -1,0 +1,39 @@
+using System.Text.Json;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>How stores keep the parts of a run that are no columns.</summary>
+public static class RunJson
+{
+    public static string WriteUsage(RunUsage usage) => JsonBytes.WriteText(usage, static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("supersteps"u8, it.Supersteps);
+        writer.WriteNumber("model_calls"u8, it.ModelCalls);
+        writer.WriteNumber("tool_calls"u8, it.ToolCalls);
+        writer.WriteNumber("active_seconds"u8, it.ActiveSeconds);
+        writer.WritePropertyName("tokens"u8);
+        MessageJson.WriteUsage(writer, it.Tokens);
+        writer.WriteEndObject();
+    });
+
+    public static string? WriteFailure(RunFailure? failure) => failure is null ? null : JsonBytes.WriteText(failure, static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        RunEventJson.WriteFailure(writer, it);
+        writer.WriteEndObject();
+    });
+
+    public static RunUsage ReadUsage(JsonElement json) => new(
+        json.GetProperty("supersteps").GetInt64(),
+        json.GetProperty("model_calls").GetInt64(),
+        json.GetProperty("tool_calls").GetInt64(),
+        MessageJson.ReadUsage(json.GetProperty("tokens")),
+        json.GetProperty("active_seconds").GetDouble());
+
+    public static RunFailure ReadFailure(JsonElement json) => new(
+        json.TextProperty("code") ?? "", json.TextProperty("message") ?? "", json.TextProperty("type") ?? "", json.TextProperty("hint"));
+}

@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Core.Runs;
+
+/// <summary>
+/// The outcome of a run as UTF-8 JSON, the <c>data</c> of the event that announces it: <c>{job_id, result: {output, status, files?, todos?, usage}}</c>,
+/// <c>{job_id, error: {message, type, code}}</c>, or <c>{job_id, interrupts: [...]}</c>.
+/// </summary>
+public static class RunResult
+{
+    /// <summary>True where a run that comes to stand here has something to announce.</summary>
+    public static bool IsOutcome(RunStatus status) =>
+        status is RunStatus.Completed or RunStatus.Failed or RunStatus.Cancelled or RunStatus.Interrupted;
+
+    /// <param name="run">The run as it will stand.</param>
+    /// <param name="after">The state update that ends it, where it completes.</param>
+    /// <param name="events">What its last transition tells.</param>
+    public static byte[] Encode(Run run, RunEvent? after, ImmutableArray<RunEvent> events) =>
+        JsonBytes.Write((run, (after as RunEvent.StateUpdated)?.Final, events), static (writer, it) => Write(writer, it.run, it.Final, it.events));
+
+    private static void Write(Utf8JsonWriter writer, Run run, ChannelState? state, ImmutableArray<RunEvent> events)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("job_id"u8, run.RunId);
+        switch (run.Status)
+        {
+            case RunStatus.Completed:
+                writer.WriteStartObject("result"u8);
+                WriteState(writer, state);
+                writer.WriteString("status"u8, "completed"u8);
+                writer.WritePropertyName("usage"u8);
+                RunEventJson.WriteUsage(writer, run.Usage);
+                writer.WriteEndObject();
+                break;
+            case RunStatus.Failed:
+                writer.WriteStartObject("error"u8);
+                RunEventJson.WriteFailure(writer, run.Failure!);
+                writer.WriteEndObject();
+                break;
+            case RunStatus.Interrupted:
+                writer.WritePropertyName("interrupts"u8);
+                InterruptRequest.WriteAll(writer, [.. events.OfType<RunEvent.Interrupted>().SelectMany(told => told.Interrupts)]);
+                break;
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteState(Utf8JsonWriter writer, ChannelState? state)
+    {
+        writer.WriteString("output"u8, state?.Get<MessageLog>(MessagesChannel.DefaultName)?.Last?.Text ?? "");
+        foreach (var name in state is null ? [] : (string[])[AgentState.Files, AgentState.Todos])
+        {
+            var index = state!.Channels.IndexOf(name);
+            if (index >= 0 && state.Slots[index].Value is { } value)
+            {
+                writer.WritePropertyName(name);
+                writer.WriteRawValue(state.Channels[index].EncodeValue(value), skipInputValidation: true);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text.Json;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.Tools;
+
+/// <summary>
+/// Calls a tool that does something to the world by way of the journal:
+/// <list type="number">
+/// <item>An outcome from before is the outcome: nothing is called.</item>
+/// <item>A call without one was in flight when its worker died. It is made again with the same key, unless each call has its effect: then a person is
+/// asked, or the model is told.</item>
+/// <item>The intent is stored, the call made, and its outcome kept for the next commit.</item>
+/// </list>
+/// </summary>
+internal static class JournaledCall
+{
+    private const string Retry = "retry";
+    private const string Unknown = "unknown";
+    private const string Result = "result";
+
+    /// <param name="invoke">Makes the call; throws only what ends or suspends the run.</param>
+    public static async ValueTask<ToolResult> CallAsync(Tool tool, ToolContext context, Func<ValueTask<ToolResult>> invoke, CancellationToken cancellationToken)
+    {
+        var journal = context.Node.Session.Journal;
+        if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier)
+        {
+            if (earlier.Outcome is { } outcome)
+            {
+                return new ToolResult(outcome.Content, outcome.IsError);
+            }
+            if (tool.Effects == ToolEffects.Once && Decide(earlier, context) is { } decided)
+            {
+                return decided;
+            }
+        }
+        var call = new StoredToolCall
+        {
+            TaskId = context.Node.TaskId,
+            Namespace = context.Node.Scope.Namespace,
+            Tool = tool.Name,
+            CallId = context.Call.Id,
+            StartedAt = context.Node.Now,
+        };
+        await journal.BeginAsync(call, cancellationToken);
+        var result = await invoke();
+        journal.End(call with { Outcome = new StoredOutcome(result.Content, result.IsError, context.Node.Now) });
+        return result;
+    }
+
+    /// <summary>Null to call again.</summary>
+    private static ToolResult? Decide(StoredToolCall earlier, ToolContext context)
+    {
+        if (context.Node.Session.Services.UnknownOutcome == UnknownOutcome.TellModel)
+        {
+            return NobodyKnows(earlier);
+        }
+        // Named by the call's start: an answer counts for that one attempt, and a second crash asks again.
+        var key = $"outcome-{earlier.StartedAt.UtcTicks.ToString("x", CultureInfo.InvariantCulture)}";
+        string? note = null;
+        for (var round = 0; ; round++)
+        {
+            var answer = context.Node.Interrupt(Question(earlier, context, note), round == 0 ? key : $"{key}-{round}");
+            switch (answer.ValueKind == JsonValueKind.String ? answer.GetString() : answer.TextProperty("decision"))
+            {
+                case Retry:
+                    return null;
+                case Unknown:
+                    return NobodyKnows(earlier);
+                case Result when answer.Property("content") is { } content:
+                    return new ToolResult(JsonBytes.Display(content));
+            }
+            note = $"the answer {JsonBytes.Compact(answer)} is none of \"{Retry}\", \"{Unknown}\" and {{\"decision\": \"{Result}\", \"content\": ...}}";
+        }
+    }
+
+    private static ToolResult NobodyKnows(StoredToolCall call) => ToolResult.Error(
+        $"Error: the outcome of this call of {call.Tool} is unknown: the program stopped while it ran, and it was not repeated. Find out whether it took effect before you call it again.");
+
+    private static JsonElement Question(StoredToolCall earlier, ToolContext context, string? note) =>
+        JsonBytes.Element((earlier, context, note), static (writer, it) =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("reason"u8, "outcome_unknown"u8);
+            writer.WriteString("tool"u8, it.earlier.Tool);
+            writer.WritePropertyName("args"u8);
+            it.context.Call.Arguments.WriteTo(writer);
+            writer.WriteString("started_at"u8, it.earlier.StartedAt);
+            writer.WriteStartArray("allowed"u8);
+            foreach (var decision in (string[])[Retry, Unknown, Result])
+            {
+                writer.WriteStringValue(decision);
+            }
+            writer.WriteEndArray();
+            if (it.note is not null)
+            {
+                writer.WriteString("note"u8, it.note);
+            }
+            writer.WriteEndObject();
+        });
+}

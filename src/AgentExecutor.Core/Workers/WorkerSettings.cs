@@ -1,0 +1,20 @@
+namespace AgentExecutor.Core.Workers;
+
+/// <summary>How a worker takes runs and keeps them.</summary>
+public sealed record WorkerSettings
+{
+    /// <summary>Runs at once. A run that waits for a model costs little: hundreds are fine.</summary>
+    public int Slots { get; init; } = 100;
+
+    /// <summary>Seconds that a lease lasts from each renewal; it is renewed three times as often. When a worker dies its runs wait so long.</summary>
+    public double LeaseSeconds { get; init; } = 5;
+
+    /// <summary>Seconds between two looks for runs whose lease ran out.</summary>
+    public double RescueSeconds { get; init; } = 0.5;
+
+    /// <summary>Seconds between two looks for due runs when no wake-up comes.</summary>
+    public double PollSeconds { get; init; } = 1;
+
+    /// <summary>How many workers a run may lose, without a checkpoint in between, before it fails.</summary>
+    public int MaxCrashes { get; init; } = 5;
+}

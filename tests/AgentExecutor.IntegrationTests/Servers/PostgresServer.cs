@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace AgentExecutor.IntegrationTests.Servers;
+
+/// <summary>
+/// The installed PostgreSQL with default settings, as a child process on a free loopback port and in a directory of its own; or, where <c>TEST_POSTGRES</c> holds a
+/// connection string, the server that it names.
+/// </summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly string _directory;
+    private readonly string _bin;
+    private readonly string _options;
+    private Process? _process;
+
+    private PostgresServer(string directory, string bin, int port, string options)
+    {
+        (_directory, _bin, Port, _options) = (directory, bin, port, options);
+        ConnectionString = $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Timeout=5";
+    }
+
+    private PostgresServer(string connectionString)
+    {
+        (_directory, _bin, _options, ConnectionString) = ("", "", "", connectionString);
+        Port = new NpgsqlConnectionStringBuilder(connectionString).Port;
+    }
+
+    public int Port { get; }
+
+    public string ConnectionString { get; }
+
+    /// <summary>False for a server that was given: tests that stop and start it do not apply.</summary>
+    public bool IsOwn => _directory.Length > 0;
+
+    /// <summary>Why there is no server here; null where there is one.</summary>
+    public static string? Missing => Given is null && FindBin() is null ? "PostgreSQL is not installed: apt-get install postgresql, or set TEST_POSTGRES" : null;
+
+    private static string? Given => Environment.GetEnvironmentVariables()["TEST_POSTGRES"] as string;
+
+    /// <summary>A server of one's own, or the given one.</summary>
+    public static async Task<PostgresServer> StartAsync(string options = "", bool alwaysOwn = false)
+    {
+        if (!alwaysOwn && Given is { Length: > 0 } given)
+        {
+            return new PostgresServer(given);
+        }
+        var bin = FindBin() ?? throw new InvalidOperationException(Missing);
+        var directory = Directory.CreateTempSubdirectory("agent-executor-pg-").FullName;
+        if (IsRoot)
+        {
+            await RunAsync("chown", "postgres", directory);
+        }
+        var server = new PostgresServer(directory, bin, FreePort(), options);
+        await RunAsync(As($"{bin}/initdb", "-D", $"{directory}/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"));
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Starts it after <see cref="StopAsync"/>; returns when it takes connections.</summary>
+    public async Task StartAgainAsync()
+    {
+        string[] command = As(
+            $"{_bin}/postgres", "-D", $"{_directory}/data", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", _directory, "-c", "listen_addresses=127.0.0.1",
+            "-c", "log_min_messages=fatal");
+        string[] full = [.. command, .. _options.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(option => (string[])["-c", option])];
+        _process = Process.Start(new ProcessStartInfo(full[0], full[1..]) { WorkingDirectory = _directory, RedirectStandardError = true })!;
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginErrorReadLine();
+        for (var watch = Stopwatch.StartNew(); !await IsReadyAsync();)
+        {
+            if (_process.HasExited || watch.Elapsed > Limit)
+            {
+                throw new InvalidOperationException($"PostgreSQL did not start within {watch.Elapsed.TotalSeconds:0} s");
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+    }
+
+    /// <param name="mode"><c>fast</c>, or <c>immediate</c>: without a word to its clients, as a crash.</param>
+    public async Task StopAsync(string mode)
+    {
+        await RunAsync(As($"{_bin}/pg_ctl", "stop", "-D", $"{_directory}/data", "-m", mode, "-w", "-s"));
+        await _process!.WaitForExitAsync().WaitAsync(Limit);
+        _process.Dispose();
+        _process = null;
+    }
+
+    public async Task<T> QueryAsync<T>(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!IsOwn)
+        {
+            return;
+        }
+        if (_process is not null)
+        {
+            await StopAsync("immediate");
+        }
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private static bool IsRoot => Environment.UserName == "root";
+
+    /// <summary>PostgreSQL refuses to run as root.</summary>
+    private static string[] As(params string[] command) => IsRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", .. command] : command;
+
+    private async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (Exception exception) when (exception is NpgsqlException or SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static string? FindBin() => !Directory.Exists("/usr/lib/postgresql") ? null : Directory.GetDirectories("/usr/lib/postgresql")
+        .OrderByDescending(path => int.TryParse(Path.GetFileName(path), out var version) ? version : 0)
+        .Select(path => Path.Combine(path, "bin")).FirstOrDefault(path => File.Exists(Path.Combine(path, "initdb")));
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task RunAsync(params string[] command)
+    {
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Limit);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {await output} {error}");
+        }
+    }
+}
