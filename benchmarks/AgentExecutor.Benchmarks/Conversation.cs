@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Core.Agents;
@@ -36,10 +35,11 @@ internal static class Conversation
     /// <summary>Runs so many turns; returns the time of each superstep in milliseconds.</summary>
     public static async Task<double[]> RunAsync(ICheckpointStore store, string threadId, int turns)
     {
-        var timed = new TimedStore(store);
+        var times = new List<double>();
+        var timed = new TimedStore(store, times);
         using var session = Bench.Session(timed, threadId);
         await Bench.RunAsync(Graph(turns), session, AgentState.Messages, MessageUpdate.Append(Message.Human("human", "Go on.")));
-        return timed.StepTimes();
+        return [.. times];
     }
 
     /// <summary>Mean superstep time in the last tenth of a thread over that in the first tenth; the median of several threads.</summary>
@@ -69,34 +69,5 @@ internal static class Conversation
 
         public override ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken) =>
             ValueTask.FromResult<ToolResult>($"{context.Call.Id}\n{Page}");
-    }
-
-    /// <summary>Notes when each commit returned.</summary>
-    private sealed class TimedStore(ICheckpointStore inner) : ICheckpointStore
-    {
-        private readonly List<long> _stamps = [];
-
-        public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
-        {
-            await inner.CommitAsync(commit, cancellationToken);
-            _stamps.Add(Stopwatch.GetTimestamp());
-        }
-
-        public double[] StepTimes() => [.. _stamps.Zip(_stamps.Skip(1), (from, to) => Stopwatch.GetElapsedTime(from, to).TotalMilliseconds)];
-
-        public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
-            inner.LoadAsync(threadId, ns, checkpointId, cancellationToken);
-
-        public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => inner.ListAsync(query, cancellationToken);
-
-        public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
-            inner.FindToolCallAsync(threadId, taskId, cancellationToken);
-
-        public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
-            inner.CopyThreadAsync(threadId, checkpointId, toThreadId, cancellationToken);
-
-        public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) => inner.DeleteThreadAsync(threadId, cancellationToken);
-
-        public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken) => inner.PruneAsync(threadId, keep, cancellationToken);
     }
 }

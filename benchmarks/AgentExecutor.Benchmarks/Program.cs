@@ -5,5 +5,6 @@ return args.FirstOrDefault() switch
 {
     "engine" => Report.Print(await EngineBenchmark.RunAsync(), isJson),
     "store" => Report.Print(await StoreBenchmark.RunAsync(Report.Option(args, "--store") ?? "sqlite"), isJson),
+    "steps" => Report.Print(await StepsBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     _ => Report.Usage(),
 };

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using AgentExecutor.Adapters;
-using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Execution.Channels;
@@ -14,30 +12,18 @@ internal static class StoreBenchmark
 
     public static async Task<Dictionary<string, double>> RunAsync(string name)
     {
-        var directory = Directory.CreateTempSubdirectory("agent-executor-bench-").FullName;
-        try
-        {
-            if (name == "memory")
-            {
-                return await MeasureAsync(new InMemoryCheckpointStore(), () => double.NaN);
-            }
-            await using var store = AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = directory });
-            return await MeasureAsync(store.Checkpoints, () => SizeOf(directory));
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        await using var store = await BenchStore.OpenAsync(name);
+        return await MeasureAsync(store.Checkpoints, store.SizeAsync);
     }
 
-    private static async Task<Dictionary<string, double>> MeasureAsync(ICheckpointStore store, Func<double> size)
+    private static async Task<Dictionary<string, double>> MeasureAsync(ICheckpointStore store, Func<Task<double>> size)
     {
         await Conversation.RunAsync(store, "warm-up", Turns);
-        var before = size();
+        var before = await size();
         var watch = Stopwatch.StartNew();
         var times = await Conversation.RunAsync(store, "measured", Turns);
         var elapsed = watch.Elapsed.TotalSeconds;
-        var bytes = size() - before;
+        var bytes = await size() - before;
         var sorted = times.Order().ToArray();
         var load = await LoadAsync(store);
         return new Dictionary<string, double>
@@ -78,16 +64,5 @@ internal static class StoreBenchmark
         return new StateView(position.State).Messages.Count == (2 * Turns) + 2
             ? elapsed
             : throw new InvalidOperationException("the thread was not rebuilt whole");
-    }
-
-    /// <summary>The database file after its log was written back.</summary>
-    private static double SizeOf(string directory)
-    {
-        using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(directory, "agent-executor.db")};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
-        command.ExecuteNonQuery();
-        return new FileInfo(Path.Combine(directory, "agent-executor.db")).Length;
     }
 }

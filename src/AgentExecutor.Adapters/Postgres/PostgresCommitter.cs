@@ -10,7 +10,7 @@ namespace AgentExecutor.Adapters.Postgres;
 /// does, a commit goes at once and alone; under load those that come while a transaction is on its way make the next one.
 /// <list type="bullet">
 /// <item>Two commits of one thread never share a batch, and keep their order.</item>
-/// <item>A commit whose fence does not hold fails alone. One that the server refuses makes its batch fail: each is then tried alone.</item>
+/// <item>A commit whose fence does not hold, or that the server refuses, makes its batch fail: each is then tried alone, and it alone fails.</item>
 /// <item>When the connection breaks nobody knows whether the batch took effect. It is sent again, until it succeeds or the caller's patience ends: every
 /// row of it is the same as before, and the fence still tells whether the thread is ours.</item>
 /// </list>
@@ -54,8 +54,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         {
             for (Take(taken); taken.Count > 0; Take(taken))
             {
-                await ApplyAsync(link, taken.FindAll(static entry => CommitBatch.IsStep(entry.Commit)), isChange: false);
-                await ApplyAsync(link, taken.FindAll(static entry => !entry.Done.Task.IsCompleted), isChange: true);
+                await ApplyAsync(link, [.. taken]);
                 Release(taken);
             }
         }
@@ -97,14 +96,16 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         taken.Clear();
     }
 
-    /// <summary>Applies the entries. Steps that find no running thread of theirs are left undone, for the change statement to decide.</summary>
-    private async Task ApplyAsync(Link link, List<Entry> entries, bool isChange)
+    /// <summary>Applies the entries, all at once or, where that fails for the fault of one of them, each alone.</summary>
+    private async Task ApplyAsync(Link link, List<Entry> entries, bool isNew = true)
     {
+        var isChange = false;
         for (var attempt = 1; entries.Count > 0; attempt++)
         {
             try
             {
-                await SendAsync(link, entries, isChange);
+                await SendAsync(link, entries, isChange, isNew && attempt == 1);
+                entries.ForEach(static entry => entry.Done.TrySetResult());
                 return;
             }
             catch (Exception exception) when (PostgresFaults.IsTransient(exception))
@@ -114,54 +115,56 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 entries.RemoveAll(entry => entry.IsGivenUp(_access, exception));
                 await _access.PauseAsync(attempt, CancellationToken.None);
             }
-            catch (Exception) when (entries.Count > 1) // the fault of one of them
+            catch (PostgresException exception) when (attempt == 1 && exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
-                await link.BreakAsync();
+                // some of it was committed before: a repetition, or a special write that replaces an earlier one
+            }
+            catch (Exception) when (entries.Count > 1)
+            {
                 foreach (var entry in entries)
                 {
-                    await ApplyAsync(link, [entry], isChange);
+                    await ApplyAsync(link, [entry], isNew: false);
                 }
                 return;
             }
+            catch (PostgresException exception) when (IsFence(exception) && !isChange && StepRows.Fits(entries[0].Commit))
+            {
+                isChange = true; // a step that finds no running thread of its own may still be allowed to make it one
+            }
             catch (Exception exception) // whatever it is, it is the caller's
             {
-                await link.BreakAsync();
-                entries[0].Done.TrySetException(exception is PostgresException ? PostgresFaults.Refused(exception) : exception);
+                entries[0].Done.TrySetException(await RefusalAsync(link, entries[0].Commit, exception));
                 return;
             }
         }
     }
 
-    private async Task SendAsync(Link link, List<Entry> entries, bool isChange)
+    private async Task SendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
     {
-        var batch = link.Batch;
-        batch.Clear(isChange);
+        link.Batch.Clear();
         foreach (var entry in entries)
         {
-            batch.Add(entry.Commit);
+            link.Batch.Add(entry.Commit, isChange);
         }
-        var connection = await link.OpenAsync();
-        var command = batch.Command();
-        command.Connection = connection;
-        var applied = new bool[entries.Count];
-        await using (var rows = await command.ExecuteReaderAsync())
-        {
-            while (await rows.ReadAsync())
-            {
-                applied[rows.GetInt64(0) - 1] = true;
-            }
-        }
+        await using var batch = link.Batch.ToSend(await link.OpenAsync(), isNew);
+        await batch.ExecuteNonQueryAsync();
         _access.Succeeded();
-        for (var i = 0; i < applied.Length; i++)
+    }
+
+    /// <summary>The statements divide by zero where a fence does not hold.</summary>
+    private static bool IsFence(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.DivisionByZero };
+
+    private static async Task<Exception> RefusalAsync(Link link, StepCommit commit, Exception exception)
+    {
+        try
         {
-            if (applied[i])
-            {
-                entries[i].Done.TrySetResult();
-            }
-            else if (isChange)
-            {
-                entries[i].Done.TrySetException(await RefusalAsync(connection, entries[i].Commit));
-            }
+            return IsFence(exception) ? await RefusalAsync(await link.OpenAsync(), commit)
+                : exception is PostgresException ? PostgresFaults.Refused(exception) : exception;
+        }
+        catch (Exception second) when (PostgresFaults.IsTransient(second))
+        {
+            await link.BreakAsync();
+            return LeaseLost(commit);
         }
     }
 
@@ -176,9 +179,11 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         return commit.Acquires && await command.ExecuteScalarAsync() is double seconds
             ? new FaultException(
                 FaultCodes.ThreadBusy, $"another worker runs the thread '{commit.ThreadId}'", $"wait for it; its lease ends in {seconds:0.0} s unless it is renewed")
-            : new FaultException(
-                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
+            : LeaseLost(commit);
     }
+
+    private static FaultException LeaseLost(StepCommit commit) => new(
+        FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
 
     /// <summary>A commit that waits for its fate.</summary>
     private sealed class Entry(StepCommit commit, long since, CancellationToken cancellationToken)
@@ -209,7 +214,18 @@ internal sealed class PostgresCommitter : IAsyncDisposable
 
         public CommitBatch Batch { get; } = new();
 
-        public async ValueTask<NpgsqlConnection> OpenAsync() => _connection ??= await access.Source.OpenConnectionAsync();
+        public async ValueTask<NpgsqlConnection> OpenAsync()
+        {
+            if (_connection is not null)
+            {
+                return _connection;
+            }
+            var connection = await access.Source.OpenConnectionAsync();
+            // Its statements find rows by their keys, whatever the statistics say, and are planned once.
+            await connection.RunAsync(
+                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off", [], CancellationToken.None);
+            return _connection = connection;
+        }
 
         public async ValueTask BreakAsync()
         {
