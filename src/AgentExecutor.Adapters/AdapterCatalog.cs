@@ -32,6 +32,13 @@ public static class AdapterCatalog
     /// <summary>True where the settings name a server.</summary>
     public static bool IsNamed(PostgresSettings settings) => settings.IsNamed;
 
+    /// <summary>Which server that is, without its password.</summary>
+    public static string Describe(PostgresSettings settings)
+    {
+        var options = PostgresConnections.Options(settings);
+        return $"PostgreSQL at {options.Host}:{options.Port}, database {options.Database}, schema {settings.Schema}";
+    }
+
     /// <summary>The PostgreSQL store, its schema checked.</summary>
     /// <exception cref="Core.FaultException">The server cannot be reached, or its schema is older than the program.</exception>
     public static async Task<ThreadStore> OpenPostgresAsync(

@@ -6,7 +6,10 @@ using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Workers;
+using AgentExecutor.Server.Logging;
 using AgentExecutor.Server.Settings;
+using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Server;
 
@@ -18,13 +21,16 @@ public sealed class App : IAsyncDisposable
 
     private readonly ThreadStore _store;
 
-    private App(ServerSettings settings, ModelSpec? model)
+    private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers)
     {
-        Settings = settings;
+        (Settings, _store, Loggers) = (settings, store, loggers);
         Environment = EnvironmentOf(settings, model);
-        _store = AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit });
-        Services = new RunServices(_store.Checkpoints, Events, TimeProvider.System);
-        Executor = new RunExecutor(Services, _store.Runs, new CompiledAgents(Environment));
+        Keeper = store.Queue is { } queue
+            ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System, loggers.CreateLogger<LeaseKeeper>())
+            : null;
+        Services = new RunServices(_store.Checkpoints, Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
+        Agents = new CompiledAgents(Environment);
+        Executor = new RunExecutor(Services, _store.Runs, Agents);
         Editor = new ThreadEditor(Services, _store.Runs, Executor);
     }
 
@@ -36,21 +42,41 @@ public sealed class App : IAsyncDisposable
 
     public InMemoryEventStream Events { get; } = new();
 
+    public ILoggerFactory Loggers { get; }
+
     public IRunStore Runs => _store.Runs;
+
+    /// <summary>Null where the store is the embedded one.</summary>
+    public IRunQueue? Queue => _store.Queue;
+
+    /// <summary>Keeps the leases of this process; null where the store keeps none.</summary>
+    public LeaseKeeper? Keeper { get; }
+
+    public CompiledAgents Agents { get; }
 
     public RunExecutor Executor { get; }
 
     public ThreadEditor Editor { get; }
 
-    /// <summary>For commands that read: like <see cref="Build"/>, but makes no database.</summary>
+    /// <summary>For commands that read: like <see cref="BuildAsync"/>, but makes no embedded database.</summary>
     /// <exception cref="FaultException">There is no database in the directory.</exception>
-    public static App Open(ServerSettings settings, ModelSpec? model = null) => AdapterCatalog.HasSqlite(settings.DataDir)
-        ? Build(settings, model)
-        : throw new FaultException(
-            FaultCodes.StoreUnavailable, $"there is no database in '{settings.DataDir}'", "run a definition first, or name the directory with --data-dir or DATA_DIR");
+    public static async Task<App> OpenAsync(ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null) =>
+        AdapterCatalog.IsNamed(settings.Postgres) || AdapterCatalog.HasSqlite(settings.DataDir)
+            ? await BuildAsync(settings, cancellationToken, model)
+            : throw new FaultException(
+                FaultCodes.StoreUnavailable, $"there is no database in '{settings.DataDir}'", "run a definition first, or name the directory with --data-dir or DATA_DIR");
 
     /// <param name="model">The model of all agents, whatever they name.</param>
-    public static App Build(ServerSettings settings, ModelSpec? model = null) => new(settings, model);
+    /// <exception cref="FaultException">The store cannot be opened.</exception>
+    public static async Task<App> BuildAsync(
+        ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, ILoggerFactory? loggers = null)
+    {
+        loggers ??= LineLoggers.ForCommands;
+        var store = AdapterCatalog.IsNamed(settings.Postgres)
+            ? await AdapterCatalog.OpenPostgresAsync(settings.Postgres, TimeProvider.System, loggers, cancellationToken)
+            : AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit });
+        return new App(settings, model, store, loggers);
+    }
 
     /// <summary>Against what definitions are checked; opens no store.</summary>
     public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null) => new(

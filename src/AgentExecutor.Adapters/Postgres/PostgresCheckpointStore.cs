@@ -111,9 +111,9 @@ internal sealed class PostgresCheckpointStore(PostgresAccess access, int committ
             $"""
             SELECT {PostgresRows.RunColumns} FROM threads
             WHERE ($1::text IS NULL OR status = $1) AND ($2::timestamptz IS NULL OR finished_at < $2)
-            ORDER BY {(query.FinishedBefore is null ? "updated_at DESC" : "finished_at")} LIMIT $3
+            ORDER BY {(query.FinishedBefore is null ? "updated_at" : "finished_at")} DESC LIMIT $3 OFFSET $4
             """,
-            query.Status is { } status ? PostgresRows.Name(status) : null, query.FinishedBefore?.UtcDateTime, query.Limit);
+            query.Status is { } status ? PostgresRows.Name(status) : null, query.FinishedBefore?.UtcDateTime, query.Limit, query.Skip);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var found = new List<Run>();
         while (await row.ReadAsync(cancellationToken))

@@ -115,7 +115,7 @@ internal sealed class PostgresMigrator(PostgresAccess access, string schema, ILo
                 .Order(StringComparer.Ordinal)
                 .Select((name, index) => new Migration(
                     index + 1,
-                    name[(name.IndexOf(Folder, StringComparison.Ordinal) + Folder.Length)..^".up.sql".Length],
+                    name[(name.IndexOf(Folder, StringComparison.Ordinal) + Folder.Length + "0001_".Length)..^".up.sql".Length],
                     Read(name),
                     Read(name.Replace(".up.sql", ".down.sql", StringComparison.Ordinal)))),
         ];

@@ -131,11 +131,10 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
                 """
                 WITH lost AS (SELECT thread_id FROM threads WHERE is_held AND lease_until <= now() LIMIT 1000 FOR UPDATE SKIP LOCKED),
                 t AS (
-                    UPDATE threads AS t SET fence = fence + 1, is_held = false, lease_until = NULL, crashes = crashes + 1,
-                        status = CASE WHEN is_queued THEN 'pending' ELSE status END
+                    UPDATE threads AS t SET fence = fence + 1, is_held = false, lease_until = NULL, crashes = crashes + 1, status = 'pending'
                     FROM lost WHERE t.thread_id = lost.thread_id RETURNING t.thread_id, t.run_id, t.crashes, t.is_queued),
                 r AS (
-                    UPDATE runs SET status = 'pending' FROM t WHERE t.is_queued AND runs.thread_id = t.thread_id AND runs.run_id = t.run_id)
+                    UPDATE runs SET status = 'pending' FROM t WHERE runs.thread_id = t.thread_id AND runs.run_id = t.run_id)
                 SELECT thread_id, run_id, crashes, is_queued, pg_notify(current_schema() || '_runs', '')::text FROM t
                 """);
             await using var row = await command.ExecuteReaderAsync(cancel);
@@ -146,6 +145,15 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
             }
             return rescued.ToImmutable();
         },
+        cancellationToken,
+        TimeSpan.Zero);
+
+    public async ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken) => await access.RunAsync(
+        (connection, cancel) => connection.RunAsync(
+            """
+            DELETE FROM outbox WHERE ctid = ANY (ARRAY (
+                SELECT ctid FROM outbox WHERE created_at < now() - $1 * interval '1 second' ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+            """, [olderThan.TotalSeconds, (long)atMost], cancel),
         cancellationToken,
         TimeSpan.Zero);
 

@@ -8,13 +8,16 @@ public sealed record PostgresSettings
     /// <summary>Host names, several with commas: then the one that takes writes is used.</summary>
     public string Host { get; init; } = "";
 
+    /// <summary>The port.</summary>
     public int Port { get; init; } = 5432;
 
     /// <summary>The database.</summary>
     public string Db { get; init; } = "postgres";
 
+    /// <summary>The role that connects.</summary>
     public string User { get; init; } = "postgres";
 
+    /// <summary>Its password.</summary>
     public Secret Password { get; init; }
 
     /// <summary>All of the above at once: <c>postgres://USER:PASSWORD@HOST:PORT/DB?sslmode=require</c>. It wins over the single settings.</summary>
@@ -35,6 +38,7 @@ public sealed record PostgresSettings
     /// <summary>Connections that commit steps: each takes all steps that wait, in one transaction.</summary>
     public int Committers { get; init; } = 2;
 
+    /// <summary>Seconds that making a connection may take.</summary>
     public double ConnectTimeoutSeconds { get; init; } = 5;
 
     /// <summary>Seconds after which the server gives a statement up; it is then tried again.</summary>

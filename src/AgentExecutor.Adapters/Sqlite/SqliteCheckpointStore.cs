@@ -144,9 +144,9 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
             SELECT {SqliteRows.RunColumns} FROM runs
             WHERE fence = (SELECT max(fence) FROM runs AS newer WHERE newer.thread_id = runs.thread_id) AND ($1 IS NULL OR status = $1)
               AND ($2 IS NULL OR (status IN ('completed', 'failed', 'cancelled') AND updated_at < $2))
-            ORDER BY {(query.FinishedBefore is null ? "updated_at DESC" : "updated_at")} LIMIT $3
+            ORDER BY updated_at DESC LIMIT $3 OFFSET $4
             """,
-            query.Status is { } status ? SqliteCommit.Name(status) : null, query.FinishedBefore is { } before ? SqliteRows.WriteTime(before) : null, query.Limit);
+            query.Status is { } status ? SqliteCommit.Name(status) : null, query.FinishedBefore is { } before ? SqliteRows.WriteTime(before) : null, query.Limit, query.Skip);
         while (row.Read())
         {
             found.Add(SqliteRows.ReadRun(row));

@@ -71,8 +71,7 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
         var runs = _threads.Keys.Select(id => Read(id, thread => thread.Newest)).OfType<Run>()
             .Where(run => query.Status is null || run.Status == query.Status)
             .Where(run => query.FinishedBefore is null || (run.IsFinished && run.UpdatedAt < query.FinishedBefore));
-        var sorted = query.FinishedBefore is null ? runs.OrderByDescending(run => run.UpdatedAt) : runs.OrderBy(run => run.UpdatedAt);
-        foreach (var run in sorted.Take(query.Limit).ToImmutableArray())
+        foreach (var run in runs.OrderByDescending(run => run.UpdatedAt).Skip(query.Skip).Take(query.Limit).ToImmutableArray())
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return run;

@@ -79,11 +79,11 @@ internal sealed class InMemoryThread
     public void Renew(Lease lease, DateTimeOffset now) => (Holder, LeaseUntil) = (lease.Holder, now + lease.Length);
 
     /// <summary>Ends the lease and fences its holder off.</summary>
-    public void Rescue(bool isDue)
+    public void Rescue()
     {
         Holder = null;
         Crashes++;
-        Put(Newest! with { Fence = Newest.Fence + 1, Status = isDue ? RunStatus.Pending : Newest.Status });
+        Put(Newest! with { Fence = Newest.Fence + 1, Status = RunStatus.Pending });
     }
 
     private void CheckFence(StepCommit commit, DateTimeOffset now)

@@ -17,5 +17,6 @@ public interface IRunStore
 /// <summary>Which runs to list.</summary>
 /// <param name="Status">Only runs that stand here.</param>
 /// <param name="Limit">At most so many.</param>
-/// <param name="FinishedBefore">Only runs that ended before this, the longest ended first.</param>
-public sealed record RunQuery(RunStatus? Status = null, int Limit = int.MaxValue, DateTimeOffset? FinishedBefore = null);
+/// <param name="FinishedBefore">Only runs that ended before this, last ended first.</param>
+/// <param name="Skip">Leaves so many of the first out.</param>
+public sealed record RunQuery(RunStatus? Status = null, int Limit = int.MaxValue, DateTimeOffset? FinishedBefore = null, int Skip = 0);

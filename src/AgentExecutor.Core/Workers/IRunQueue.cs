@@ -26,6 +26,9 @@ public interface IRunQueue
     /// <summary>Ends the leases that have run out, and makes their runs due again; returns those runs. Their holders can commit nothing any more.</summary>
     ValueTask<ImmutableArray<RescuedRun>> RescueAsync(CancellationToken cancellationToken);
 
+    /// <summary>Drops outcomes older than this from the outbox, at most so many; returns how many.</summary>
+    ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken);
+
     /// <summary>Returns when a run may have become due, or early; a wake-up may be lost, so a poll stands behind it.</summary>
     Task WaitAsync(CancellationToken cancellationToken);
 }

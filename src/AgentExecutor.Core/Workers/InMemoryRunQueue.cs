@@ -80,13 +80,31 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
                     if (thread.Holder is not null && thread.LeaseUntil <= time.GetUtcNow() && thread.Newest is { } run)
                     {
                         var isDue = _entries.Exists(entry => entry.Submission.Run.RunId == run.RunId);
-                        thread.Rescue(isDue);
+                        thread.Rescue();
                         rescued.Add(new RescuedRun(run.ThreadId, run.RunId, thread.Crashes, isDue));
                     }
                 }
             }
         }
         return ValueTask.FromResult(rescued.ToImmutable());
+    }
+
+    public ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken)
+    {
+        var before = time.GetUtcNow() - olderThan;
+        var dropped = 0;
+        foreach (var thread in store.Threads)
+        {
+            lock (thread)
+            {
+                while (dropped < atMost && thread.Newest?.UpdatedAt < before && thread.Results.Count > 0)
+                {
+                    thread.Results.Remove(thread.Results.First().Key);
+                    dropped++;
+                }
+            }
+        }
+        return ValueTask.FromResult(dropped);
     }
 
     public Task WaitAsync(CancellationToken cancellationToken) => _nudge.WaitAsync(Timeout.InfiniteTimeSpan, time, cancellationToken);

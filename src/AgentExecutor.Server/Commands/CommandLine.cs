@@ -16,6 +16,10 @@ internal static class CommandLine
             ShowCommand.Create(),
             ForkCommand.Create(),
             CheckCommand.Create(),
+            SubmitCommand.Create(),
+            ServeCommand.Create(),
+            MigrateCommand.Create(),
+            PruneCommand.Create(),
         };
         root.Options.Add(CommonOptions.Verbose);
         return root;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Server.Settings;
 
 namespace AgentExecutor.Server.Commands;
@@ -8,7 +9,7 @@ internal static class CommonOptions
 {
     public static Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error happened.", Recursive = true };
 
-    public static Option<string?> DataDir() => new("--data-dir") { Description = "The directory of the embedded database (DATA_DIR; ./data)." };
+    public static Option<string?> DataDir() => new("--data-dir") { Description = "Use the embedded database in this directory (DATA_DIR; ./data), whatever server the environment names." };
 
     public static Option<string?> Events() => Choice("--events", "jsonl: each event as one JSON line on standard output.", "jsonl");
 
@@ -28,8 +29,17 @@ internal static class CommonOptions
         var settings = SettingsReader.FromEnvironment();
         // A definition on the command line is the user's own: its tools may reach the user's own network.
         settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true } };
-        return dataDir is null ? settings : settings with { DataDir = dataDir };
+        return dataDir is null ? settings : settings with { DataDir = dataDir, Postgres = new PostgresSettings() };
     }
+
+    /// <summary>Refuses numbers outside of a range.</summary>
+    public static void Range(Option<int> option, int least, int greatest) => option.Validators.Add(result =>
+    {
+        if (!result.Implicit && result.Tokens is [{ Value: var text }] && (!int.TryParse(text, out var number) || number < least || number > greatest))
+        {
+            result.AddError(greatest == int.MaxValue ? $"{option.Name} takes a number from {least} on, not '{text}'" : $"{option.Name} takes a number from {least} to {greatest}, not '{text}'");
+        }
+    });
 
     private static Option<string?> Choice(string name, string description, params string[] values)
     {

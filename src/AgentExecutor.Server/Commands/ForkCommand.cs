@@ -20,7 +20,7 @@ internal static class ForkCommand
         var command = new Command("fork", "Make a new thread from another's past.") { thread, checkpoint, step, to, set, asNode, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
             var newId = result.GetValue(to) ?? Guid.CreateVersion7().ToString();
             var updates = result.GetValue(set) is { } text ? ReadUpdates(text) : (JsonElement?)null;
             var from = result.GetValue(step) is { } wanted ? await FindStepAsync(app, result.GetValue(thread)!, wanted, cancellationToken) : result.GetValue(checkpoint);

@@ -19,7 +19,7 @@ internal static class HistoryCommand
         var command = new Command("history", "List a thread's checkpoints, newest first.") { thread, all, limit, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
             var threadId = result.GetValue(thread)!;
             _ = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw UnknownThread(threadId);
             string[] headers = ["CHECKPOINT", "STEP", "SOURCE", "NEXT", "CHANGED"];

@@ -25,7 +25,7 @@ internal static class ResumeCommand
             var settings = CommonOptions.Settings(result.GetValue(dataDir));
             var threadId = result.GetValue(thread)!;
             var answers = ReadAnswers(result.GetValue(answer) ?? []);
-            await using var app = App.Open(settings, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            await using var app = await App.OpenAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
             var run = await app.Runs.FindAsync(threadId, cancellationToken);
             OutDirectory.Check(result.GetValue(outDir));
             var options = new FollowOptions(run?.Name ?? threadId, result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir));

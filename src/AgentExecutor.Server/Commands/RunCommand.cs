@@ -13,18 +13,18 @@ internal static class RunCommand
         var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one where left out. An existing thread goes on with the input." };
         var mount = new Option<string?>("--mount") { Description = "Give the agents the text files of this directory (copies: nothing is written back)." };
         var (model, events, outDir, dataDir) = (CommonOptions.Model(), CommonOptions.Events(), CommonOptions.Out(), CommonOptions.DataDir());
-        var command = new Command("run", "Run an agent definition here and now, with the embedded database.")
+        var command = new Command("run", "Run an agent definition here and now, in this process.")
         {
             definition, input, thread, mount, model, events, outDir, dataDir,
         };
-        command.SetAction(async (result, _) =>
+        command.SetAction(async (result, cancellationToken) =>
         {
             var settings = CommonOptions.Settings(result.GetValue(dataDir));
             var json = DefinitionFile.Read(result.GetValue(definition)!);
             var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
             var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
             var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
-            await using var app = App.Build(settings, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
             OutDirectory.Check(result.GetValue(outDir));
             var options = new FollowOptions(
                 DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir));

@@ -27,7 +27,9 @@ internal static class RunFollower
 
     public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run)
     {
-        using var threadLock = ThreadLock.Take(app.Settings.DataDir, threadId);
+        using var threadLock = app.Keeper is null ? ThreadLock.Take(app.Settings.DataDir, threadId) : null;
+        using var stopKeeping = new CancellationTokenSource();
+        var keeping = app.Keeper?.RunAsync(stopKeeping.Token) ?? Task.CompletedTask;
         using var giveBack = new CancellationTokenSource();
         using var abandon = new CancellationTokenSource();
         void Stop(PosixSignalContext context)
@@ -44,8 +46,15 @@ internal static class RunFollower
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var signals = new RunSignals(giveBack.Token, abandon.Token);
-        var outcome = await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token);
-        return RunReport.Write(outcome, options);
+        try
+        {
+            return RunReport.Write(await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token), options);
+        }
+        finally
+        {
+            await stopKeeping.CancelAsync();
+            await keeping;
+        }
     }
 
     private static async Task<RunOutcome> ShowAsync(

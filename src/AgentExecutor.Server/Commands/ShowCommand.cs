@@ -24,7 +24,7 @@ internal static class ShowCommand
         var command = new Command("show", "Show a thread's state: messages, todos, files and other channels.") { thread, checkpoint, ns, file, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
             var threadId = result.GetValue(thread)!;
             var run = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw HistoryCommand.UnknownThread(threadId);
             var loaded = await app.Services.Checkpoints.LoadAsync(threadId, result.GetValue(ns)!, result.GetValue(checkpoint), cancellationToken)

@@ -16,7 +16,7 @@ internal static class ThreadsCommand
         var command = new Command("threads", "List the threads, last changed first.") { status, limit, json, dataDir };
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using var app = App.Open(CommonOptions.Settings(result.GetValue(dataDir)));
+            await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
             var table = new TextTable("THREAD", "STATUS", "AGENT", "STEPS", "TOKENS", "UPDATED");
             await foreach (var run in app.Runs.ListAsync(new RunQuery(result.GetValue(status), result.GetValue(limit)), cancellationToken))
             {
@@ -38,9 +38,10 @@ internal static class ThreadsCommand
     }
 
     /// <summary>A run whose process died says so: it is for someone to resume.</summary>
-    private static string StatusOf(Run run, App app) => run.Status == RunStatus.Running && !ThreadLock.IsHeld(app.Settings.DataDir, run.ThreadId)
-        ? "stopped"
-        : run.Status == RunStatus.Pending ? "stopped" : run.Status.ToString().ToLowerInvariant();
+    private static string StatusOf(Run run, App app) => app.Queue is null
+        && (run.Status == RunStatus.Pending || (run.Status == RunStatus.Running && !ThreadLock.IsHeld(app.Settings.DataDir, run.ThreadId)))
+            ? "stopped"
+            : run.Status.ToString().ToLowerInvariant();
 
     public static string ToJson(Run run) => JsonBytes.WriteText(run, static (writer, it) =>
     {

@@ -1,5 +1,8 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Server.Settings;
 
@@ -11,6 +14,24 @@ public sealed record ServerSettings
 
     /// <summary>Survive a power cut, not only a crash of the process: one fsync a commit of the embedded database.</summary>
     public bool SyncEveryCommit { get; init; } = true;
+
+    /// <summary>The PostgreSQL server that keeps the threads; where none is named, the embedded database does.</summary>
+    public PostgresSettings Postgres { get; init; } = new();
+
+    /// <summary>How `serve` takes runs.</summary>
+    public WorkerSettings Worker { get; init; } = new();
+
+    /// <summary>What the janitor deletes.</summary>
+    public RetentionSettings Retention { get; init; } = new();
+
+    /// <summary>What `serve` does: `all`, or some of `executor` (runs what is submitted) and `janitor` (deletes what need not be kept), with commas.</summary>
+    public string Roles { get; init; } = "all";
+
+    /// <summary>From which level on `serve` logs: `DEBUG`, `INFO`, `WARNING` or `ERROR`.</summary>
+    public string LogLevel { get; init; } = "INFO";
+
+    /// <summary>What becomes of a tool call that was in flight when its worker died, where the tool must not be called twice: `ask` a person, or `tell_model` that nobody knows.</summary>
+    public UnknownOutcome UnknownOutcome { get; init; } = UnknownOutcome.Ask;
 
     /// <summary>The model of agents that name none, as <c>provider:model</c>; without a provider it is OpenAI's.</summary>
     public string? LlmModelName { get; init; }

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Graphs.Definitions;
 
 namespace AgentExecutor.Server.Settings;
@@ -19,6 +20,15 @@ public static class SettingsReader
     {
         ["DATA_DIR"] = "DATA_DIR",
         ["LLM_MODEL_NAME"] = "LLM_MODEL_NAME",
+        ["ROLES"] = "ROLES",
+        ["LOG_LEVEL"] = "LOG_LEVEL",
+        ["POSTGRES_HOST"] = "POSTGRES_HOST",
+        ["POSTGRES_PORT"] = "POSTGRES_PORT",
+        ["POSTGRES_DB"] = "POSTGRES_DB",
+        ["POSTGRES_USER"] = "POSTGRES_USER",
+        ["POSTGRES_PASSWORD"] = "POSTGRES_PASSWORD",
+        ["POSTGRES_SCHEMA"] = "POSTGRES_SCHEMA",
+        ["DATABASE_URL"] = "POSTGRES_URL",
     };
 
     /// <exception cref="SettingsException">A variable names no setting, or its value does not fit.</exception>
@@ -93,8 +103,11 @@ public static class SettingsReader
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         try
         {
-            var value = type == typeof(string) ? text : Convert.ChangeType(text, type, CultureInfo.InvariantCulture);
-            if (value is IComparable number and not (string or bool) && number.CompareTo(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)) < 0)
+            var value = type == typeof(string) ? text
+                : type == typeof(Secret) ? new Secret(text)
+                : type.IsEnum ? ReadEnum(type, text)
+                : Convert.ChangeType(text, type, CultureInfo.InvariantCulture);
+            if (value is IComparable number and not (string or bool or Enum) && number.CompareTo(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)) < 0)
             {
                 faults.Add($"{Prefix}{name}: {text} is below 0");
             }
@@ -104,7 +117,13 @@ public static class SettingsReader
         {
             faults.Add($"{Prefix}{name}: '{text}' is no {(type == typeof(bool) ? "true or false" : "number")}");
         }
+        catch (ArgumentException)
+        {
+            faults.Add($"{Prefix}{name}: '{text}' is none of {string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))}");
+        }
     }
+
+    private static object ReadEnum(Type type, string text) => Enum.Parse(type, text.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
 
     private static IEnumerable<PropertyInfo> Properties(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);

@@ -233,7 +233,7 @@ public abstract class RunQueueContract : IAsyncLifetime
 
         Assert.False(rescued.IsDue);
         Assert.Empty(await Queue.ClaimAsync(Long, 10, Cancel));
-        Assert.Equal(RunStatus.Running, (await Runs.FindAsync("by-hand", Cancel))!.Status);
+        Assert.Equal(RunStatus.Pending, (await Runs.FindAsync("by-hand", Cancel))!.Status);
     }
 
     [Fact]
