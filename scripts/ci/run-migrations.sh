@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Brings the PostgreSQL schema to a version with nothing but psql: what 'agent-executor migrate' does, from the same files and with the same record.
+#
+#   run-migrations.sh              to the newest version
+#   run-migrations.sh --to N       up or down to version N; 0 removes all tables and what is in them
+#   run-migrations.sh --status     print the version, and change nothing
+#
+# POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB (postgres), POSTGRES_USER (postgres), POSTGRES_PASSWORD and POSTGRES_SCHEMA (agent_executor) name the schema,
+# or DATABASE_URL the server. POSTGRES_WAIT_SECONDS (60): how long to wait for a server that does not answer. MIGRATIONS_DIR: where the files are.
+#
+# Each migration is one transaction under an advisory lock: however many run at once, each is applied once, and one that fails leaves nothing behind.
+# Exit codes: 0 the schema is at the version; 1 a migration failed; 2 the command or a setting is wrong; 5 the server does not answer.
+set -euo pipefail
+
+fail() {
+  echo "error: $2" >&2
+  exit "$1"
+}
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+migrations="${MIGRATIONS_DIR:-$here/../../src/AgentExecutor.Adapters/Postgres/Migrations}"
+schema="${POSTGRES_SCHEMA:-agent_executor}"
+target="" status=false
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --to) [ $# -gt 1 ] || fail 2 "--to takes a version"; target="$2"; shift 2 ;;
+    --status) status=true; shift ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) fail 2 "there is no option '$1'; --help tells more" ;;
+  esac
+done
+
+command -v psql >/dev/null || fail 2 "psql is missing: install PostgreSQL's client (apt-get install postgresql-client)"
+[ -n "${POSTGRES_HOST:-}${DATABASE_URL:-}" ] || fail 2 "no server is named: set POSTGRES_HOST or DATABASE_URL"
+[[ "$schema" =~ ^[a-z][a-z0-9_]{0,40}$ ]] || fail 2 "POSTGRES_SCHEMA: '$schema' is no schema name: use lower-case letters, digits and '_', beginning with a letter"
+up=("$migrations"/[0-9][0-9][0-9][0-9]_*.up.sql)
+[ -f "${up[0]}" ] || fail 2 "there are no migrations in '$migrations'"
+newest=${#up[@]}
+target="${target:-}"
+[[ -z "$target" || ("$target" =~ ^[0-9]+$ && "$target" -le "$newest") ]] || fail 2 "there is no version '$target': 0 to $newest"
+
+if [ -n "${DATABASE_URL:-}" ]; then
+  connection=(-d "$DATABASE_URL")
+else
+  export PGHOST="$POSTGRES_HOST" PGPORT="${POSTGRES_PORT:-5432}" PGDATABASE="${POSTGRES_DB:-postgres}" PGUSER="${POSTGRES_USER:-postgres}"
+  export PGPASSWORD="${POSTGRES_PASSWORD:-}" PGSSLMODE="${AGENT_EXECUTOR_POSTGRES_SSL_MODE:-prefer}"
+  connection=()
+fi
+export PGCONNECT_TIMEOUT=5 PGAPPNAME=agent-executor-migrations
+run() {
+  psql "${connection[@]}" --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$@"
+}
+
+wait_until=$((SECONDS + ${POSTGRES_WAIT_SECONDS:-60}))
+until answer="$(run -c 'SELECT 1' 2>&1)"; do
+  case "$answer" in
+    *"password authentication failed"* | *"does not exist"*) fail 2 "$answer" ;;
+  esac
+  [ "$SECONDS" -lt "$wait_until" ] || fail 5 "the server does not answer: $answer"
+  [ -n "${told:-}" ] || echo "waiting for the server: $answer" >&2
+  told=yes
+  sleep 1
+done
+
+version() {
+  local exists
+  exists="$(run -c "SELECT to_regclass('$schema.schema_migrations') IS NOT NULL")" || return 1
+  if [ "$exists" = t ]; then
+    run -c "SELECT coalesce(max(version), 0) FROM $schema.schema_migrations"
+  else
+    echo 0
+  fi
+}
+
+# Applies (or undoes) one migration unless another has: the lock is taken first, the version read under it.
+step() { # VERSION FILE up|down
+  local name before after record
+  name="$(basename "$2")"
+  name="${name#*_}"
+  name="${name%.*.sql}"
+  if [ "$3" = up ]; then
+    before=$(($1 - 1)) record="INSERT INTO schema_migrations (version, name) VALUES ($1, '$name');" after="applied"
+  else
+    before=$1 record="DELETE FROM schema_migrations WHERE version = $1;" after="undone"
+  fi
+  run <<SQL || fail 1 "migration $1 ($name) failed; nothing of it was kept"
+BEGIN;
+SELECT pg_advisory_xact_lock(hashtextextended('agent_executor_migrations:$schema', 0)) \g /dev/null
+SET client_min_messages = warning;
+CREATE SCHEMA IF NOT EXISTS $schema;
+SET LOCAL search_path TO $schema;
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = 0;
+CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
+SELECT coalesce(max(version), 0) = $before AS due FROM schema_migrations \gset
+\if :due
+\i '$2'
+$record
+\echo Migration $1 ($name) $after
+\endif
+COMMIT;
+SQL
+}
+
+current="$(version)" || fail 5 "the schema's version cannot be read"
+if [ "$status" = true ]; then
+  echo "schema $schema: version $current of $newest"
+  exit 0
+fi
+before="$current"
+[ -z "$target" ] || [ "$current" -le "$newest" ] || fail 2 "the schema '$schema' has version $current, which these files do not know"
+while [ "$current" -lt "${target:-$newest}" ]; do
+  step $((current + 1)) "${up[$current]}" up
+  current="$(version)"
+done
+while [ -n "$target" ] && [ "$current" -gt "$target" ]; do
+  step "$current" "${up[$((current - 1))]%.up.sql}.down.sql" down
+  current="$(version)"
+done
+if [ "$before" = "$current" ]; then
+  echo "schema $schema: version $current of $newest, nothing to do"
+else
+  echo "schema $schema: from version $before to $current of $newest"
+fi
