@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AgentExecutor.Adapters.Postgres;
 
 namespace AgentExecutor.IntegrationTests;
 
@@ -13,6 +14,12 @@ public sealed class AgentExecutorProgram : IDisposable
 
     public static string Root { get; } = FindRoot();
 
+    /// <summary>The server that keeps the threads; else a data directory of the test's own does.</summary>
+    public PostgresSettings? Postgres { get; init; }
+
+    /// <summary>Variables for every program that is started.</summary>
+    public Dictionary<string, string> Variables { get; } = new(StringComparer.Ordinal);
+
     public string File(string name) => Path.Combine(Directory, name);
 
     public string WriteFile(string name, string content)
@@ -26,16 +33,20 @@ public sealed class AgentExecutorProgram : IDisposable
 
     public RunningProgram Start(params string[] args)
     {
-        string[] full = args[0] is "check" || args[0].StartsWith('-') ? args : [.. args, "--data-dir", File("data")];
+        string[] full = Postgres is not null || args[0] is "check" || args[0].StartsWith('-') ? args : [.. args, "--data-dir", File("data")];
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), full)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Directory,
         };
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal) || name.StartsWith("POSTGRES_", StringComparison.Ordinal) || name == "DATABASE_URL").ToList())
         {
             start.Environment.Remove(name);
+        }
+        foreach (var (name, value) in Named().Concat(Variables))
+        {
+            start.Environment[name] = value;
         }
         var program = new RunningProgram(Process.Start(start)!);
         _started.Add(program);
@@ -50,6 +61,16 @@ public sealed class AgentExecutorProgram : IDisposable
         }
         System.IO.Directory.Delete(Directory, recursive: true);
     }
+
+    private IEnumerable<KeyValuePair<string, string>> Named() => Postgres is not { } postgres ? [] : new Dictionary<string, string>
+    {
+        ["POSTGRES_HOST"] = postgres.Host,
+        ["POSTGRES_PORT"] = $"{postgres.Port}",
+        ["POSTGRES_DB"] = postgres.Db,
+        ["POSTGRES_USER"] = postgres.User,
+        ["POSTGRES_PASSWORD"] = postgres.Password.Value ?? "",
+        ["POSTGRES_SCHEMA"] = postgres.Schema,
+    };
 
     private static string FindRoot()
     {
@@ -71,6 +92,7 @@ public sealed class RunningProgram : IDisposable
     private readonly Process _process;
     private readonly Task<string> _error;
     private readonly List<string> _lines = [];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<string> _drained = new();
 
     public RunningProgram(Process process)
     {
@@ -91,6 +113,29 @@ public sealed class RunningProgram : IDisposable
         return line;
     }
 
+    /// <summary>Sends it a signal, such as <c>STOP</c>.</summary>
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", ["-s", signal, _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Lines of standard output so far, of a program that is drained.</summary>
+    public IReadOnlyCollection<string> Lines => _drained;
+
+    /// <summary>Reads standard output in the background: a program whose pipe is full would wait.</summary>
+    public void Drain()
+    {
+        _process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data is not null)
+            {
+                _drained.Enqueue(line.Data);
+            }
+        };
+        _process.BeginOutputReadLine();
+    }
+
     /// <summary>kill -9.</summary>
     public async Task KillAsync()
     {
@@ -103,6 +148,13 @@ public sealed class RunningProgram : IDisposable
         var rest = await _process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
         return new ProgramResult(_process.ExitCode, string.Concat(_lines.Select(line => line + "\n")) + rest, await _error);
+    }
+
+    /// <summary>Asks it to stop, and waits until it has.</summary>
+    public async Task StopAsync()
+    {
+        await SignalAsync("TERM");
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
     }
 
     public void Dispose()

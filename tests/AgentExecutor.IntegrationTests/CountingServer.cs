@@ -34,6 +34,9 @@ public sealed class CountingServer : IDisposable
     /// <summary>Calls by idempotency key.</summary>
     public ConcurrentDictionary<string, int> Calls { get; } = new();
 
+    /// <summary>No call is answered before this is done.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
+
     public void Dispose()
     {
         _listener.Close();
@@ -53,18 +56,24 @@ public sealed class CountingServer : IDisposable
             {
                 return;
             }
-            Calls.AddOrUpdate(context.Request.Headers["Idempotency-Key"] ?? "", 1, (_, count) => count + 1);
+            _ = AnswerAsync(context);
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context)
+    {
+        Calls.AddOrUpdate(context.Request.Headers["Idempotency-Key"] ?? "", 1, (_, count) => count + 1);
+        try
+        {
             using var reader = new StreamReader(context.Request.InputStream);
             var body = await reader.ReadToEndAsync();
-            try
-            {
-                using var writer = new StreamWriter(context.Response.OutputStream);
-                await writer.WriteAsync($"counted {body}");
-            }
-            catch (Exception exception) when (exception is HttpListenerException or IOException)
-            {
-                // the caller was killed while it waited
-            }
+            await Gate;
+            using var writer = new StreamWriter(context.Response.OutputStream);
+            await writer.WriteAsync($"counted {body}");
+        }
+        catch (Exception exception) when (exception is HttpListenerException or IOException or ObjectDisposedException)
+        {
+            // the caller was killed while it waited
         }
     }
 }

@@ -11,7 +11,7 @@ public sealed class KillAtEveryStepTests : IDisposable
     [Fact]
     public async Task A_killed_run_resumes_to_the_same_answer_and_repeats_no_finished_call()
     {
-        var definition = _program.WriteFile("agent.json", Definition(_tool.Url));
+        var definition = _program.WriteFile("agent.json", CrashDefinition.Team(_tool.Url));
         var whole = await RunAsync(definition, "whole", killAfter: int.MaxValue);
         Assert.Equal("both done: alpha is counted, beta is counted", whole.Answer);
         Assert.True(whole.Steps >= 12, $"only {whole.Steps} steps");
@@ -88,33 +88,6 @@ public sealed class KillAtEveryStepTests : IDisposable
     private static string Type(JsonElement it) => it.GetProperty("event_type").GetString()!;
 
     private static JsonElement Data(JsonElement it) => it.GetProperty("data");
-
-    /// <summary>An orchestrator, two sub-agents in parallel, each with one call of the counting tool and one of a built-in.</summary>
-    private static string Definition(string url)
-    {
-        static string Worker(string name) =>
-            """
-            {"id": "NAME", "type": "specialist", "config": {"description": "Counts.", "tools": ["count"], "model": {"provider": "scripted", "model": "worker", "script": [
-              {"delay_ms": 40, "tool_calls": [{"id": "count", "name": "count", "args": {"who": "NAME"}}]},
-              {"delay_ms": 40, "tool_calls": [{"name": "write_file", "args": {"file_path": "/NAME.md", "content": "{{result:count}}"}}]},
-              {"text": "NAME is {{tool:count|counted}}", "delay_ms": 40}]}}}
-            """.Replace("NAME", name, StringComparison.Ordinal);
-        return
-            """
-            {"name": "crash", "tool_definitions": [
-               {"name": "count", "description": "Counts.", "effects": "idempotent", "runtime": {"type": "http", "url": "URL"}, "parameters": {"type": "object", "required": ["who"]}}],
-             "nodes": [
-               {"id": "lead", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "lead", "script": [
-                 {"delay_ms": 40, "tool_calls": [{"name": "write_todos", "args": {"todos": [{"content": "count", "status": "in_progress"}]}}]},
-                 {"delay_ms": 40, "tool_calls": [
-                    {"id": "a", "name": "task", "args": {"subagent_type": "alpha", "description": "go"}},
-                    {"id": "b", "name": "task", "args": {"subagent_type": "beta", "description": "go"}}]},
-                 {"delay_ms": 40, "tool_calls": [{"id": "files", "name": "glob", "args": {"pattern": "*.md"}}]},
-                 {"text": "both done: {{result:a}}, {{result:b}}", "delay_ms": 40}]}}},
-               ALPHA, BETA]}
-            """.Replace("URL", url, StringComparison.Ordinal)
-            .Replace("ALPHA", Worker("alpha"), StringComparison.Ordinal).Replace("BETA", Worker("beta"), StringComparison.Ordinal);
-    }
 
     private sealed record Run(string Answer, int Steps, List<JsonElement> Before, List<JsonElement> After)
     {

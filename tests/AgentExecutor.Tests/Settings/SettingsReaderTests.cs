@@ -55,7 +55,7 @@ public sealed class SettingsReaderTests
         foreach (var (name, property, value) in SettingsReader.Leaves(typeof(ServerSettings), ""))
         {
             var also = SettingsReader.WellKnown.Where(it => it.Value == name).Select(it => $", `{it.Key}`");
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{SettingsReader.Prefix}{name}`{string.Concat(also)} | {(value is null ? "" : $"`{value}`")} | {Summary(property)} |\n");
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"| `{SettingsReader.Prefix}{name}`{string.Concat(also)} | {(value?.ToString() is { Length: > 0 } shown ? $"`{(value is Enum ? System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(shown) : shown)}`" : "")} | {Summary(property)} |\n");
         }
         GeneratedFile.AssertCurrent("docs/configuration.md", text.ToString());
     }

@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.IntegrationTests.Servers;
+using Npgsql;
+
+namespace AgentExecutor.IntegrationTests.Crash;
+
+/// <summary>Real workers on one schema, to be killed and frozen; and what the database says of their runs.</summary>
+public sealed class Fleet : IAsyncDisposable
+{
+    private readonly AgentExecutorProgram _program;
+    private readonly NpgsqlDataSource _source;
+    private readonly List<RunningProgram> _workers = [];
+
+    private Fleet(PostgresSettings settings, PostgresServer server)
+    {
+        _program = new AgentExecutorProgram { Postgres = settings };
+        _program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "1";
+        _program.Variables["AGENT_EXECUTOR_WORKER_RESCUE_SECONDS"] = "0.2";
+        _program.Variables["AGENT_EXECUTOR_HTTP_TOOLS_ALLOW_PRIVATE_NETWORKS"] = "true";
+        _program.Variables["AGENT_EXECUTOR_GRACE_SECONDS"] = "5";
+        _source = NpgsqlDataSource.Create($"{server.ConnectionString};SearchPath={settings.Schema};MaxPoolSize=3");
+    }
+
+    public CountingServer Tool { get; } = new();
+
+    public IReadOnlyList<RunningProgram> Workers => _workers;
+
+    public AgentExecutorProgram Program => _program;
+
+    public static async Task<Fleet> StartAsync(PostgresFixture postgres, int workers)
+    {
+        var fleet = new Fleet(await postgres.SchemaAsync(), await postgres.ServerAsync());
+        for (var i = 0; i < workers; i++)
+        {
+            fleet.StartWorker();
+        }
+        return fleet;
+    }
+
+    public static async Task<Fleet> StartAsync(PostgresSettings settings, PostgresServer server, int workers)
+    {
+        var fleet = new Fleet(settings, server);
+        for (var i = 0; i < workers; i++)
+        {
+            fleet.StartWorker();
+        }
+        await Task.CompletedTask;
+        return fleet;
+    }
+
+    public RunningProgram StartWorker()
+    {
+        var worker = _program.Start("serve");
+        worker.Drain();
+        _workers.Add(worker);
+        return worker;
+    }
+
+    public async Task KillAsync(RunningProgram worker)
+    {
+        await worker.KillAsync();
+        _workers.Remove(worker);
+    }
+
+    /// <summary>Submits a run of the file; its thread's and run's id is given.</summary>
+    public async Task SubmitAsync(string definition, string thread)
+    {
+        var result = await _program.RunAsync("submit", definition, "--input", "count", "--thread", thread, "--run-id", thread);
+        Assert.True(result.ExitCode == 0, result.Error);
+    }
+
+    /// <summary>Submits many at once, as copies of one that is submitted.</summary>
+    public async Task SubmitCopiesAsync(string definition, int count)
+    {
+        await SubmitAsync(definition, "r0");
+        await ExecuteAsync(
+            $"""
+            INSERT INTO runs SELECT 'r' || n, 'r' || n, 'pending', name, trace_id, definition_hash, created_at, now(), '{NoUsage}', NULL, true, input, priority, now(), NULL, 1
+            FROM runs, generate_series(1, {count - 1}) AS n WHERE run_id = 'r0';
+            INSERT INTO threads (thread_id, run_id, fence, status, attempt, last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage)
+            SELECT thread_id, run_id, 0, 'pending', 0, 0, name, trace_id, definition_hash, created_at, updated_at, usage FROM runs WHERE run_id <> 'r0';
+            """);
+    }
+
+    /// <summary>The worker that has the thread; null where none has.</summary>
+    public async Task<RunningProgram?> HolderAsync(string thread)
+    {
+        var holder = await QueryAsync<string?>($"SELECT holder FROM threads WHERE thread_id = '{thread}' AND is_held");
+        return holder is null ? null : _workers.Find(worker => worker.Lines.Any(line => line.Contains($"\"worker\":\"{holder}\"", StringComparison.Ordinal)));
+    }
+
+    public async Task<string> StatusAsync(string thread) => await QueryAsync<string>($"SELECT status FROM threads WHERE thread_id = '{thread}'");
+
+    public Task<long> CountAsync(string sql) => QueryAsync<long>(sql);
+
+    public async Task<T> QueryAsync<T>(string sql)
+    {
+        await using var command = _source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(Cancel) is T value ? value : default!;
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var command = _source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    /// <summary>The tool calls and model messages that are committed: nothing of them may be done again.</summary>
+    public async Task<Dictionary<string, int>> CommittedCallsAsync()
+    {
+        var calls = new Dictionary<string, int>(StringComparer.Ordinal);
+        await using var command = _source.CreateCommand("SELECT task_id FROM tool_calls WHERE ended_at IS NOT NULL");
+        await using var row = await command.ExecuteReaderAsync(Cancel);
+        while (await row.ReadAsync(Cancel))
+        {
+            calls[row.GetString(0)] = Tool.Calls[row.GetString(0)];
+        }
+        return calls;
+    }
+
+    public static async Task EventuallyAsync(Func<Task<bool>> condition, Func<Task<string>>? state = null, double seconds = 60)
+    {
+        for (var watch = Stopwatch.StartNew(); !await condition();)
+        {
+            if (watch.Elapsed.TotalSeconds > seconds)
+            {
+                Assert.Fail($"the condition did not hold within {seconds.ToString(CultureInfo.InvariantCulture)} s{(state is null ? "" : ": " + await state())}");
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(15), TimeProvider.System, Cancel);
+        }
+    }
+
+    /// <summary>Waits until every run has ended, and holds what must be true of each, however it was interrupted.</summary>
+    public async Task AssertAllEndedOnceAsync(int runs)
+    {
+        await EventuallyAsync(
+            async () => await CountAsync("SELECT count(*) FROM threads WHERE status = 'completed'") == runs,
+            async () => await QueryAsync<string>("SELECT string_agg(DISTINCT status || ' ' || coalesce(failure, ''), '; ') FROM threads")
+                + string.Join('\n', _workers.SelectMany(worker => worker.Lines).TakeLast(20)));
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM threads WHERE is_held"));
+        Assert.Equal(runs, await CountAsync("SELECT count(*) FROM outbox"));
+        Assert.Equal(runs, await CountAsync("SELECT count(DISTINCT thread_id) FROM outbox WHERE status = 'completed'"));
+        Assert.Equal(runs, await CountAsync("SELECT count(*) FROM runs WHERE status = 'completed'"));
+        // No two workers went on from one checkpoint: each has one successor at most.
+        Assert.Equal(0, await CountAsync(
+            "SELECT count(*) FROM (SELECT 1 FROM checkpoints WHERE parent_checkpoint_id IS NOT NULL GROUP BY thread_id, checkpoint_ns, parent_checkpoint_id HAVING count(*) > 1) AS twins"));
+        Assert.Equal(runs, await EndsAsync());
+        Assert.All(Tool.Calls, call => Assert.InRange(call.Value, 1, 12));
+    }
+
+    /// <summary>How many <c>end</c> events the log has; and its numbers only grow.</summary>
+    private async Task<int> EndsAsync()
+    {
+        var (ends, last) = (0, new ConcurrentDictionary<string, long>(StringComparer.Ordinal));
+        await using var command = _source.CreateCommand("SELECT thread_id, json FROM events ORDER BY thread_id, sequence");
+        await using var row = await command.ExecuteReaderAsync(Cancel);
+        while (await row.ReadAsync(Cancel))
+        {
+            foreach (var told in JsonElement.Parse(row.GetFieldValue<byte[]>(1)).EnumerateArray())
+            {
+                var sequence = told.GetProperty("seq").GetInt64();
+                Assert.True(sequence > last.GetValueOrDefault(row.GetString(0)), "sequence numbers of a thread grow");
+                last[row.GetString(0)] = sequence;
+                ends += told.GetProperty("event_type").GetString() == "end" ? 1 : 0;
+            }
+        }
+        return ends;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _program.Dispose();
+        Tool.Dispose();
+        await _source.DisposeAsync();
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private const string NoUsage =
+        """{"supersteps":0,"model_calls":0,"tool_calls":0,"active_seconds":0,"tokens":{"input_tokens":0,"output_tokens":0}}""";
+}
