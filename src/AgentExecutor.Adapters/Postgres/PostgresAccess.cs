@@ -61,7 +61,7 @@ internal sealed class PostgresAccess(NpgsqlDataSource source, TimeSpan patience,
 
     public void Failed(Exception exception)
     {
-        if (PostgresFaults.IsConflict(exception))
+        if (PostgresFaults.IsConflict(exception) || PostgresFaults.IsLock(exception))
         {
             return;
         }

@@ -11,6 +11,7 @@ namespace AgentExecutor.Adapters.Postgres;
 /// <list type="bullet">
 /// <item>Two commits of one thread never share a batch, and keep their order.</item>
 /// <item>A commit whose fence does not hold, or that the server refuses, makes its batch fail: each is then tried alone, and it alone fails.</item>
+/// <item>One whose thread someone has locked for longer than the lock timeout goes on by itself.</item>
 /// <item>When the connection breaks nobody knows whether the batch took effect. It is sent again, until it succeeds or the caller's patience ends: every
 /// row of it is the same as before, and the fence still tells whether the thread is ours.</item>
 /// </list>
@@ -24,6 +25,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly HashSet<string> _inFlight = new(StringComparer.Ordinal); // threads that a loop has a commit of
     private readonly List<Entry> _deferred = []; // commits of such threads, in order
+    private readonly List<Task> _aside = []; // commits that wait for a lock
     private readonly Task[] _loops;
 
     public PostgresCommitter(PostgresAccess access, int loops)
@@ -44,6 +46,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     {
         _entries.Writer.TryComplete();
         await Task.WhenAll(_loops);
+        await Task.WhenAll(_aside);
     }
 
     private async Task LoopAsync()
@@ -97,7 +100,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     }
 
     /// <summary>Applies the entries, all at once or, where that fails for the fault of one of them, each alone.</summary>
-    private async Task ApplyAsync(Link link, List<Entry> entries, bool isNew = true)
+    private async Task ApplyAsync(Link link, List<Entry> entries, bool isNew = true, bool isAside = false)
     {
         var isChange = false;
         for (var attempt = 1; entries.Count > 0; attempt++)
@@ -108,7 +111,16 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 entries.ForEach(static entry => entry.Done.TrySetResult());
                 return;
             }
-            catch (Exception exception) when (PostgresFaults.IsTransient(exception))
+            catch (Exception exception) when (PostgresFaults.IsLock(exception) && entries.Count == 1 && !isAside)
+            {
+                lock (_gate)
+                {
+                    _aside.RemoveAll(static task => task.IsCompleted);
+                    _aside.Add(ApplyAsideAsync(entries));
+                }
+                return;
+            }
+            catch (Exception exception) when (PostgresFaults.IsTransient(exception) && (isAside || !PostgresFaults.IsLock(exception)))
             {
                 _access.Failed(exception);
                 await link.BreakAsync();
@@ -139,14 +151,22 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits for a row that someone has locked, on a connection of its own: nobody else waits with it.</summary>
+    private async Task ApplyAsideAsync(List<Entry> entries)
+    {
+        await using var link = new Link(_access);
+        await ApplyAsync(link, entries, isNew: false, isAside: true);
+    }
+
     private async Task SendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
     {
+        var connection = await link.OpenAsync();
         link.Batch.Clear();
         foreach (var entry in entries)
         {
             link.Batch.Add(entry.Commit, isChange);
         }
-        await using var batch = link.Batch.ToSend(await link.OpenAsync(), isNew);
+        await using var batch = link.Batch.ToSend(connection, isNew);
         await batch.ExecuteNonQueryAsync();
         _access.Succeeded();
     }
@@ -212,7 +232,8 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     {
         private NpgsqlConnection? _connection;
 
-        public CommitBatch Batch { get; } = new();
+        /// <summary>Made anew with the connection: its commands remember what that one has prepared.</summary>
+        public CommitBatch Batch { get; private set; } = new();
 
         public async ValueTask<NpgsqlConnection> OpenAsync()
         {
@@ -232,6 +253,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
             if (_connection is { } connection)
             {
                 _connection = null;
+                Batch = new CommitBatch();
                 await connection.DisposeAsync();
             }
         }

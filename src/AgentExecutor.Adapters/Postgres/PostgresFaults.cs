@@ -18,6 +18,9 @@ internal static class PostgresFaults
     /// <summary>Two transactions were in each other's way: no outage, and tried again at once.</summary>
     public static bool IsConflict(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
+    /// <summary>Something that the statement touched was locked for too long: no outage, and of a batch the fault of one row.</summary>
+    public static bool IsLock(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled };
+
     public static FaultException Unavailable(Exception exception) => new(
         FaultCodes.StoreUnavailable, $"PostgreSQL is not available: {Describe(exception)}", HintFor(exception), exception);
 

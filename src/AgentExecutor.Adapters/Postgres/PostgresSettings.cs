@@ -45,7 +45,7 @@ public sealed record PostgresSettings
     public double StatementTimeoutSeconds { get; init; } = 30;
 
     /// <summary>Seconds after which the server gives up waiting for a lock; the statement is then tried again.</summary>
-    public double LockTimeoutSeconds { get; init; } = 10;
+    public double LockTimeoutSeconds { get; init; } = 2;
 
     /// <summary>Seconds that a step waits for a server that cannot be reached, before its run is left to be taken up later.</summary>
     public double PatienceSeconds { get; init; } = 300;

@@ -22,7 +22,7 @@ public sealed class Fleet : IAsyncDisposable
         _program.Variables["AGENT_EXECUTOR_WORKER_RESCUE_SECONDS"] = "0.2";
         _program.Variables["AGENT_EXECUTOR_HTTP_TOOLS_ALLOW_PRIVATE_NETWORKS"] = "true";
         _program.Variables["AGENT_EXECUTOR_GRACE_SECONDS"] = "5";
-        _source = NpgsqlDataSource.Create($"{server.ConnectionString};SearchPath={settings.Schema};MaxPoolSize=3");
+        _source = NpgsqlDataSource.Create($"{server.ConnectionString};SearchPath={settings.Schema};Pooling=false");
     }
 
     public CountingServer Tool { get; } = new();
