@@ -242,9 +242,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 return _connection;
             }
             var connection = await access.Source.OpenConnectionAsync();
-            // Its statements find rows by their keys, whatever the statistics say, and are planned once.
-            await connection.RunAsync(
-                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off", [], CancellationToken.None);
+            await connection.RunAsync("SET enable_hashjoin = off; SET enable_mergejoin = off", [], CancellationToken.None); // a batch looks each thread up by its key
             return _connection = connection;
         }
 

@@ -8,6 +8,12 @@ namespace AgentExecutor.Adapters.Postgres;
 /// <summary>Makes the connection pool from the settings.</summary>
 internal static partial class PostgresConnections
 {
+    /// <summary>
+    /// Our statements find rows by their keys: each is planned once, for the indexes, whatever the statistics of a young table say. A transaction that
+    /// nobody goes on with is ended.
+    /// </summary>
+    private const string FixedOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c idle_in_transaction_session_timeout=60000";
+
     private static readonly Dictionary<string, SslMode> SslModes = new(StringComparer.OrdinalIgnoreCase)
     {
         ["disable"] = SslMode.Disable,
@@ -51,11 +57,12 @@ internal static partial class PostgresConnections
         options.CommandTimeout = (int)Math.Ceiling(settings.StatementTimeoutSeconds) + 5; // the server gives up first; this is for one that does not answer
         options.CancellationTimeout = 2_000;
         options.KeepAlive = 15;
+        (options.ReadBufferSize, options.WriteBufferSize) = (64 * 1024, 64 * 1024); // threads are read, and batches sent, in few pieces
         options.MaxAutoPrepare = 64;
         options.AutoPrepareMinUsages = 2;
         options.Options = string.Create(
             CultureInfo.InvariantCulture,
-            $"-c statement_timeout={settings.StatementTimeoutSeconds * 1000:0} -c lock_timeout={settings.LockTimeoutSeconds * 1000:0} -c idle_in_transaction_session_timeout=60000");
+            $"-c statement_timeout={settings.StatementTimeoutSeconds * 1000:0} -c lock_timeout={settings.LockTimeoutSeconds * 1000:0} {FixedOptions}");
         return options;
     }
 

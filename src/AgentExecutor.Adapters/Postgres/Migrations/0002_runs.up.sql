@@ -91,3 +91,15 @@ CREATE TABLE outbox (
 );
 
 CREATE INDEX outbox_by_age ON outbox (created_at);
+
+DO $$
+BEGIN
+    ALTER TABLE events ALTER COLUMN json SET COMPRESSION lz4;
+    ALTER TABLE tool_calls ALTER COLUMN output SET COMPRESSION lz4;
+    ALTER TABLE outbox ALTER COLUMN json SET COMPRESSION lz4;
+    ALTER TABLE runs ALTER COLUMN input SET COMPRESSION lz4;
+    ALTER TABLE definitions ALTER COLUMN json SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL;
+END
+$$;
