@@ -96,7 +96,6 @@ internal abstract class BenchStore : IAsyncDisposable
                 User = options.Username!,
                 Password = new(options.Password),
                 Schema = $"bench_{Environment.ProcessId}",
-                Committers = int.Parse(Environment.GetCommandLineArgs().SkipWhile(a=>a!="--committers").Skip(1).FirstOrDefault()??"2"),
             };
             await AdapterCatalog.MigratePostgresAsync(settings, null, TimeProvider.System, NullLoggerFactory.Instance, CancellationToken.None);
             var store = await AdapterCatalog.OpenPostgresAsync(settings, TimeProvider.System, NullLoggerFactory.Instance, CancellationToken.None);

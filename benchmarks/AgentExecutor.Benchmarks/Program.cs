@@ -6,5 +6,6 @@ return args.FirstOrDefault() switch
     "engine" => Report.Print(await EngineBenchmark.RunAsync(), isJson),
     "store" => Report.Print(await StoreBenchmark.RunAsync(Report.Option(args, "--store") ?? "sqlite"), isJson),
     "steps" => Report.Print(await StepsBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
+    "failover" => Report.Print(await FailoverBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     _ => Report.Usage(),
 };

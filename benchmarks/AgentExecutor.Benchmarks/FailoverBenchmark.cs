@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Workers;
+
+namespace AgentExecutor.Benchmarks;
+
+/// <summary>
+/// How long it takes from kill -9 of a real worker with 100 runs in flight until each of them has stored a step of another worker. Default settings: leases of 5 s.
+/// </summary>
+internal static class FailoverBenchmark
+{
+    private const int Runs = 100;
+    private const int Rounds = 3;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>A model call of 100 ms and a built-in tool, again and again.</summary>
+    private const string Definition =
+        """
+        {"name": "failover", "nodes": [{"id": "lead", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "lead", "script": [
+          {"when": {}, "delay_ms": 100, "tool_calls": [{"name": "ls", "args": {"path": "/"}}]}]}}}]}
+        """;
+
+    public static async Task<Dictionary<string, double>> RunAsync(string name)
+    {
+        await using var store = await BenchStore.OpenAsync(name) as BenchStore.Postgres ?? throw new ArgumentException("workers share postgres alone");
+        var seconds = new List<double>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            seconds.AddRange(await RoundAsync(store, round));
+        }
+        var sorted = seconds.Order().ToArray();
+        return new Dictionary<string, double> { ["p50_seconds"] = Report.Percentile(sorted, 0.5), ["max_seconds"] = sorted[^1] };
+    }
+
+    private static async Task<List<double>> RoundAsync(BenchStore.Postgres store, int round)
+    {
+        using var first = StartWorker(store);
+        await SubmitAsync(store.Queue, round);
+        var running = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND is_held AND (usage::json->>'supersteps')::int >= 2";
+        while (await store.QueryAsync(running) < Runs)
+        {
+            await Task.Delay(Look, TimeProvider.System);
+        }
+        using var second = StartWorker(store);
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // until it is up, and the leases are at all ages
+        first.Kill();
+        var watch = Stopwatch.StartNew();
+        await first.WaitForExitAsync();
+        // The dead worker's last commits may still be on their way to the disk: what counts is a step under a new fence.
+        var moved = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND attempt = 2 AND last_sequence > {Core.Runs.Transitions.Start.SequenceGap} AND "
+            + "(SELECT max(sequence) FROM events AS e WHERE e.thread_id = threads.thread_id) > " + Core.Runs.Transitions.Start.SequenceGap;
+        var seconds = new List<double>();
+        while (seconds.Count < Runs)
+        {
+            await Task.Delay(Look, TimeProvider.System);
+            var count = (int)await store.QueryAsync(moved);
+            while (seconds.Count < count)
+            {
+                seconds.Add(watch.Elapsed.TotalSeconds);
+            }
+        }
+        second.Kill();
+        await second.WaitForExitAsync();
+        await store.ExecuteAsync("TRUNCATE threads, runs, checkpoints, checkpoint_writes, checkpoint_blobs, events, outbox");
+        return seconds;
+    }
+
+    private static async Task SubmitAsync(IRunQueue queue, int round)
+    {
+        var json = Encoding.UTF8.GetBytes(Definition);
+        var definition = new StoredDefinition(AgentCompiler.HashOf(json), json);
+        for (var i = 0; i < Runs; i++)
+        {
+            var now = TimeProvider.System.GetUtcNow();
+            var id = string.Create(CultureInfo.InvariantCulture, $"f{round}-{i}");
+            var run = new Run { ThreadId = id, RunId = id, Name = "failover", DefinitionHash = definition.Hash, CreatedAt = now, UpdatedAt = now };
+            await queue.SubmitAsync(new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray()), CancellationToken.None);
+        }
+    }
+
+    private static Process StartWorker(BenchStore.Postgres store)
+    {
+        var settings = store.Settings;
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), ["serve"])
+        {
+            RedirectStandardOutput = true,
+            Environment =
+            {
+                ["POSTGRES_HOST"] = settings.Host,
+                ["POSTGRES_PORT"] = settings.Port.ToString(CultureInfo.InvariantCulture),
+                ["POSTGRES_DB"] = settings.Db,
+                ["POSTGRES_USER"] = settings.User,
+                ["POSTGRES_PASSWORD"] = settings.Password.Value ?? "",
+                ["POSTGRES_SCHEMA"] = settings.Schema,
+            },
+        };
+        var worker = Process.Start(start)!;
+        worker.OutputDataReceived += (_, _) => { };
+        worker.BeginOutputReadLine();
+        return worker;
+    }
+}
