@@ -11,6 +11,17 @@ if ! command -v dotnet >/dev/null; then
   exit 2
 fi
 
+# The integration tests run a PostgreSQL of their own. Where it is missing and cannot be installed they are skipped, or fail with CI set.
+install_servers() {
+  if [ -n "${TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null; then
+    return
+  fi
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "== installing PostgreSQL"
+    (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql postgresql-client) >/dev/null
+  fi
+}
+
 passed=0 failed=0 skipped=0
 run_tests() {
   local log
@@ -43,6 +54,7 @@ fi
 echo "== unit tests"
 run_tests AgentExecutor.Tests
 if [ "${1:-all}" = all ]; then
+  install_servers
   echo "== integration tests"
   run_tests AgentExecutor.IntegrationTests
 fi

@@ -40,6 +40,15 @@ public sealed class AgentExecutorProgram : IDisposable
             RedirectStandardError = true,
             WorkingDirectory = Directory,
         };
+        SetVariables(start);
+        var program = new RunningProgram(Process.Start(start)!);
+        _started.Add(program);
+        return program;
+    }
+
+    /// <summary>Takes our own variables of the surroundings away, and sets the test's.</summary>
+    public void SetVariables(ProcessStartInfo start)
+    {
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal) || name.StartsWith("POSTGRES_", StringComparison.Ordinal) || name == "DATABASE_URL").ToList())
         {
             start.Environment.Remove(name);
@@ -48,9 +57,6 @@ public sealed class AgentExecutorProgram : IDisposable
         {
             start.Environment[name] = value;
         }
-        var program = new RunningProgram(Process.Start(start)!);
-        _started.Add(program);
-        return program;
     }
 
     public void Dispose()

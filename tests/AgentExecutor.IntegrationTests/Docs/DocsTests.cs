@@ -1,20 +1,36 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Docs;
 
-/// <summary>Runs the examples in README.md and docs/: blocks marked <c>sh run</c> and <c>json agent</c>.</summary>
-public sealed partial class DocsTests : IDisposable
+/// <summary>Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run postgres</c> and <c>json agent</c>.</summary>
+public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 {
     private readonly AgentExecutorProgram _program = new();
 
     public static TheoryData<string, string> Commands() => Blocks("sh run");
 
+    public static TheoryData<string, string> PostgresCommands() => Blocks("sh run postgres");
+
     public static TheoryData<string, string> Definitions() => Blocks("json agent");
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public async Task The_commands_run(string file, string block)
+    public async Task The_commands_run(string file, string block) => await RunAsync(file, block, _program);
+
+    [Theory]
+    [MemberData(nameof(PostgresCommands))]
+    public async Task The_commands_on_postgres_run(string file, string block)
+    {
+        using var program = new AgentExecutorProgram
+        {
+            Postgres = PostgresFixture.Settings(await postgres.ServerAsync()) with { Schema = $"docs{Environment.ProcessId}" },
+        };
+        await RunAsync(file, block, program);
+    }
+
+    private static async Task RunAsync(string file, string block, AgentExecutorProgram program)
     {
         var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", block])
         {
@@ -23,7 +39,8 @@ public sealed partial class DocsTests : IDisposable
             RedirectStandardError = true,
         };
         start.Environment["PATH"] = $"{AppContext.BaseDirectory}:{start.Environment["PATH"]}";
-        start.Environment["DATA_DIR"] = _program.File("data");
+        program.SetVariables(start);
+        start.Environment["DATA_DIR"] = program.File("data");
         using var shell = Process.Start(start)!;
         var output = shell.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);

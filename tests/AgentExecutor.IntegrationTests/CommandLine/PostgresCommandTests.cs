@@ -1,0 +1,112 @@
+using AgentExecutor.IntegrationTests.Crash;
+using AgentExecutor.IntegrationTests.Servers;
+
+namespace AgentExecutor.IntegrationTests.CommandLine;
+
+/// <summary>The commands on PostgreSQL, as on the embedded database.</summary>
+public sealed class PostgresCommandTests(PostgresFixture postgres)
+{
+    private static readonly string Sample = Path.Combine(AgentExecutorProgram.Root, "samples", "log-triage");
+
+    [Fact]
+    public async Task Run_history_show_fork_and_resume_work_as_on_the_embedded_database()
+    {
+        using var program = new AgentExecutorProgram { Postgres = await postgres.SchemaAsync() };
+        string[] run = ["run", Path.Combine(Sample, "agent.json"), "--mount", Path.Combine(Sample, "logs"), "--input", "What went wrong?", "--thread", "demo"];
+        var first = await program.RunAsync(run);
+        Assert.True(first.ExitCode == 0, first.Error);
+        Assert.False(Directory.Exists(program.File("data")));
+
+        Assert.Contains("demo", (await program.RunAsync("threads")).Output, StringComparison.Ordinal);
+        Assert.Contains("tools:", (await program.RunAsync("history", "demo", "--all")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("#", (await program.RunAsync("show", "demo", "--file", "/report.md")).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await program.RunAsync("fork", "demo", "--step", "2", "--to", "copy")).ExitCode);
+        var resumed = await program.RunAsync("resume", "copy");
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Equal(first.Output, resumed.Output);
+    }
+
+    [Fact]
+    public async Task A_thread_that_another_process_runs_is_left_alone()
+    {
+        await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
+        fleet.Tool.Gate = new TaskCompletionSource().Task;
+        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Once(fleet.Tool.Url)), "busy");
+        await Fleet.EventuallyAsync(() => Task.FromResult(!fleet.Tool.Calls.IsEmpty));
+
+        var resumed = await fleet.Program.RunAsync("resume", "busy");
+
+        Assert.Equal(5, resumed.ExitCode);
+        Assert.Contains("thread_busy", resumed.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Submit_waits_for_the_answer_and_the_same_run_again_is_the_same_run()
+    {
+        await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
+        var definition = fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url));
+        string[] submit = ["submit", definition, "--input", "count", "--thread", "t", "--run-id", "r", "--wait"];
+
+        var (first, second) = (await fleet.Program.RunAsync(submit), await fleet.Program.RunAsync(submit));
+
+        Assert.Equal((0, CrashDefinition.Answer + "\n"), (first.ExitCode, first.Output));
+        Assert.Equal((0, CrashDefinition.Answer + "\n"), (second.ExitCode, second.Output));
+        Assert.Equal(1, await fleet.CountAsync("SELECT count(*) FROM runs"));
+        Assert.Equal(2, fleet.Tool.Calls.Count);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_submitted_is_refused_at_once()
+    {
+        using var program = new AgentExecutorProgram { Postgres = await postgres.SchemaAsync() };
+        var broken = program.WriteFile("broken.json", """{"nodes": []}""");
+
+        Assert.Equal(2, (await program.RunAsync("submit", broken, "--input", "x")).ExitCode);
+        Assert.Equal(2, (await program.RunAsync("submit", Path.Combine(Sample, "agent.json"))).ExitCode); // no input
+        Assert.Equal(2, (await program.RunAsync("submit", Path.Combine(Sample, "agent.json"), "--input", "x", "--priority", "77")).ExitCode);
+        Assert.Equal(2, (await program.RunAsync("submit", Path.Combine(Sample, "agent.json"), "--input", "x", "--delay", "soon")).ExitCode);
+        Assert.Equal("There are no threads. Start one with: agent-executor run DEFINITION --input TEXT\n", (await program.RunAsync("threads")).Output);
+    }
+
+    [Fact]
+    public async Task Serve_and_submit_need_a_server_and_say_so()
+    {
+        using var program = new AgentExecutorProgram();
+
+        var serve = await program.RunAsync("--verbose", "serve");
+
+        Assert.Equal(2, serve.ExitCode);
+        Assert.Contains("POSTGRES_HOST", serve.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_janitor_and_prune_delete_what_has_ended_and_nothing_else()
+    {
+        await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
+        var definition = fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url));
+        foreach (var thread in (string[])["a", "b", "c"])
+        {
+            await fleet.SubmitAsync(definition, thread);
+            await Fleet.EventuallyAsync(async () => await fleet.StatusAsync(thread) == "completed");
+        }
+        await fleet.Workers[0].StopAsync();
+        await fleet.SubmitAsync(definition, "waits");
+
+        Assert.Equal("1 threads would be deleted\n", (await fleet.Program.RunAsync("prune", "--keep-threads", "2", "--dry-run")).Output);
+        Assert.Equal("1 threads and 0 checkpoints deleted\n", (await fleet.Program.RunAsync("prune", "--keep-threads", "2")).Output);
+        Assert.Equal(0, await fleet.CountAsync("SELECT (SELECT count(*) FROM checkpoints WHERE thread_id = 'a') + (SELECT count(*) FROM events WHERE thread_id = 'a')"
+            + " + (SELECT count(*) FROM tool_calls WHERE thread_id = 'a') + (SELECT count(*) FROM runs WHERE thread_id = 'a')"));
+
+        var before = (await fleet.Program.RunAsync("show", "b", "--json")).Output;
+        var pruned = await fleet.Program.RunAsync("prune", "--keep-last", "1");
+        Assert.Matches("^0 threads and [0-9]+ checkpoints deleted", pruned.Output);
+        Assert.Equal(before, (await fleet.Program.RunAsync("show", "b", "--json")).Output);
+
+        fleet.Program.Variables["AGENT_EXECUTOR_RETENTION_FINISHED_DAYS"] = "0.000001";
+        fleet.Program.Variables["ROLES"] = "janitor";
+        fleet.StartWorker();
+        await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM threads") == 1);
+        Assert.Equal("pending", await fleet.StatusAsync("waits"));
+        Assert.Equal(2, (await fleet.Program.RunAsync("prune")).ExitCode);
+    }
+}
