@@ -149,10 +149,11 @@ public sealed class RunningProgram : IDisposable
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
-    public async Task<ProgramResult> WaitAsync()
+    public async Task<ProgramResult> WaitAsync(TimeSpan? atMost = null)
     {
-        var rest = await _process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
+        var limit = atMost ?? AgentExecutorProgram.Limit;
+        var rest = await _process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken).WaitAsync(limit);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(limit);
         return new ProgramResult(_process.ExitCode, string.Concat(_lines.Select(line => line + "\n")) + rest, await _error);
     }
 
