@@ -72,9 +72,12 @@ version() {
   fi
 }
 
+errors="$(mktemp)"
+trap 'rm -f "$errors"' EXIT
+
 # Applies (or undoes) one migration unless another has: the lock is taken first, the version read under it.
 step() { # VERSION FILE up|down
-  local name before after record
+  local name before after record try
   name="$(basename "$2")"
   name="${name#*_}"
   name="${name%.*.sql}"
@@ -83,14 +86,27 @@ step() { # VERSION FILE up|down
   else
     before=$1 record="DELETE FROM schema_migrations WHERE version = $1;" after="undone"
   fi
-  run <<SQL || fail 1 "migration $1 ($name) failed; nothing of it was kept"
+  for try in {1..20}; do
+    apply "$@" 2>"$errors" && break
+    # Whoever waits for a table makes all others wait behind it: rather try again than wait long.
+    grep -q "lock timeout" "$errors" && [ "$try" -lt 20 ] || { cat "$errors" >&2; fail 1 "migration $1 ($name) failed; nothing of it was kept"; }
+    sleep 1
+  done
+}
+
+apply() {
+  run <<SQL
 BEGIN;
-SELECT pg_advisory_xact_lock(hashtextextended('agent_executor_migrations:$schema', 0)) \g /dev/null
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS $schema;
-SET LOCAL search_path TO $schema;
-SET LOCAL lock_timeout = '30s';
 SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
+SELECT pg_advisory_xact_lock(hashtextextended('agent_executor_migrations:$schema', 0)) \g /dev/null
+SET LOCAL lock_timeout = '3s';
+SET client_min_messages = warning;
+SELECT to_regnamespace('$schema') IS NULL AS missing \gset
+\if :missing
+CREATE SCHEMA $schema;
+\endif
+SET LOCAL search_path TO $schema;
 CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
 SELECT coalesce(max(version), 0) = $before AS due FROM schema_migrations \gset
 \if :due

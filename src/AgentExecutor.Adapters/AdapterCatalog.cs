@@ -44,7 +44,8 @@ public static class AdapterCatalog
     public static async Task<ThreadStore> OpenPostgresAsync(
         PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var access = Access(settings, time, loggers);
+        var outages = new OutageLog(time, loggers.CreateLogger<OutageLog>());
+        var access = Access(settings, time, outages);
         try
         {
             await new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>()).CheckAsync(cancellationToken);
@@ -55,7 +56,9 @@ public static class AdapterCatalog
             throw;
         }
         var store = new PostgresCheckpointStore(access, settings.Committers);
-        return new ThreadStore(store, store, store) { Queue = new PostgresRunQueue(access, settings.Schema) };
+        // The queue and the leases have connections of their own: reading a hundred threads at once must not keep a lease from being renewed.
+        var queue = new PostgresRunQueue(Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), settings.Schema);
+        return new ThreadStore(store, store, new PostgresParts(queue, store)) { Queue = queue };
     }
 
     /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
@@ -63,7 +66,7 @@ public static class AdapterCatalog
     public static async Task<(int Before, int After, int Newest)> MigratePostgresAsync(
         PostgresSettings settings, int? version, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        await using var access = Access(settings, time, loggers);
+        await using var access = Access(settings, time, new OutageLog(time, loggers.CreateLogger<OutageLog>()));
         var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
         var (before, after) = await migrator.MigrateAsync(version, cancellationToken);
         return (before, after, PostgresMigrator.All.Count);
@@ -73,13 +76,22 @@ public static class AdapterCatalog
     public static async Task<(int Version, int Newest)> PostgresVersionAsync(
         PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        await using var access = Access(settings, time, loggers);
+        await using var access = Access(settings, time, new OutageLog(time, loggers.CreateLogger<OutageLog>()));
         var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
         return (await migrator.VersionAsync(cancellationToken), PostgresMigrator.All.Count);
     }
 
-    private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, ILoggerFactory loggers) => new(
-        PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, loggers.CreateLogger<PostgresAccess>());
+    private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages) => new(
+        PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
+
+    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await Store.DisposeAsync();
+            await Queue.DisposeAsync();
+        }
+    }
 }
 
 /// <summary>A store, by its faces, and what closes it.</summary>

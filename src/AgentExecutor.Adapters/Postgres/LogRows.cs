@@ -70,10 +70,14 @@ internal sealed class ToolCallRows : RowSet
     }
 }
 
-/// <summary>Outcomes to be announced.</summary>
+/// <summary>Outcomes to be announced: those of runs that were submitted.</summary>
 internal sealed class OutcomeRows : RowSet
 {
-    private const string Sql = "INSERT INTO outbox (thread_id, sequence, run_id, status, json) SELECT * FROM unnest($1, $2, $3, $4, $5)";
+    private const string Sql =
+        """
+        INSERT INTO outbox (thread_id, sequence, run_id, status, json)
+        SELECT o.* FROM unnest($1, $2, $3, $4, $5) AS o (thread_id, sequence, run_id, status, json) JOIN runs AS r USING (thread_id, run_id) WHERE r.is_queued
+        """;
 
     private readonly List<string> _threadId;
     private readonly List<long> _sequence;

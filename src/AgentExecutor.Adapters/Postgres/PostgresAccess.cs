@@ -1,19 +1,15 @@
 using AgentExecutor.Core;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace AgentExecutor.Adapters.Postgres;
 
 /// <summary>
-/// Runs statements on connections of the pool, and again when a failure is one that passes. An outage is logged when it begins and when it ends, however
-/// many callers it meets.
+/// Runs statements on connections of a pool, and again when a failure is one that passes.
 /// </summary>
-internal sealed class PostgresAccess(NpgsqlDataSource source, TimeSpan patience, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed class PostgresAccess(NpgsqlDataSource source, TimeSpan patience, TimeProvider time, OutageLog outages) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
-
-    private long _downSince; // a timestamp of the clock; 0 while the server is there
 
     public NpgsqlDataSource Source { get; } = source;
 
@@ -61,28 +57,14 @@ internal sealed class PostgresAccess(NpgsqlDataSource source, TimeSpan patience,
 
     public void Failed(Exception exception)
     {
-        if (PostgresFaults.IsConflict(exception) || PostgresFaults.IsLock(exception))
-        {
-            return;
-        }
-        Telemetry.DbConnectionErrors.Add(1);
-        if (Interlocked.CompareExchange(ref _downSince, Time.GetTimestamp(), 0) == 0)
-        {
-            Log.Unavailable(logger, PostgresFaults.Describe(exception));
-        }
+        outages.Failed(exception);
         if (exception is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
         {
             Source.Clear(); // a server that became a standby: connections to it are of no use
         }
     }
 
-    public void Succeeded()
-    {
-        if (Volatile.Read(ref _downSince) != 0 && Interlocked.Exchange(ref _downSince, 0) is not 0 and var since)
-        {
-            Log.Back(logger, Math.Round(Time.GetElapsedTime(since).TotalSeconds, 1));
-        }
-    }
+    public void Succeeded() => outages.Succeeded();
 
     public ValueTask DisposeAsync() => Source.DisposeAsync();
 }

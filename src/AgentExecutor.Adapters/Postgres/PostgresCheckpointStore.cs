@@ -110,7 +110,7 @@ internal sealed class PostgresCheckpointStore(PostgresAccess access, int committ
         await using var command = connection.With(
             $"""
             SELECT {PostgresRows.RunColumns} FROM threads
-            WHERE ($1::text IS NULL OR status = $1) AND ($2::timestamptz IS NULL OR finished_at < $2)
+            WHERE ($1::text IS NULL OR status = $1) AND {(query.FinishedBefore is null ? "$2::timestamptz IS NULL" : "finished_at < $2")}
             ORDER BY {(query.FinishedBefore is null ? "updated_at" : "finished_at")} DESC LIMIT $3 OFFSET $4
             """,
             query.Status is { } status ? PostgresRows.Name(status) : null, query.FinishedBefore?.UtcDateTime, query.Limit, query.Skip);

@@ -19,6 +19,7 @@ namespace AgentExecutor.Adapters.Postgres;
 internal sealed class PostgresCommitter : IAsyncDisposable
 {
     private const int MaxBatch = 128;
+    private const long MaxBytes = 16 << 20;
 
     private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(new BoundedChannelOptions(4096));
     private readonly PostgresAccess _access;
@@ -26,6 +27,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private readonly HashSet<string> _inFlight = new(StringComparer.Ordinal); // threads that a loop has a commit of
     private readonly List<Entry> _deferred = []; // commits of such threads, in order
     private readonly List<Task> _aside = []; // commits that wait for a lock
+    private readonly SemaphoreSlim _asideSlots = new(2);
     private readonly Task[] _loops;
 
     public PostgresCommitter(PostgresAccess access, int loops)
@@ -39,7 +41,10 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     {
         var entry = new Entry(commit, _access.Time.GetTimestamp(), cancellationToken);
         await _entries.Writer.WriteAsync(entry, cancellationToken);
-        await entry.Done.Task;
+        await using (cancellationToken.UnsafeRegister(static (waiting, token) => ((Entry)waiting!).CancelUnlessTaken(token), entry))
+        {
+            await entry.Done.Task;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -47,6 +52,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         _entries.Writer.TryComplete();
         await Task.WhenAll(_loops);
         await Task.WhenAll(_aside);
+        _asideSlots.Dispose();
     }
 
     private async Task LoopAsync()
@@ -57,7 +63,15 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         {
             for (Take(taken); taken.Count > 0; Take(taken))
             {
-                await ApplyAsync(link, [.. taken]);
+                try
+                {
+                    await ApplyAsync(link, [.. taken]);
+                }
+                catch (Exception exception) // the loop goes on, whatever one batch brought about
+                {
+                    await link.BreakAsync();
+                    taken.ForEach(entry => entry.Fail(exception));
+                }
                 Release(taken);
             }
         }
@@ -68,11 +82,12 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     {
         lock (_gate)
         {
-            for (var i = 0; i < _deferred.Count && taken.Count < MaxBatch;)
+            var bytes = 0L;
+            for (var i = 0; i < _deferred.Count && taken.Count < MaxBatch && bytes < MaxBytes;)
             {
                 if (_inFlight.Add(_deferred[i].Commit.ThreadId))
                 {
-                    taken.Add(_deferred[i]);
+                    bytes += Put(_deferred[i], taken);
                     _deferred.RemoveAt(i);
                 }
                 else
@@ -80,11 +95,30 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                     i++;
                 }
             }
-            while (taken.Count < MaxBatch && _entries.Reader.TryRead(out var entry))
+            while (taken.Count < MaxBatch && bytes < MaxBytes && _entries.Reader.TryRead(out var entry))
             {
-                (_inFlight.Add(entry.Commit.ThreadId) ? taken : _deferred).Add(entry);
+                if (_inFlight.Add(entry.Commit.ThreadId))
+                {
+                    bytes += Put(entry, taken);
+                }
+                else
+                {
+                    _deferred.Add(entry);
+                }
             }
         }
+    }
+
+    /// <summary>Takes the entry, unless its caller waits no longer; returns how large it is.</summary>
+    private long Put(Entry entry, List<Entry> taken)
+    {
+        if (!entry.TryTake())
+        {
+            _inFlight.Remove(entry.Commit.ThreadId);
+            return 0;
+        }
+        taken.Add(entry);
+        return entry.Size;
     }
 
     private void Release(List<Entry> taken)
@@ -120,7 +154,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 }
                 return;
             }
-            catch (Exception exception) when (PostgresFaults.IsTransient(exception) && (isAside || !PostgresFaults.IsLock(exception)))
+            catch (Exception exception) when ((PostgresFaults.IsTransient(exception) && (isAside || !PostgresFaults.IsLock(exception))) || !link.IsOpen)
             {
                 _access.Failed(exception);
                 await link.BreakAsync();
@@ -131,12 +165,9 @@ internal sealed class PostgresCommitter : IAsyncDisposable
             {
                 // some of it was committed before: a repetition, or a special write that replaces an earlier one
             }
-            catch (Exception) when (entries.Count > 1)
+            catch (Exception exception) when (entries.Count > 1)
             {
-                foreach (var entry in entries)
-                {
-                    await ApplyAsync(link, [entry], isNew: false);
-                }
+                await ApplyEachAsync(link, entries, isLocked: PostgresFaults.IsLock(exception));
                 return;
             }
             catch (PostgresException exception) when (IsFence(exception) && !isChange && StepRows.Fits(entries[0].Commit))
@@ -151,11 +182,40 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits for a row that someone has locked, on a connection of its own: nobody else waits with it.</summary>
+    /// <summary>Applies each alone. Where one has met a lock the others wait no longer for it than a moment.</summary>
+    private async Task ApplyEachAsync(Link link, List<Entry> entries, bool isLocked)
+    {
+        if (isLocked)
+        {
+            await link.TryRunAsync("SET lock_timeout = 50");
+        }
+        foreach (var entry in entries)
+        {
+            await ApplyAsync(link, [entry], isNew: false);
+        }
+        if (isLocked)
+        {
+            await link.TryRunAsync("RESET lock_timeout");
+        }
+    }
+
+    /// <summary>Waits for a row that someone has locked, on a connection of its own: nobody else waits with it. Few do so at once.</summary>
     private async Task ApplyAsideAsync(List<Entry> entries)
     {
-        await using var link = new Link(_access);
-        await ApplyAsync(link, entries, isNew: false, isAside: true);
+        await _asideSlots.WaitAsync();
+        try
+        {
+            await using var link = new Link(_access);
+            await ApplyAsync(link, entries, isNew: false, isAside: true);
+        }
+        catch (Exception exception) // nobody awaits it but whoever waits for the commit
+        {
+            entries.ForEach(entry => entry.Fail(exception));
+        }
+        finally
+        {
+            _asideSlots.Release();
+        }
     }
 
     private async Task SendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
@@ -167,6 +227,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
             link.Batch.Add(entry.Commit, isChange);
         }
         await using var batch = link.Batch.ToSend(connection, isNew);
+        entries.ForEach(static entry => entry.WasSent = true);
         await batch.ExecuteNonQueryAsync();
         _access.Succeeded();
     }
@@ -192,13 +253,18 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private static async Task<FaultException> RefusalAsync(NpgsqlConnection connection, StepCommit commit)
     {
         await using var command = new NpgsqlCommand(
-            "SELECT extract(epoch FROM lease_until - now())::float8 FROM threads WHERE thread_id = $1 AND fence < $2 AND is_held AND lease_until > now()", connection)
+            """
+            SELECT CASE WHEN is_held THEN extract(epoch FROM lease_until - now())::float8 ELSE 0 END FROM threads
+            WHERE thread_id = $1 AND fence < $2 AND (is_held AND lease_until > now() OR is_queued AND status IN ('pending', 'running'))
+            """, connection)
         {
             Parameters = { new() { Value = commit.ThreadId }, new() { Value = commit.Fence } },
         };
         return commit.Acquires && await command.ExecuteScalarAsync() is double seconds
             ? new FaultException(
-                FaultCodes.ThreadBusy, $"another worker runs the thread '{commit.ThreadId}'", $"wait for it; its lease ends in {seconds:0.0} s unless it is renewed")
+                FaultCodes.ThreadBusy,
+                seconds > 0 ? $"another worker runs the thread '{commit.ThreadId}'" : $"a run that was submitted waits for the thread '{commit.ThreadId}'",
+                seconds > 0 ? $"wait for it; its lease ends in {seconds:0.0} s unless it is renewed" : "wait until a worker has run it, or submit yours behind it")
             : LeaseLost(commit);
     }
 
@@ -208,18 +274,42 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     /// <summary>A commit that waits for its fate.</summary>
     private sealed class Entry(StepCommit commit, long since, CancellationToken cancellationToken)
     {
+        private int _isTaken; // by a loop, or by its caller's cancellation
+
         public StepCommit Commit { get; } = commit;
 
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>True where its caller waits no longer: it was cancelled, or its patience is at an end.</summary>
+        /// <summary>It may have taken effect, though nobody has heard of it.</summary>
+        public bool WasSent { get; set; }
+
+        public long Size => Commit.Writes.Sum(static write => (long)write.Json.Length) + Commit.Values.Sum(static value => (long)value.Json.Length)
+            + (Commit.Checkpoint?.Due.Length ?? 0) + (Commit.Events?.Json.Length ?? 0);
+
+        public bool TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0;
+
+        public void CancelUnlessTaken(CancellationToken token)
+        {
+            if (TryTake())
+            {
+                Done.TrySetCanceled(token);
+            }
+        }
+
+        public void Fail(Exception exception) =>
+            Done.TrySetException(exception is PostgresException || !PostgresFaults.IsTransient(exception) ? PostgresFaults.Refused(exception) : PostgresFaults.Unavailable(exception));
+
+        /// <summary>
+        /// True where its caller waits no longer: it was cancelled, or its patience is at an end. Who cannot know whether it took effect is told that the store is away, so
+        /// that nothing else is made of the run here.
+        /// </summary>
         public bool IsGivenUp(PostgresAccess access, Exception exception)
         {
-            if (cancellationToken.IsCancellationRequested)
+            if (cancellationToken.IsCancellationRequested && !WasSent)
             {
                 Done.TrySetCanceled(cancellationToken);
             }
-            else if (access.Time.GetElapsedTime(since) > access.Patience)
+            else if (cancellationToken.IsCancellationRequested || access.Time.GetElapsedTime(since) > access.Patience)
             {
                 Done.TrySetException(PostgresFaults.Unavailable(exception));
             }
@@ -235,15 +325,29 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         /// <summary>Made anew with the connection: its commands remember what that one has prepared.</summary>
         public CommitBatch Batch { get; private set; } = new();
 
+        /// <summary>False once the connection broke, in use or while it was idle.</summary>
+        public bool IsOpen => _connection is { State: System.Data.ConnectionState.Open };
+
         public async ValueTask<NpgsqlConnection> OpenAsync()
         {
-            if (_connection is not null)
+            if (!IsOpen)
             {
-                return _connection;
+                await BreakAsync();
             }
-            var connection = await access.Source.OpenConnectionAsync();
-            await connection.RunAsync("SET enable_hashjoin = off; SET enable_mergejoin = off", [], CancellationToken.None); // a batch looks each thread up by its key
-            return _connection = connection;
+            return _connection ??= await access.Source.OpenConnectionAsync();
+        }
+
+        /// <summary>Runs a setting; a connection that cannot is made anew.</summary>
+        public async Task TryRunAsync(string sql)
+        {
+            try
+            {
+                await (await OpenAsync()).RunAsync(sql, [], CancellationToken.None);
+            }
+            catch (Exception exception) when (PostgresFaults.IsTransient(exception))
+            {
+                await BreakAsync();
+            }
         }
 
         public async ValueTask BreakAsync()

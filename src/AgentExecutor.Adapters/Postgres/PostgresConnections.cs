@@ -12,7 +12,7 @@ internal static partial class PostgresConnections
     /// Our statements find rows by their keys: each is planned once, for the indexes, whatever the statistics of a young table say. A transaction that
     /// nobody goes on with is ended.
     /// </summary>
-    private const string FixedOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off -c idle_in_transaction_session_timeout=60000";
+    private const string FixedOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c idle_in_transaction_session_timeout=60000";
 
     private static readonly Dictionary<string, SslMode> SslModes = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -45,14 +45,14 @@ internal static partial class PostgresConnections
             Password = settings.Password.Value,
             SslMode = SslModeOf(settings.SslMode),
         };
+        options.RootCertificate = settings.SslRootCert.Length > 0 ? settings.SslRootCert : null;
         if (settings.Url.IsSet)
         {
             ReadUrl(settings.Url.Value!, options);
         }
-        options.RootCertificate = settings.SslRootCert.Length > 0 ? settings.SslRootCert : null;
         options.SearchPath = settings.Schema;
         options.ApplicationName = "agent-executor";
-        options.MaxPoolSize = Math.Max(settings.MaxPoolSize, settings.Committers + 3); // the committers, the listener, and one each for reading and the queue
+        options.MaxPoolSize = Math.Max(settings.MaxPoolSize, settings.Committers + 3); // some to read with, beside those that commit
         options.Timeout = (int)Math.Ceiling(settings.ConnectTimeoutSeconds);
         options.CommandTimeout = (int)Math.Ceiling(settings.StatementTimeoutSeconds) + 5; // the server gives up first; this is for one that does not answer
         options.CancellationTimeout = 2_000;

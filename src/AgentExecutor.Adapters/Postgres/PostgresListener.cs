@@ -14,7 +14,7 @@ internal sealed class PostgresListener(PostgresAccess access, string channel)
     {
         try
         {
-            if (_connection is { } connection)
+            if (_connection is { State: System.Data.ConnectionState.Open } connection)
             {
                 await connection.WaitAsync(cancellationToken);
             }
@@ -23,7 +23,7 @@ internal sealed class PostgresListener(PostgresAccess access, string channel)
                 await ConnectAsync(cancellationToken);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException || PostgresFaults.IsTransient(exception))
+        catch (Exception exception) when (exception is OperationCanceledException or InvalidOperationException || PostgresFaults.IsTransient(exception))
         {
             await DisconnectAsync();
             if (exception is OperationCanceledException)
@@ -37,6 +37,7 @@ internal sealed class PostgresListener(PostgresAccess access, string channel)
 
     private async Task ConnectAsync(CancellationToken cancellationToken)
     {
+        await DisconnectAsync();
         var connection = await access.Source.OpenConnectionAsync(cancellationToken);
         _connection = connection;
         await connection.RunAsync($"LISTEN {channel}", [], cancellationToken);

@@ -12,6 +12,10 @@ namespace AgentExecutor.Adapters.Postgres;
 /// </summary>
 internal sealed class PostgresMigrator(PostgresAccess access, string schema, ILogger logger)
 {
+    private const string TableLockTimeout = "3s";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     /// <summary>The migrations of this program, from version 1 on.</summary>
     public static readonly IReadOnlyList<Migration> All = ReadAll();
 
@@ -52,9 +56,11 @@ internal sealed class PostgresMigrator(PostgresAccess access, string schema, ILo
         async (connection, cancel) =>
         {
             await using var transaction = await connection.BeginTransactionAsync(cancel);
+            await ExecuteAsync(connection, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0", cancel); // one after another, however long that takes
             await connection.RunAsync("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [$"agent_executor_migrations:{schema}"], cancel);
-            await ExecuteAsync(connection, $"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path TO {schema}; SET LOCAL lock_timeout = '30s'; SET LOCAL statement_timeout = 0;"
-                + " CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())", cancel);
+            // Whoever waits for a table makes all others wait behind it: rather try again than wait long.
+            await ExecuteAsync(connection, $"SET LOCAL lock_timeout = '{TableLockTimeout}'; DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$;"
+                + $" SET LOCAL search_path TO {schema}; CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())", cancel);
             var version = await VersionAsync(connection, cancel);
             if (version < wanted)
             {
@@ -81,7 +87,7 @@ internal sealed class PostgresMigrator(PostgresAccess access, string schema, ILo
             return version;
         },
         cancellationToken,
-        TimeSpan.Zero);
+        Patience);
 
     private async Task<int> VersionAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ namespace AgentExecutor.Adapters.Postgres;
 /// The queue as a table. A run that waits is a row of <c>runs</c>; the one that a thread runs, with its lease, is the thread's row of <c>threads</c>.
 /// Claimers skip rows that others have locked. Waiting rows are found by partial indexes, so what has ended costs nothing.
 /// </summary>
-internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : IRunQueue
+internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : IRunQueue, IAsyncDisposable
 {
     private const string Claimable =
         """
@@ -49,7 +49,7 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
             CASE WHEN t.run_id = r.run_id THEN t.usage ELSE r.usage END, NULL, d.json, r.input,
             CASE WHEN t.run_id = r.run_id THEN t.crashes ELSE 0 END, r.concurrency_key
         FROM due JOIN runs AS r USING (thread_id, run_id) JOIN threads AS t USING (thread_id) JOIN definitions AS d ON d.hash = r.definition_hash
-        ORDER BY due.priority, due.due_at
+        ORDER BY due.priority, due.due_at FOR NO KEY UPDATE OF t SKIP LOCKED
         """;
 
     private const string Take =
@@ -83,8 +83,9 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
                     VALUES ($3, $4, 'pending', $5, $6, $1, $7, $7, $8, true, $9, $10, now() + $11 * interval '1 millisecond', $12, $13)
                     ON CONFLICT DO NOTHING RETURNING thread_id),
                 t AS (
-                    INSERT INTO threads (thread_id, run_id, fence, status, attempt, last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage)
-                    SELECT $3, $4, 0, 'pending', 0, 0, $5, $6, $1, $7, $7, $8 FROM r ON CONFLICT DO NOTHING)
+                    INSERT INTO threads AS t (thread_id, run_id, fence, status, attempt, last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage, is_queued)
+                    SELECT $3, $4, 0, 'pending', 0, 0, $5, $6, $1, $7, $7, $8, true FROM r
+                    ON CONFLICT (thread_id) DO UPDATE SET finished_at = NULL WHERE t.finished_at IS NOT NULL)
                 SELECT pg_notify(current_schema() || '_runs', '') FROM r
                 """,
                 [
@@ -94,8 +95,11 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
                 ],
                 cancel),
             cancellationToken);
-        return await access.RunAsync((connection, cancel) => FindAsync(connection, run, cancel), cancellationToken);
+        return (await FindAsync(run.ThreadId, run.RunId, cancellationToken))!;
     }
+
+    public async ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) =>
+        await access.RunAsync((connection, cancel) => FindAsync(connection, threadId, runId, cancel), cancellationToken);
 
     public async ValueTask<ImmutableArray<ClaimedRun>> ClaimAsync(Lease lease, int atMost, CancellationToken cancellationToken) =>
         await access.RunAsync((connection, cancel) => ClaimAsync(connection, lease, atMost, cancel), cancellationToken, TimeSpan.Zero);
@@ -124,19 +128,22 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         cancellationToken,
         TimeSpan.Zero);
 
-    public async ValueTask<ImmutableArray<RescuedRun>> RescueAsync(CancellationToken cancellationToken) => await access.RunAsync(
+    public async ValueTask<ImmutableArray<RescuedRun>> RescueAsync(TimeSpan afterStart, CancellationToken cancellationToken) => await access.RunAsync(
         async (connection, cancel) =>
         {
             await using var command = connection.With(
                 """
-                WITH lost AS (SELECT thread_id FROM threads WHERE is_held AND lease_until <= now() LIMIT 1000 FOR UPDATE SKIP LOCKED),
+                WITH lost AS (
+                    SELECT thread_id FROM threads
+                    WHERE is_held AND lease_until <= now() AND pg_postmaster_start_time() < now() - $1 * interval '1 millisecond' LIMIT 1000 FOR UPDATE SKIP LOCKED),
                 t AS (
-                    UPDATE threads AS t SET fence = fence + 1, is_held = false, lease_until = NULL, crashes = crashes + 1, status = 'pending'
+                    UPDATE threads AS t SET fence = fence + 1, is_held = false, lease_until = NULL, crashes = crashes + 1, status = 'pending',
+                        last_sequence = last_sequence + $2
                     FROM lost WHERE t.thread_id = lost.thread_id RETURNING t.thread_id, t.run_id, t.crashes, t.is_queued),
                 r AS (
                     UPDATE runs SET status = 'pending' FROM t WHERE runs.thread_id = t.thread_id AND runs.run_id = t.run_id)
                 SELECT thread_id, run_id, crashes, is_queued, pg_notify(current_schema() || '_runs', '')::text FROM t
-                """);
+                """, afterStart.TotalMilliseconds, Start.SequenceGap);
             await using var row = await command.ExecuteReaderAsync(cancel);
             var rescued = ImmutableArray.CreateBuilder<RescuedRun>();
             while (await row.ReadAsync(cancel))
@@ -157,6 +164,8 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         cancellationToken,
         TimeSpan.Zero);
 
+    public ValueTask DisposeAsync() => access.DisposeAsync();
+
     public Task WaitAsync(CancellationToken cancellationToken) => _listener.WaitAsync(cancellationToken);
 
     private static async Task<ImmutableArray<ClaimedRun>> ClaimAsync(NpgsqlConnection connection, Lease lease, int atMost, CancellationToken cancellationToken)
@@ -174,14 +183,14 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
             due.Select(it => RunJson.WriteUsage(it.Claimed.Run.Usage)).ToArray(), due.Select(it => it.Claimed.Crashes).ToArray(), due.Select(it => it.Key).ToArray(),
             lease.Holder, lease.Length.TotalMilliseconds);
         var taken = new HashSet<string>(StringComparer.Ordinal);
-        await using (var row = await take.ExecuteReaderAsync(cancellationToken))
+        await using (var row = await take.ExecuteReaderAsync(CancellationToken.None)) // from here on it is not broken off: what is taken must be known
         {
-            while (await row.ReadAsync(cancellationToken))
+            while (await row.ReadAsync(CancellationToken.None))
             {
                 taken.Add(row.GetString(0));
             }
         }
-        await transaction.CommitAsync(cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
         return [.. due.Where(it => taken.Contains(it.Claimed.Run.ThreadId)).Select(it => it.Claimed)];
     }
 
@@ -201,11 +210,16 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
             },
         };
         await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+        var isLocked = await row.ReadAsync(cancellationToken);
         await row.NextResultAsync(cancellationToken);
         var due = new List<(ClaimedRun, string?)>();
         while (await row.ReadAsync(cancellationToken))
         {
             var run = PostgresRows.ReadRun(row);
+            if (!isLocked && !row.IsDBNull(16))
+            {
+                continue; // submitted since the first statement looked: the next claim counts it
+            }
             due.Add((
                 new ClaimedRun(
                     Start.Apply(run, run.UpdatedAt).Run, new StoredDefinition(run.DefinitionHash, row.GetFieldValue<byte[]>(13)), row.GetFieldValue<byte[]>(14),
@@ -216,16 +230,15 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
     }
 
     /// <summary>The run as it stands: where its thread has it, else where it waits or has ended.</summary>
-    private static async Task<Run> FindAsync(NpgsqlConnection connection, Run run, CancellationToken cancellationToken)
+    private static async Task<Run?> FindAsync(NpgsqlConnection connection, string threadId, string runId, CancellationToken cancellationToken)
     {
         await using var command = connection.With(
             """
             SELECT r.thread_id, r.run_id, coalesce(t.fence, 0), coalesce(t.status, r.status), r.name, r.trace_id, r.definition_hash, coalesce(t.attempt, 0),
                 coalesce(t.last_sequence, 0), r.created_at, coalesce(t.updated_at, r.updated_at), coalesce(t.usage, r.usage), coalesce(t.failure, r.failure)
             FROM runs AS r LEFT JOIN threads AS t ON t.thread_id = r.thread_id AND t.run_id = r.run_id WHERE r.thread_id = $1 AND r.run_id = $2
-            """, run.ThreadId, run.RunId);
+            """, threadId, runId);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        await row.ReadAsync(cancellationToken);
-        return PostgresRows.ReadRun(row);
+        return await row.ReadAsync(cancellationToken) ? PostgresRows.ReadRun(row) : null;
     }
 }

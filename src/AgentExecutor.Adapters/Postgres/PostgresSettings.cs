@@ -32,7 +32,7 @@ public sealed record PostgresSettings
     /// <summary>The file with the authorities that <c>verify-ca</c> and <c>verify-full</c> trust; the system's where it is not set.</summary>
     public string SslRootCert { get; init; } = "";
 
-    /// <summary>Connections at most. Steps share <c>COMMITTERS</c> of them, however many runs there are.</summary>
+    /// <summary>Connections at most, to read threads and to commit steps; the queue has four more.</summary>
     public int MaxPoolSize { get; init; } = 20;
 
     /// <summary>Connections that commit steps: each takes all steps that wait, in one transaction.</summary>

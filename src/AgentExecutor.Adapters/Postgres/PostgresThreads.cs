@@ -8,6 +8,7 @@ namespace AgentExecutor.Adapters.Postgres;
 internal static class PostgresThreads
 {
     private const int Batch = 1_000;
+    private const string Waits = "EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = $1 AND runs.status = 'pending' AND runs.is_queued)";
 
     public static async Task CopyAsync(NpgsqlConnection connection, string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken)
     {
@@ -46,10 +47,28 @@ internal static class PostgresThreads
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>The thread's own row goes last: one whose deletion breaks off is found again.</summary>
+    /// <summary>
+    /// Holds the thread like a worker while it is deleted, so that none takes it meanwhile. Its own row goes last: a deletion that breaks off is found again. A run that
+    /// is submitted meanwhile stays, on an empty thread.
+    /// </summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.ThreadBusy"/>: a worker has the thread, or a run waits for it.</exception>
     public static async Task DeleteAsync(NpgsqlConnection connection, string threadId, CancellationToken cancellationToken)
     {
-        foreach (var table in (string[])["checkpoint_writes", "checkpoint_blobs", "checkpoints", "events", "tool_calls", "outbox", "runs", "threads"])
+        await using (var hold = connection.With(
+            $"""
+            WITH t AS (SELECT is_held AND lease_until > now() OR {Waits} AS is_busy FROM threads WHERE thread_id = $1 FOR UPDATE),
+            u AS (
+                UPDATE threads SET is_held = true, holder = 'deleted', fence = fence + 1, lease_until = now() + interval '5 minutes'
+                WHERE thread_id = $1 AND (SELECT NOT is_busy FROM t))
+            SELECT is_busy FROM t
+            """, threadId))
+        {
+            if (await hold.ExecuteScalarAsync(cancellationToken) is true)
+            {
+                throw new FaultException(FaultCodes.ThreadBusy, $"the thread '{threadId}' is in use: a worker has it, or a run waits for it", "delete it when its runs have ended");
+            }
+        }
+        foreach (var table in (string[])["checkpoint_writes", "checkpoint_blobs", "checkpoints", "events", "tool_calls", "outbox"])
         {
             var sql = $"DELETE FROM {table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE thread_id = $1 LIMIT {Batch}))";
             while (await connection.RunAsync(sql, [threadId], cancellationToken) == Batch)
@@ -57,6 +76,10 @@ internal static class PostgresThreads
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
+        await connection.RunAsync("DELETE FROM runs WHERE thread_id = $1 AND NOT (status = 'pending' AND is_queued)", [threadId], cancellationToken);
+        await connection.RunAsync($"DELETE FROM threads WHERE thread_id = $1 AND NOT {Waits}", [threadId], cancellationToken);
+        await connection.RunAsync(
+            "UPDATE threads SET is_held = false, lease_until = NULL, finished_at = NULL, status = 'pending' WHERE thread_id = $1", [threadId], cancellationToken);
     }
 
     public static async Task<int> PruneAsync(NpgsqlConnection connection, string threadId, int keep, CancellationToken cancellationToken)

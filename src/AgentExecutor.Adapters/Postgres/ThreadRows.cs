@@ -52,8 +52,9 @@ internal sealed class StepRows : RowSet
 }
 
 /// <summary>
-/// Everything else that changes a run: taking its thread, a new status. A commit that acquires names its holder; it needs a greater fence and a thread that
-/// nobody holds, or it is its own repetition. Divides by zero like <see cref="StepRows"/>.
+/// Everything else that changes a run: taking its thread, a new status. A commit is let through where it is its own repetition; where it acquires (it names its
+/// holder) with a greater fence a thread that nobody holds and no submitted run waits for; or where it goes on with a running run. So a run that has ended stays
+/// ended, and a thread that was deleted stays so. Divides by zero like <see cref="StepRows"/>.
 /// </summary>
 internal sealed class ChangeRows : RowSet
 {
@@ -64,8 +65,9 @@ internal sealed class ChangeRows : RowSet
                 created_at, updated_at, finished_at, usage, failure)
             SELECT thread_id, run_id, fence, holder, lease_ms IS NOT NULL, now() + lease_ms * interval '1 millisecond', status, attempt, last_sequence, name, trace_id,
                 definition_hash, created_at, updated_at, CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN updated_at END, usage, failure
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS c (thread_id, run_id, fence, holder, lease_ms, status, attempt,
-                last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage, failure)
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS c (thread_id, run_id, fence, holder, lease_ms, status, attempt,
+                last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage, failure, may_begin)
+            WHERE may_begin OR EXISTS (SELECT 1 FROM threads AS t WHERE t.thread_id = c.thread_id)
             ORDER BY thread_id
             ON CONFLICT (thread_id) DO UPDATE SET
                 run_id = excluded.run_id, fence = excluded.fence, holder = CASE excluded.holder WHEN '' THEN t.holder ELSE excluded.holder END,
@@ -74,8 +76,11 @@ internal sealed class ChangeRows : RowSet
                 created_at = excluded.created_at, updated_at = excluded.updated_at, finished_at = excluded.finished_at, usage = excluded.usage,
                 failure = excluded.failure, is_queued = t.is_queued AND t.run_id = excluded.run_id,
                 concurrency_key = CASE WHEN t.run_id = excluded.run_id THEN t.concurrency_key END
-            WHERE CASE WHEN excluded.holder = '' THEN t.fence <= excluded.fence
-                ELSE t.holder = excluded.holder AND t.fence <= excluded.fence OR t.fence < excluded.fence AND (NOT t.is_held OR t.lease_until <= now()) END
+            WHERE t.fence = excluded.fence AND t.run_id = excluded.run_id AND t.status = excluded.status AND t.last_sequence = excluded.last_sequence
+                    AND excluded.holder IN ('', t.holder)
+                OR CASE WHEN excluded.holder = '' THEN t.fence < excluded.fence OR t.fence = excluded.fence AND t.status = 'running'
+                    ELSE t.fence < excluded.fence AND (NOT t.is_held OR t.lease_until <= now())
+                        AND NOT (t.is_queued AND t.status IN ('pending', 'running') AND t.run_id <> excluded.run_id) END
             RETURNING thread_id, run_id, status, name, trace_id, definition_hash, created_at, updated_at, usage, failure),
         r AS (
             INSERT INTO runs (thread_id, run_id, status, name, trace_id, definition_hash, created_at, updated_at, usage, failure) SELECT * FROM u
@@ -100,6 +105,7 @@ internal sealed class ChangeRows : RowSet
     private readonly List<DateTime> _updatedAt;
     private readonly List<string> _usage;
     private readonly List<string?> _failure;
+    private readonly List<bool> _mayBegin;
 
     public ChangeRows()
         : base(Sql)
@@ -108,6 +114,7 @@ internal sealed class ChangeRows : RowSet
             (Text(), Text(), Number(), Text(), Column<double?>(NpgsqlDbType.Double), Text(), Integer());
         (_lastSequence, _name, _traceId, _definitionHash, _createdAt, _updatedAt, _usage, _failure) =
             (Number(), Text(), Text(), Text(), Time(), Time(), Text(), OptionalText());
+        _mayBegin = Column<bool>(NpgsqlDbType.Boolean);
     }
 
     public void Add(StepCommit commit)
@@ -129,6 +136,7 @@ internal sealed class ChangeRows : RowSet
         _updatedAt.Add(run.UpdatedAt.UtcDateTime);
         _usage.Add(RunJson.WriteUsage(run.Usage));
         _failure.Add(RunJson.WriteFailure(run.Failure));
+        _mayBegin.Add(commit.Acquires || commit.Lease is null);
     }
 }
 

@@ -30,6 +30,7 @@ public interface ICheckpointStore
     ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken);
 
     /// <summary>Deletes a thread's checkpoints, writes and runs; no fault where there are none.</summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.ThreadBusy"/>: workers share the store, and one has the thread or a run waits for it.</exception>
     ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken);
 
     /// <summary>

@@ -53,7 +53,17 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
 
     public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken)
     {
-        _threads.TryRemove(threadId, out _);
+        if (_threads.TryGetValue(threadId, out var thread))
+        {
+            lock (thread)
+            {
+                if (thread.IsInUse(_time.GetUtcNow()))
+                {
+                    throw new FaultException(FaultCodes.ThreadBusy, $"the thread '{threadId}' is in use: a worker has it, or a run waits for it", "delete it when its runs have ended");
+                }
+                _threads.TryRemove(threadId, out _);
+            }
+        }
         return ValueTask.CompletedTask;
     }
 
@@ -70,7 +80,7 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
     {
         var runs = _threads.Keys.Select(id => Read(id, thread => thread.Newest)).OfType<Run>()
             .Where(run => query.Status is null || run.Status == query.Status)
-            .Where(run => query.FinishedBefore is null || (run.IsFinished && run.UpdatedAt < query.FinishedBefore));
+            .Where(run => query.FinishedBefore is null || (run.IsFinished && run.UpdatedAt < query.FinishedBefore && !Read(run.ThreadId, thread => thread.IsInUse(_time.GetUtcNow()))));
         foreach (var run in runs.OrderByDescending(run => run.UpdatedAt).Skip(query.Skip).Take(query.Limit).ToImmutableArray())
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Runs.Transitions;
 
 namespace AgentExecutor.Core.Checkpoints;
 
@@ -60,6 +61,9 @@ internal sealed class InMemoryThread
         }
     }
 
+    /// <summary>A worker has it, or a run waits for it.</summary>
+    public bool IsInUse(DateTimeOffset now) => (Holder is not null && LeaseUntil > now) || _runs.Exists(static run => run.Status == RunStatus.Pending);
+
     public Run? Find(string runId) => _runs.Find(run => run.RunId == runId);
 
     public void Put(Run run)
@@ -83,7 +87,7 @@ internal sealed class InMemoryThread
     {
         Holder = null;
         Crashes++;
-        Put(Newest! with { Fence = Newest.Fence + 1, Status = RunStatus.Pending });
+        Put(Newest! with { Fence = Newest.Fence + 1, Status = RunStatus.Pending, LastSequence = Newest.LastSequence + Start.SequenceGap });
     }
 
     private void CheckFence(StepCommit commit, DateTimeOffset now)

@@ -43,7 +43,7 @@ public sealed record StepCommit
     /// <summary>Tool calls that are about to be made or have ended, for the journal; a later entry of a task replaces the earlier.</summary>
     public ImmutableArray<StoredToolCall> ToolCalls { get; init; } = [];
 
-    /// <summary>The outcome to be announced, where the run was submitted by someone who waits for it.</summary>
+    /// <summary>The outcome to be announced, if the run was submitted.</summary>
     public StoredResult? Result { get; init; }
 }
 

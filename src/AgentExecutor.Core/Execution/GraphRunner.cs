@@ -92,7 +92,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         var writes = Fold(fold, [task], state.Channels, snapshot);
         var schedule = asNode is null ? new Schedule(at.Due, []) : NextTasks.After(graph, fold.State, [asNode]);
         fold.FoldBarriers(schedule.Barriers);
-        return await CommitAsync(at, fold, schedule, source, snapshot ? [] : writes, [], cancellationToken);
+        return await CommitAsync(at, fold, schedule, source, snapshot ? [] : writes, snapshot ? [] : writes, [], cancellationToken);
     }
 
     /// <summary>Folds the tasks' writes in task order; returns those of delta channels, which are stored as they are.</summary>
@@ -106,7 +106,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
                 fold.Add(task.Writes[i]);
                 if (channels[task.Writes[i].Channel].IsDelta)
                 {
-                    deltaWrites.Add(PendingWrites.Encode(task, i, channels)); // a repeat of what is stored already changes nothing
+                    deltaWrites.Add(PendingWrites.Encode(task, i, channels));
                 }
             }
         }
@@ -193,12 +193,15 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         }
         var schedule = NextTasks.After(graph, fold.State, nodes);
         fold.FoldBarriers(schedule.Barriers);
-        return await CommitAsync(at, fold, schedule, CheckpointSource.Loop, writes, nodes, cancellationToken);
+        var unstored = tasks.Any(static task => task.IsStored)
+            ? writes.RemoveAll(write => tasks.Any(task => task.IsStored && task.Id == write.TaskId))
+            : writes;
+        return await CommitAsync(at, fold, schedule, CheckpointSource.Loop, writes, unstored, nodes, cancellationToken);
     }
 
     private async ValueTask<Position> CommitAsync(
-        Position at, StepFold fold, Schedule schedule, CheckpointSource source, ImmutableArray<StoredWrite> writes, string[] nodes,
-        CancellationToken cancellationToken)
+        Position at, StepFold fold, Schedule schedule, CheckpointSource source, ImmutableArray<StoredWrite> writes,
+        ImmutableArray<StoredWrite> unstored, string[] nodes, CancellationToken cancellationToken)
     {
         var next = new Position(CheckpointId.Next(at.CheckpointId, _session.Services.Time.GetUtcNow()), at.Step + 1, fold.State, schedule.Due, []);
         var ends = scope.IsRoot && schedule.Due.IsEmpty && source is CheckpointSource.Loop or CheckpointSource.Input;
@@ -208,7 +211,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             Fence = 0, // the session stamps its own
             Namespace = scope.Namespace,
             WritesUnder = at.CheckpointId,
-            Writes = writes,
+            Writes = unstored,
             Values = fold.Values,
             Checkpoint = Header(at, next, fold, source),
         };

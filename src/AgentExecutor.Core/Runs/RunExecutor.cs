@@ -71,32 +71,22 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     /// <param name="maxCrashes">A run that lost so many workers without a checkpoint in between fails.</param>
     public async Task<RunOutcome> ExecuteAsync(ClaimedRun claimed, int maxCrashes, RunSignals signals)
     {
-        var agent = Compile(claimed, out var fault);
-        using var session = new RunSession(
-            claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, isAnnounced: true, stopping: signals.GiveBack);
-        if (claimed.Crashes >= maxCrashes)
-        {
-            fault = new FaultException(
-                FaultCodes.WorkerCrashed, $"{claimed.Crashes} workers died running it, none of them with a new checkpoint",
-                "see why the workers were killed, out of memory for one, and submit it again");
-        }
-        return agent is null || fault is not null
-            ? await EndAsync(agent, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
-            : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals);
-    }
-
-    private CompiledAgent? Compile(ClaimedRun claimed, out FaultException? fault)
-    {
+        CompiledAgent? agent = null;
+        var fault = claimed.Crashes < maxCrashes ? null : new FaultException(
+            FaultCodes.WorkerCrashed, $"{claimed.Crashes} workers died running it, none of them with a new checkpoint",
+            "see why the workers were killed, out of memory for one, and submit it again");
         try
         {
-            fault = null;
-            return agents.Get(claimed.Definition.Json);
+            agent = fault is null ? agents.Get(claimed.Definition.Json) : null;
         }
-        catch (FaultException invalid) // valid when it was submitted, but not to this worker: another version, other settings
+        catch (Exception exception) // valid when it was submitted, but not to this worker: another version, other settings
         {
-            fault = invalid;
-            return null;
+            fault = exception as FaultException ?? new FaultException(FaultCodes.Internal, exception.Message, inner: exception);
         }
+        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, stopping: signals.GiveBack);
+        return agent is null
+            ? await EndAsync(null, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
+            : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false);
     }
 
     /// <summary>The input, unless an earlier attempt has stored its checkpoint.</summary>
@@ -127,7 +117,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     }
 
     private async Task<RunOutcome> DriveAsync(
-        CompiledAgent agent, RunSession session, Func<CancellationToken, ValueTask<GraphInput>> input, RunSignals signals)
+        CompiledAgent agent, RunSession session, Func<CancellationToken, ValueTask<GraphInput>> input, RunSignals signals, bool wantsState = true)
     {
         using var deadline = new CancellationTokenSource(session.Usage.TimeLeft, services.Time);
         using var holding = services.Keeper?.Hold(session);
@@ -147,18 +137,18 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         }
         catch (OperationCanceledException) when (signals.Cancel.IsCancellationRequested)
         {
-            return await EndAsync(agent, session, Cancel.Apply);
+            return await EndAsync(wantsState ? agent : null, session, Cancel.Apply);
         }
         catch (OperationCanceledException) when (signals.GiveBack.IsCancellationRequested || signals.Abandon.IsCancellationRequested)
         {
-            return await EndAsync(agent, session, GiveBack.Apply);
+            return await EndAsync(wantsState ? agent : null, session, GiveBack.Apply);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
             var failure = new RunFailure(
                 FaultCodes.WallTimeLimit, $"the run took longer than {session.Usage.Limits.MaxSeconds:0.###} s", nameof(FaultException),
                 "raise max_seconds in the definition's limits, up to the server's");
-            return await EndAsync(agent, session, (run, now) => Fail.Apply(run, failure, now));
+            return await EndAsync(wantsState ? agent : null, session, (run, now) => Fail.Apply(run, failure, now));
         }
         catch (FaultException fault) when (fault.Code is FaultCodes.LeaseLost or FaultCodes.StoreUnavailable)
         {
@@ -166,7 +156,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         }
         catch (Exception exception) // the border of a run: whatever went wrong ends this run, and the process goes on
         {
-            return await EndAsync(agent, session, (run, now) => Fail.Apply(run, RunFailure.Of(exception), now));
+            return await EndAsync(wantsState ? agent : null, session, (run, now) => Fail.Apply(run, RunFailure.Of(exception), now));
         }
         finally
         {
@@ -176,6 +166,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         }
     }
 
+    /// <param name="agent">Reads the state that the run ends with; null where nobody asks for it.</param>
     private async Task<RunOutcome> EndAsync(CompiledAgent? agent, RunSession session, Func<Run, DateTimeOffset, RunChange> transition)
     {
         await session.CommitAsync(transition, CancellationToken.None);

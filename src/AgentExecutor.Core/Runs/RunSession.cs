@@ -13,7 +13,6 @@ public sealed class RunSession : IDisposable
 {
     private readonly SemaphoreSlim _commits = new(1, 1);
     private readonly RunEvents _events;
-    private readonly bool _isAnnounced;
     private Run _run;
     private StoredDefinition? _definition;
     private volatile bool _isHeld;
@@ -23,13 +22,12 @@ public sealed class RunSession : IDisposable
     /// <param name="limits">What it may use.</param>
     /// <param name="definition">To be stored with its first commit.</param>
     /// <param name="isHeld">The thread was acquired already; else the first commit acquires it.</param>
-    /// <param name="isAnnounced">Someone waits for its outcome: it goes to the outbox.</param>
     /// <param name="stopping">Asks the run to stop at its next checkpoint.</param>
     public RunSession(
-        Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, bool isHeld = false, bool isAnnounced = false,
+        Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, bool isHeld = false,
         CancellationToken stopping = default)
     {
-        (_run, _definition, _isHeld, _isAnnounced) = (run, definition, isHeld, isAnnounced);
+        (_run, _definition, _isHeld) = (run, definition, isHeld);
         (Services, Stopping) = (services, stopping);
         _events = new RunEvents(run.ThreadId, run.LastSequence, services);
         Usage = new UsageMeter(run.Usage, limits, services.Time);
@@ -82,7 +80,7 @@ public sealed class RunSession : IDisposable
                         Lease = Services.Lease,
                         Events = told.ToStore(),
                         ToolCalls = commit.ToolCalls.IsEmpty ? ended : commit.ToolCalls.AddRange(ended),
-                        Result = _isAnnounced && RunResult.IsOutcome(next.Status) ? new StoredResult(told.Last, RunResult.Encode(next, after, events)) : null,
+                        Result = Services.Lease is not null && RunResult.IsOutcome(next.Status) ? new StoredResult(told.Last, RunResult.Encode(next, after, events)) : null,
                     },
                     cancellationToken);
                 isStored = true;

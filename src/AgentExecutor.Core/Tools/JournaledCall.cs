@@ -26,7 +26,7 @@ internal static class JournaledCall
         var journal = context.Node.Session.Journal;
         if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier)
         {
-            if (earlier.Outcome is { } outcome)
+            if (earlier.Outcome is { } outcome && !(outcome.IsError && context.ErrorsFail))
             {
                 return new ToolResult(outcome.Content, outcome.IsError);
             }
@@ -41,13 +41,16 @@ internal static class JournaledCall
             Namespace = context.Node.Scope.Namespace,
             Tool = tool.Name,
             CallId = context.Call.Id,
-            StartedAt = context.Node.Now,
+            StartedAt = Microseconds(context.Node.Now),
         };
         await journal.BeginAsync(call, cancellationToken);
         var result = await invoke();
         journal.End(call with { Outcome = new StoredOutcome(result.Content, result.IsError, context.Node.Now) });
         return result;
     }
+
+    /// <summary>As exact as every store keeps it: the question to a person is named by it.</summary>
+    private static DateTimeOffset Microseconds(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
 
     /// <summary>Null to call again.</summary>
     private static ToolResult? Decide(StoredToolCall earlier, ToolContext context)

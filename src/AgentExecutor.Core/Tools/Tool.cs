@@ -63,4 +63,7 @@ public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
 {
     /// <summary>The same for every attempt at this call.</summary>
     public string IdempotencyKey => Node.TaskId;
+
+    /// <summary>An error of the tool fails its node, and is not told to a model: then whoever resumes the run wants the call made again.</summary>
+    public bool ErrorsFail { get; init; }
 }

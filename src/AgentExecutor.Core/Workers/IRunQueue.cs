@@ -24,7 +24,11 @@ public interface IRunQueue
     ValueTask<ImmutableHashSet<HeldRun>> RenewAsync(Lease lease, ImmutableArray<HeldRun> held, CancellationToken cancellationToken);
 
     /// <summary>Ends the leases that have run out, and makes their runs due again; returns those runs. Their holders can commit nothing any more.</summary>
-    ValueTask<ImmutableArray<RescuedRun>> RescueAsync(CancellationToken cancellationToken);
+    /// <param name="afterStart">No lease is ended until the store itself has been up for so long: its holders could not renew it.</param>
+    ValueTask<ImmutableArray<RescuedRun>> RescueAsync(TimeSpan afterStart, CancellationToken cancellationToken);
+
+    /// <summary>A run as it stands; null where there is none.</summary>
+    ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken);
 
     /// <summary>Drops outcomes older than this from the outbox, at most so many; returns how many.</summary>
     ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken);

@@ -68,7 +68,7 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
         return ValueTask.FromResult(still.ToImmutable());
     }
 
-    public ValueTask<ImmutableArray<RescuedRun>> RescueAsync(CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<RescuedRun>> RescueAsync(TimeSpan afterStart, CancellationToken cancellationToken)
     {
         var rescued = ImmutableArray.CreateBuilder<RescuedRun>();
         lock (_gate)
@@ -105,6 +105,15 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
             }
         }
         return ValueTask.FromResult(dropped);
+    }
+
+    public ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken)
+    {
+        var thread = store.ThreadOf(threadId);
+        lock (thread)
+        {
+            return ValueTask.FromResult(thread.Find(runId));
+        }
     }
 
     public Task WaitAsync(CancellationToken cancellationToken) => _nudge.WaitAsync(Timeout.InfiniteTimeSpan, time, cancellationToken);

@@ -23,7 +23,6 @@ public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IRunQu
                 {
                     Log.Swept(logger, swept.Threads, swept.Checkpoints, swept.Results);
                 }
-                await Task.Delay(TimeSpan.FromSeconds(settings.SweepSeconds), time, stopping);
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
@@ -31,8 +30,13 @@ public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IRunQu
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
             {
-                // the store says so itself, once; and waits for itself
+                // the store says so itself, once
             }
+            catch (Exception exception) // the border of an agent: the next round may fare better
+            {
+                Log.AgentFailed(logger, exception, "janitor");
+            }
+            await Task.Delay(TimeSpan.FromSeconds(settings.SweepSeconds), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -63,18 +67,29 @@ public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IRunQu
         var count = 0;
         for (var page = await PageAsync(query, cancellationToken); page.Count > 0; page = await PageAsync(query, cancellationToken))
         {
-            count += page.Count;
-            if (isDryRun)
+            var deleted = 0;
+            foreach (var run in isDryRun ? [] : page)
             {
-                query = query with { Skip = query.Skip + page.Count };
-                continue;
+                deleted += await TryDeleteAsync(run.ThreadId, cancellationToken) ? 1 : 0;
             }
-            foreach (var run in page)
-            {
-                await checkpoints.DeleteThreadAsync(run.ThreadId, cancellationToken);
-            }
+            count += isDryRun ? page.Count : deleted;
+            query = query with { Skip = query.Skip + page.Count - deleted };
         }
         return count;
+    }
+
+    /// <summary>False where the thread is in use again.</summary>
+    private async Task<bool> TryDeleteAsync(string threadId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await checkpoints.DeleteThreadAsync(threadId, cancellationToken);
+            return true;
+        }
+        catch (FaultException fault) when (fault.Code == FaultCodes.ThreadBusy)
+        {
+            return false;
+        }
     }
 
     /// <summary>Prunes the threads that ended since the last round, in the first round all.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using AgentExecutor.Core.Runs;
 using Microsoft.Extensions.Logging;
 
@@ -39,7 +40,7 @@ public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time,
         try
         {
             var held = await queue.RenewAsync(Lease, [.. holdings.Select(holding => holding.Run)], cancellationToken);
-            foreach (var holding in holdings.Where(holding => !held.Contains(holding.Run) && holding.Session.IsHeld))
+            foreach (var holding in holdings.Where(holding => holding.IsMissing(held) && holding.Session.IsHeld))
             {
                 Log.LeaseLost(logger, holding.Run.ThreadId, holding.Session.Run.RunId, holding.Session.Run.TraceId);
                 await holding.LoseAsync();
@@ -71,6 +72,7 @@ public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time,
     public sealed class Holding(RunSession session, LeaseKeeper keeper) : IDisposable
     {
         private readonly CancellationTokenSource _lost = new();
+        private int _missed;
 
         public RunSession Session { get; } = session;
 
@@ -78,6 +80,13 @@ public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time,
 
         /// <summary>Cancelled when another worker has taken the thread.</summary>
         public CancellationToken Lost => _lost.Token;
+
+        /// <summary>Twice in a row: once may be a run that is just ending, or rows of a commit that is on its way.</summary>
+        internal bool IsMissing(ImmutableHashSet<HeldRun> held)
+        {
+            _missed = held.Contains(Run) ? 0 : _missed + 1;
+            return _missed > 1;
+        }
 
         public Task LoseAsync() => _lost.CancelAsync();
 

@@ -35,7 +35,7 @@ internal static partial class Log
     [LoggerMessage(1009, LogLevel.Error, "Run left: an error of the program's own; its lease will run out, and another worker takes it")]
     public static partial void RunBroken(ILogger logger, Exception exception, string job_id, string thread_id, string trace_id);
 
-    [LoggerMessage(1010, LogLevel.Information, "Janitor: {threads} finished threads deleted, {checkpoints} checkpoints pruned, {results} announced results dropped")]
+    [LoggerMessage(1010, LogLevel.Information, "Janitor: {threads} finished threads deleted, {checkpoints} checkpoints pruned, {results} outcomes dropped")]
     public static partial void Swept(ILogger logger, int threads, int checkpoints, int results);
 
     [LoggerMessage(1011, LogLevel.Error, "{agent} failed and tries again")]

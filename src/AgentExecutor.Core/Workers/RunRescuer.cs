@@ -5,6 +5,9 @@ namespace AgentExecutor.Core.Workers;
 /// <summary>Makes runs whose worker let the lease run out due again. Every worker has one; whichever looks first does it.</summary>
 internal sealed class RunRescuer(IRunQueue queue, WorkerSettings settings, Nudge nudge, TimeProvider time, ILogger logger)
 {
+    private readonly TimeSpan _lease = TimeSpan.FromSeconds(settings.LeaseSeconds);
+    private long? _outage; // when the store was last found away
+
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -23,9 +26,13 @@ internal sealed class RunRescuer(IRunQueue queue, WorkerSettings settings, Nudge
 
     private async Task RescueAsync(CancellationToken cancellationToken)
     {
+        if (_outage is { } since && time.GetElapsedTime(since) < _lease)
+        {
+            return; // leases ran out because nobody could renew them: their holders are given the time to
+        }
         try
         {
-            foreach (var run in await queue.RescueAsync(cancellationToken))
+            foreach (var run in await queue.RescueAsync(_lease, cancellationToken))
             {
                 Log.RunRescued(logger, run.RunId, run.ThreadId, run.Crashes);
                 nudge.Give();
@@ -33,7 +40,7 @@ internal sealed class RunRescuer(IRunQueue queue, WorkerSettings settings, Nudge
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
         {
-            // the store says so itself, once
+            _outage = time.GetTimestamp(); // the store says so itself, once
         }
     }
 }

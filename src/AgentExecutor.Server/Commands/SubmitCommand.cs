@@ -18,7 +18,7 @@ internal static class SubmitCommand
     {
         var definition = CommonOptions.Definition();
         var input = new Option<string?>("--input") { Description = "The input: text, a JSON object, or @FILE with either." };
-        var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one where left out. Runs of one thread follow each other." };
+        var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one, named like the run, where left out. Runs of one thread follow each other." };
         var runId = new Option<string?>("--run-id") { Description = "The run's id; made where left out. The same id again is the same run." };
         var priority = new Option<int>("--priority") { Description = "0 is taken first, 9 last.", DefaultValueFactory = _ => RunSubmission.DefaultPriority };
         var key = new Option<string?>("--key") { Description = "Runs with the same key share a limit." };
@@ -38,10 +38,10 @@ internal static class SubmitCommand
             var payload = InputArgument.Read(result.GetValue(input), []);
             await using var app = await App.OpenAsync(CommonOptions.Settings(null), cancellationToken);
             var agent = app.Agents.Get(json);
-            var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
-            ThreadIds.Check(threadId);
             var id = result.GetValue(runId) ?? Guid.CreateVersion7().ToString();
             ThreadIds.Check(id);
+            var threadId = result.GetValue(thread) ?? id;
+            ThreadIds.Check(threadId);
             _ = InputReader.Read(payload, agent.Graph.Channels, id, agent.NeedsMessage); // refused here, not by a worker
             var now = TimeProvider.System.GetUtcNow();
             var run = new Run { ThreadId = threadId, RunId = id, Name = agent.Name, DefinitionHash = agent.Hash, CreatedAt = now, UpdatedAt = now };
@@ -61,18 +61,23 @@ internal static class SubmitCommand
                 return ExitCode.Success;
             }
             Console.Error.WriteLine($"thread {threadId} waits for a worker");
-            return RunReport.Write(await OutcomeAsync(app, threadId, id, cancellationToken), new FollowOptions(run.Name, false, result.GetValue(outDir), null));
+            return RunReport.Write(await OutcomeAsync(app, queue, threadId, id, cancellationToken), new FollowOptions(run.Name, false, result.GetValue(outDir), null));
         });
         return command;
     }
 
-    private static async Task<RunOutcome> OutcomeAsync(App app, string threadId, string runId, CancellationToken cancellationToken)
+    private static async Task<RunOutcome> OutcomeAsync(App app, IRunQueue queue, string threadId, string runId, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var run = await app.Runs.FindAsync(threadId, cancellationToken);
-            if (run?.RunId == runId && (run.IsFinished || run.Status == RunStatus.Interrupted))
+            var run = await queue.FindAsync(threadId, runId, cancellationToken)
+                ?? throw new FaultException(FaultCodes.UnknownThread, $"the run '{runId}' was deleted while it was waited for");
+            if (run.IsFinished || run.Status == RunStatus.Interrupted)
             {
+                if ((await app.Runs.FindAsync(threadId, cancellationToken))?.RunId != runId)
+                {
+                    return new RunOutcome(run, null, []); // the thread has gone on since
+                }
                 var agent = await app.Executor.AgentOfAsync(run, cancellationToken);
                 var loaded = await app.Services.Checkpoints.LoadAsync(threadId, "", null, cancellationToken);
                 var at = loaded is null ? null : CheckpointReader.Read(loaded, agent.Graph.Channels);

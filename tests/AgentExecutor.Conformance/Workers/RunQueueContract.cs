@@ -158,13 +158,13 @@ public abstract class RunQueueContract : IAsyncLifetime
         await SubmitAsync("t");
         var lost = Assert.Single(await Queue.ClaimAsync(Short, 10, Cancel));
 
-        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(Cancel), runs => runs.Length > 0));
+        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(TimeSpan.Zero, Cancel), runs => runs.Length > 0));
 
         Assert.Equal(("t", 1, true), (rescued.ThreadId, rescued.Crashes, rescued.IsDue));
         Assert.Equal(FaultCodes.LeaseLost, (await Assert.ThrowsAsync<FaultException>(() => EndAsync(lost, Short, RunStatus.Completed))).Code);
         var next = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
         Assert.Equal((2, 1), (next.Run.Attempt, next.Crashes));
-        Assert.Empty(await Queue.RescueAsync(Cancel));
+        Assert.Empty(await Queue.RescueAsync(TimeSpan.Zero, Cancel));
     }
 
     [Fact]
@@ -172,11 +172,11 @@ public abstract class RunQueueContract : IAsyncLifetime
     {
         await SubmitAsync("t");
         await Queue.ClaimAsync(Short, 10, Cancel);
-        await EventuallyAsync(async () => await Queue.RescueAsync(Cancel), runs => runs.Length > 0);
+        await EventuallyAsync(async () => await Queue.RescueAsync(TimeSpan.Zero, Cancel), runs => runs.Length > 0);
         var second = Assert.Single(await Queue.ClaimAsync(Short, 10, Cancel));
         await Checkpoints.CommitAsync(Commit(second.Run, Short) with { Checkpoint = Checkpoint("t") }, Cancel);
 
-        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(Cancel), runs => runs.Length > 0));
+        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(TimeSpan.Zero, Cancel), runs => runs.Length > 0));
 
         Assert.Equal(1, rescued.Crashes);
     }
@@ -190,7 +190,7 @@ public abstract class RunQueueContract : IAsyncLifetime
         await Checkpoints.CommitAsync(Commit(claimed.Run, Long with { Holder = Short.Holder }), Cancel);
 
         await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Cancel);
-        Assert.Empty(await Queue.RescueAsync(Cancel));
+        Assert.Empty(await Queue.RescueAsync(TimeSpan.Zero, Cancel));
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public abstract class RunQueueContract : IAsyncLifetime
 
         Assert.Equal(["a", "c"], still.Select(run => run.ThreadId).Order());
         await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, Cancel);
-        Assert.Empty(await Queue.RescueAsync(Cancel));
+        Assert.Empty(await Queue.RescueAsync(TimeSpan.Zero, Cancel));
     }
 
     [Fact]
@@ -229,11 +229,24 @@ public abstract class RunQueueContract : IAsyncLifetime
         var run = Run("by-hand", "r") with { Status = RunStatus.Running, Fence = 1, Attempt = 1 };
         await Checkpoints.CommitAsync(Commit(run, Short) with { Acquires = true }, Cancel);
 
-        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(Cancel), runs => runs.Length > 0));
+        var rescued = Assert.Single(await EventuallyAsync(async () => await Queue.RescueAsync(TimeSpan.Zero, Cancel), runs => runs.Length > 0));
 
         Assert.False(rescued.IsDue);
         Assert.Empty(await Queue.ClaimAsync(Long, 10, Cancel));
         Assert.Equal(RunStatus.Pending, (await Runs.FindAsync("by-hand", Cancel))!.Status);
+    }
+
+    [Fact]
+    public async Task A_thread_that_a_run_waits_for_is_not_deleted()
+    {
+        await SubmitAsync("t", "r1");
+        await EndAsync(Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel)), Long, RunStatus.Completed);
+        await SubmitAsync("t", "r2", delay: TimeSpan.FromDays(1));
+        var later = TimeProvider.System.GetUtcNow().AddDays(1);
+
+        Assert.Empty(await Runs.ListAsync(new RunQuery(FinishedBefore: later), Cancel).ToListAsync(Cancel));
+        Assert.Equal(FaultCodes.ThreadBusy, (await Assert.ThrowsAsync<FaultException>(async () => await Checkpoints.DeleteThreadAsync("t", Cancel))).Code);
+        Assert.Equal(RunStatus.Pending, (await Queue.FindAsync("t", "r2", Cancel))!.Status);
     }
 
     [Fact]

@@ -52,6 +52,8 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         {
             Assert.Equal(CrashDefinition.Answer, await WorkerCrashTests.AnswerAsync(fleet, $"r{i}"));
         }
+        Assert.Equal(0, await fleet.CountAsync("SELECT count(*) FROM threads WHERE attempt > 1")); // leases ran out meanwhile, and yet nobody lost a run
+        Assert.All(fleet.Tool.Calls, call => Assert.Equal(1, call.Value));
         foreach (var worker in fleet.Workers)
         {
             Assert.InRange(worker.Lines.Count(line => line.Contains("PostgreSQL is not available", StringComparison.Ordinal)), 2, 6); // once an outage, not once a try
@@ -73,6 +75,45 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         await fleet.ExecuteAsync("SELECT pg_reload_conf()");
 
         await fleet.AssertAllEndedOnceAsync(5);
+    }
+
+    [Fact]
+    public async Task Connections_that_break_while_idle_are_made_anew()
+    {
+        await using var store = await PostgresFixture.OpenAsync(_settings);
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(i => store.Checkpoints.CommitAsync(Commit($"t{i}", 1), Cancel).AsTask()));
+        for (var round = 2; round < 5; round++)
+        {
+            await _server.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agent-executor'");
+            await Task.WhenAll(Enumerable.Range(0, 50).Select(i => store.Checkpoints.CommitAsync(Commit($"t{i}", round), Cancel).AsTask()));
+            Assert.Equal(round, (await store.Runs.FindAsync("t7", Cancel))!.Fence);
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_has_ended_stays_ended()
+    {
+        await using var store = await PostgresFixture.OpenAsync(_settings);
+        var lease = new Lease("w", TimeSpan.FromMinutes(1));
+        StepCommit Leased(RunStatus status, long sequence) => Commit("ended", 1) with
+        {
+            Lease = lease,
+            Run = Commit("ended", 1).Run! with { Status = status, LastSequence = sequence },
+        };
+        await store.Checkpoints.CommitAsync(Leased(RunStatus.Running, 1) with { Acquires = true }, Cancel);
+        var end = Leased(RunStatus.Completed, 2);
+        await store.Checkpoints.CommitAsync(end, Cancel);
+        await store.Checkpoints.CommitAsync(end, Cancel); // again, as when nobody heard that it took effect
+
+        foreach (var status in (RunStatus[])[RunStatus.Pending, RunStatus.Failed, RunStatus.Running])
+        {
+            var fault = await Assert.ThrowsAsync<FaultException>(async () => await store.Checkpoints.CommitAsync(Leased(status, 3), Cancel));
+            Assert.Equal(FaultCodes.LeaseLost, fault.Code);
+        }
+        Assert.Equal(RunStatus.Completed, (await store.Runs.FindAsync("ended", Cancel))!.Status);
+        await store.Checkpoints.DeleteThreadAsync("ended", Cancel);
+        await Assert.ThrowsAsync<FaultException>(async () => await store.Checkpoints.CommitAsync(Leased(RunStatus.Completed, 2), Cancel));
+        Assert.Null(await store.Runs.FindAsync("ended", Cancel)); // what was deleted does not come back
     }
 
     [Fact]

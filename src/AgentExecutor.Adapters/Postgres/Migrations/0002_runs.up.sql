@@ -47,13 +47,14 @@ CREATE TABLE runs (
     failure text,
     is_queued boolean NOT NULL DEFAULT false,
     input bytea,
-    priority smallint NOT NULL DEFAULT 5,
+    priority smallint NOT NULL DEFAULT 5 CHECK (priority BETWEEN 0 AND 9),
     due_at timestamptz NOT NULL DEFAULT now(),
     concurrency_key text COLLATE "C",
     concurrency_limit integer NOT NULL DEFAULT 1,
     PRIMARY KEY (thread_id, run_id)
 );
 
+CREATE INDEX runs_waiting ON runs (thread_id, due_at, run_id) WHERE status = 'pending' AND is_queued;
 CREATE INDEX runs_due ON runs (priority, due_at) WHERE status = 'pending' AND is_queued AND concurrency_key IS NULL;
 CREATE INDEX runs_due_by_key ON runs (concurrency_key, priority, due_at) WHERE status = 'pending' AND is_queued AND concurrency_key IS NOT NULL;
 

@@ -12,7 +12,7 @@ internal sealed class ToolStep(Tool tool, Template arguments, string? output) : 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var call = new ToolCall(context.TaskId, tool.Name, arguments.Fill(context.State));
-        var result = await ToolCaller.CallAsync(tool, new ToolContext(context, call, context.Node), cancellationToken);
+        var result = await ToolCaller.CallAsync(tool, new ToolContext(context, call, context.Node) { ErrorsFail = true }, cancellationToken);
         if (result.IsError)
         {
             throw new FaultException(FaultCodes.NodeFailed, $"the tool '{tool.Name}' of the node '{context.Node}' failed: {result.Content}");
