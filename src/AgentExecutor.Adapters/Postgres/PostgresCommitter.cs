@@ -134,49 +134,47 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     }
 
     /// <summary>Applies the entries, all at once or, where that fails for the fault of one of them, each alone.</summary>
+    /// <param name="isNew">No row of them can be there already.</param>
+    /// <param name="isAside">They have the link to themselves, and may wait for a lock as long as it takes.</param>
     private async Task ApplyAsync(Link link, List<Entry> entries, bool isNew = true, bool isAside = false)
     {
         var isChange = false;
         for (var attempt = 1; entries.Count > 0; attempt++)
         {
-            try
+            if (await TrySendAsync(link, entries, isChange, isNew && attempt == 1) is not { } failure)
             {
-                await SendAsync(link, entries, isChange, isNew && attempt == 1);
                 entries.ForEach(static entry => entry.Done.TrySetResult());
                 return;
             }
-            catch (Exception exception) when (PostgresFaults.IsLock(exception) && entries.Count == 1 && !isAside)
+            var isLock = PostgresFaults.IsLock(failure);
+            if ((PostgresFaults.IsTransient(failure) && (isAside || !isLock)) || !link.IsOpen)
             {
-                lock (_gate)
-                {
-                    _aside.RemoveAll(static task => task.IsCompleted);
-                    _aside.Add(ApplyAsideAsync(entries));
-                }
-                return;
-            }
-            catch (Exception exception) when ((PostgresFaults.IsTransient(exception) && (isAside || !PostgresFaults.IsLock(exception))) || !link.IsOpen)
-            {
-                _access.Failed(exception);
+                _access.Failed(failure);
                 await link.BreakAsync();
-                entries.RemoveAll(entry => entry.IsGivenUp(_access, exception));
+                entries.RemoveAll(entry => entry.IsGivenUp(_access, failure));
                 await _access.PauseAsync(attempt, CancellationToken.None);
             }
-            catch (PostgresException exception) when (attempt == 1 && exception.SqlState == PostgresErrorCodes.UniqueViolation)
+            else if (attempt == 1 && failure is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
             {
                 // some of it was committed before: a repetition, or a special write that replaces an earlier one
             }
-            catch (Exception exception) when (entries.Count > 1)
+            else if (entries.Count > 1)
             {
-                await ApplyEachAsync(link, entries, isLocked: PostgresFaults.IsLock(exception));
+                await ApplyEachAsync(link, entries, isLock);
                 return;
             }
-            catch (PostgresException exception) when (IsFence(exception) && !isChange && StepRows.Fits(entries[0].Commit))
+            else if (isLock)
+            {
+                SetAside(entries);
+                return;
+            }
+            else if (IsFence(failure) && !isChange && StepRows.Fits(entries[0].Commit))
             {
                 isChange = true; // a step that finds no running thread of its own may still be allowed to make it one
             }
-            catch (Exception exception) // whatever it is, it is the caller's
+            else
             {
-                entries[0].Done.TrySetException(await RefusalAsync(link, entries[0].Commit, exception));
+                entries[0].Done.TrySetException(await RefusalAsync(link, entries[0].Commit, failure));
                 return;
             }
         }
@@ -218,18 +216,36 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
+    private void SetAside(List<Entry> entries)
     {
-        var connection = await link.OpenAsync();
-        link.Batch.Clear();
-        foreach (var entry in entries)
+        lock (_gate)
         {
-            link.Batch.Add(entry.Commit, isChange);
+            _aside.RemoveAll(static task => task.IsCompleted);
+            _aside.Add(ApplyAsideAsync(entries));
         }
-        await using var batch = link.Batch.ToSend(connection, isNew);
-        entries.ForEach(static entry => entry.WasSent = true);
-        await batch.ExecuteNonQueryAsync();
-        _access.Succeeded();
+    }
+
+    /// <summary>Sends the entries as one transaction; returns what it failed with, or null.</summary>
+    private async Task<Exception?> TrySendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
+    {
+        try
+        {
+            var connection = await link.OpenAsync();
+            link.Batch.Clear();
+            foreach (var entry in entries)
+            {
+                link.Batch.Add(entry.Commit, isChange);
+            }
+            await using var batch = link.Batch.ToSend(connection, isNew);
+            entries.ForEach(static entry => entry.WasSent = true);
+            await batch.ExecuteNonQueryAsync();
+            _access.Succeeded();
+            return null;
+        }
+        catch (Exception exception) // what it means is for the caller to say
+        {
+            return exception;
+        }
     }
 
     /// <summary>The statements divide by zero where a fence does not hold.</summary>

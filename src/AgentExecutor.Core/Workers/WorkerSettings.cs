@@ -10,7 +10,7 @@ public sealed record WorkerSettings
     public double LeaseSeconds { get; init; } = 5;
 
     /// <summary>Seconds between two looks for runs whose lease ran out.</summary>
-    public double RescueSeconds { get; init; } = 0.5;
+    public double RescueSeconds { get; init; } = 0.2;
 
     /// <summary>Seconds between two looks for due runs when no wake-up comes.</summary>
     public double PollSeconds { get; init; } = 1;
