@@ -1,0 +1,114 @@
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Runs.Transitions;
+
+namespace AgentExecutor.Tests.Runs;
+
+/// <summary>What a commit tells, and what becomes of it when the commit fails.</summary>
+public sealed class RunSessionTests
+{
+    private readonly KeptEvents _events = new();
+    private readonly GatedStore _store = new();
+
+    [Fact]
+    public async Task Events_are_told_in_the_order_of_their_numbers_though_some_wait_for_a_commit()
+    {
+        using var session = Session();
+        session.Publish(Started("before"));
+        var gate = _store.Close();
+        var commit = session.CommitAsync(Complete.Apply, Cancel).AsTask();
+        session.Publish(Started("meanwhile"));
+        Assert.Equal([1], Told());
+
+        gate.SetResult();
+        await commit;
+        session.Publish(Started("after"));
+
+        Assert.Equal([1, 2, 3, 4], Told());
+        Assert.IsType<RunEvent.Ended>(_events.All[1].Event);
+        Assert.Equal("2: 1 2", Logged(_store.Commits[0])); // the log has what came before, and its own
+    }
+
+    [Fact]
+    public async Task What_a_failed_commit_would_have_told_is_not_told_and_what_came_before_is_logged_by_the_next()
+    {
+        using var session = Session();
+        session.Publish(Started("before"));
+        session.Journal.End(new StoredToolCall { TaskId = "task", Tool = "x", Outcome = new StoredOutcome("done", false, default) });
+        _store.Close().SetException(new FaultException(FaultCodes.StoreUnavailable, "away"));
+        await Assert.ThrowsAsync<FaultException>(async () => await session.CommitAsync(Complete.Apply, Cancel));
+        Assert.Equal(RunStatus.Running, session.Run.Status);
+
+        await session.CommitAsync(Complete.Apply, Cancel);
+
+        Assert.Equal([1, 3], Told()); // 2 was never told
+        Assert.Equal("3: 1 3", Logged(_store.Commits[1]));
+        Assert.Equal("task", Assert.Single(_store.Commits[1].ToolCalls).TaskId);
+        Assert.True(_store.Commits[1].Acquires, "the first commit that takes effect acquires");
+    }
+
+    [Fact]
+    public async Task The_log_leaves_out_what_the_checkpoint_holds()
+    {
+        using var session = Session();
+        var call = new ToolCall("c", "write_file", JsonElement.Parse($$"""{"content": "{{new string('x', 5000)}}"}"""));
+        session.Publish(new RunEvent.ToolStarted("lead", call));
+        session.Publish(new RunEvent.ToolEnded("lead", call, new string('y', 5000), false, TimeSpan.Zero));
+        session.Publish(new RunEvent.LlmStream("lead", "m", "a chunk"));
+
+        await session.CommitAsync(
+            new StepCommit { ThreadId = "t", Fence = 0 }, new RunEvent.StateUpdated("cp", 3, ["lead"], [new ChannelUpdate("messages", ["[1]"u8.ToArray()])]), null, Cancel);
+
+        var log = JsonElement.Parse(_store.Commits[0].Events!.Json.Span);
+        Assert.Equal(["on_tool_start", "on_tool_end", "on_state_update"], log.EnumerateArray().Select(told => told.GetProperty("event_type").GetString()));
+        Assert.True(_store.Commits[0].Events!.Json.Length < 1000);
+        Assert.False(log[2].GetProperty("data").TryGetProperty("messages", out _));
+        Assert.Equal("cp", log[2].GetProperty("data").GetProperty("checkpoint_id").GetString());
+    }
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static RunEvent Started(string name) => new RunEvent.ToolStarted("lead", new ToolCall("c", name, JsonElement.Parse("{}"u8)));
+
+    private long[] Told() => [.. _events.All.Select(envelope => envelope.Sequence)];
+
+    private static string Logged(StepCommit commit) =>
+        $"{commit.Events!.Last}: {string.Join(' ', JsonElement.Parse(commit.Events.Json.Span).EnumerateArray().Select(told => told.GetProperty("seq").GetInt64()))}";
+
+    private RunSession Session() => new(
+        new Run { ThreadId = "t", RunId = "r", DefinitionHash = "", Status = RunStatus.Running, Fence = 1, Attempt = 1 },
+        new RunServices(_store, _events, TimeProvider.System), new RunLimits());
+
+    /// <summary>Keeps commits; one can be held, or made to fail.</summary>
+    private sealed class GatedStore : ICheckpointStore
+    {
+        private TaskCompletionSource? _gate;
+
+        public List<StepCommit> Commits { get; } = [];
+
+        public TaskCompletionSource Close() => _gate = new TaskCompletionSource();
+
+        public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
+        {
+            Commits.Add(commit);
+            var gate = Interlocked.Exchange(ref _gate, null);
+            await (gate?.Task ?? Task.CompletedTask);
+        }
+
+        public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+}
