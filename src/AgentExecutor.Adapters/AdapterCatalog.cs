@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Sqlite;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
@@ -8,6 +9,7 @@ using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.Adapters;
 
@@ -44,17 +46,13 @@ public static class AdapterCatalog
     public static async Task<ThreadStore> OpenPostgresAsync(
         PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
+        await AskAsync(settings, time, loggers, async (migrator, cancel) =>
+        {
+            await migrator.CheckAsync(cancel);
+            return true;
+        }, cancellationToken);
         var outages = new OutageLog(time, loggers.CreateLogger<OutageLog>());
         var access = Access(settings, time, outages);
-        try
-        {
-            await new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>()).CheckAsync(cancellationToken);
-        }
-        catch
-        {
-            await access.DisposeAsync();
-            throw;
-        }
         var store = new PostgresCheckpointStore(access, settings.Committers);
         // The queue and the leases have connections of their own: reading a hundred threads at once must not keep a lease from being renewed.
         var queue = new PostgresRunQueue(Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), settings.Schema);
@@ -66,9 +64,7 @@ public static class AdapterCatalog
     public static async Task<(int Before, int After, int Newest)> MigratePostgresAsync(
         PostgresSettings settings, int? version, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        await using var access = Access(settings, time, new OutageLog(time, loggers.CreateLogger<OutageLog>()));
-        var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
-        var (before, after) = await migrator.MigrateAsync(version, cancellationToken);
+        var (before, after) = await AskAsync(settings, time, loggers, (migrator, cancel) => migrator.MigrateAsync(version, cancel), cancellationToken);
         return (before, after, PostgresMigrator.All.Count);
     }
 
@@ -76,9 +72,23 @@ public static class AdapterCatalog
     public static async Task<(int Version, int Newest)> PostgresVersionAsync(
         PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        await using var access = Access(settings, time, new OutageLog(time, loggers.CreateLogger<OutageLog>()));
-        var migrator = new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>());
-        return (await migrator.VersionAsync(cancellationToken), PostgresMigrator.All.Count);
+        var found = await AskAsync(settings, time, loggers, (migrator, cancel) => migrator.VersionAsync(cancel), cancellationToken);
+        return (found, PostgresMigrator.All.Count);
+    }
+
+    /// <summary>Before anything runs: nobody waits for the server yet, so an outage is the caller's to tell.</summary>
+    private static async Task<T> AskAsync<T>(
+        PostgresSettings settings, TimeProvider time, ILoggerFactory loggers, Func<PostgresMigrator, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        await using var access = Access(settings, time, new OutageLog(time, NullLogger.Instance));
+        try
+        {
+            return await ask(new PostgresMigrator(access, settings.Schema, loggers.CreateLogger<PostgresMigrator>()), cancellationToken);
+        }
+        catch (FaultException fault)
+        {
+            throw PostgresFaults.AtStart(fault);
+        }
     }
 
     private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages) => new(

@@ -36,6 +36,10 @@ internal static partial class PostgresConnections
     public static NpgsqlConnectionStringBuilder Options(PostgresSettings settings)
     {
         CheckSchema(settings.Schema);
+        if (settings.Port is < 1 or > 65535)
+        {
+            throw new FaultException("invalid_settings", $"POSTGRES_PORT: {settings.Port} is no port", "use 1 to 65535");
+        }
         var options = new NpgsqlConnectionStringBuilder
         {
             Host = settings.Host,

@@ -24,6 +24,17 @@ internal static class PostgresFaults
     public static FaultException Unavailable(Exception exception) => new(
         FaultCodes.StoreUnavailable, $"PostgreSQL is not available: {Describe(exception)}", HintFor(exception), exception);
 
+    /// <summary>At the start, a server that is there and will not have us is a wrong setting, not an outage.</summary>
+    public static FaultException AtStart(FaultException fault) => fault.InnerException is { } inner && IsSetting(inner)
+        ? new FaultException("invalid_settings", fault.Message, fault.Hint, inner)
+        : fault;
+
+    private static bool IsSetting(Exception exception) =>
+        exception is PostgresException { SqlState: ['2', '8', ..] or ['3', 'D', ..] } || IsNoPassword(exception);
+
+    private static bool IsNoPassword(Exception exception) =>
+        exception is NpgsqlException and not PostgresException && exception.Message.StartsWith("No password", StringComparison.Ordinal);
+
     /// <summary>For a commit that the server will not take, today or tomorrow.</summary>
     public static FaultException Refused(Exception exception) => exception as FaultException ?? (IsMissingSchema(exception)
         ? Unavailable(exception)
@@ -46,6 +57,7 @@ internal static class PostgresFaults
     {
         _ when IsMissingSchema(exception) => "bring the schema up to date with: agent-executor migrate",
         PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } => "see POSTGRES_USER and POSTGRES_PASSWORD",
+        _ when IsNoPassword(exception) => "see POSTGRES_PASSWORD",
         PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } => "see POSTGRES_DB",
         PostgresException => null,
         _ => "see that the server runs, and POSTGRES_HOST and POSTGRES_PORT",

@@ -9,6 +9,7 @@ public sealed record PostgresSettings
     public string Host { get; init; } = "";
 
     /// <summary>The port.</summary>
+    [AboveZero]
     public int Port { get; init; } = 5432;
 
     /// <summary>The database.</summary>
@@ -33,18 +34,23 @@ public sealed record PostgresSettings
     public string SslRootCert { get; init; } = "";
 
     /// <summary>Connections at most, to read threads and to commit steps; the queue has four more.</summary>
+    [AboveZero]
     public int MaxPoolSize { get; init; } = 20;
 
     /// <summary>Connections that commit steps: each takes all steps that wait, in one transaction.</summary>
+    [AboveZero]
     public int Committers { get; init; } = 2;
 
     /// <summary>Seconds that making a connection may take.</summary>
+    [AboveZero]
     public double ConnectTimeoutSeconds { get; init; } = 5;
 
     /// <summary>Seconds after which the server gives a statement up; it is then tried again.</summary>
+    [AboveZero]
     public double StatementTimeoutSeconds { get; init; } = 30;
 
     /// <summary>Seconds after which the server gives up waiting for a lock; the statement is then tried again.</summary>
+    [AboveZero]
     public double LockTimeoutSeconds { get; init; } = 2;
 
     /// <summary>Seconds that a step waits for a server that cannot be reached, before its run is left to be taken up later.</summary>

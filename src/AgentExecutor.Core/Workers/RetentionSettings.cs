@@ -16,5 +16,6 @@ public sealed record RetentionSettings
     public double ResultHours { get; init; } = 24;
 
     /// <summary>Seconds between two rounds of the janitor.</summary>
+    [AboveZero]
     public double SweepSeconds { get; init; } = 60;
 }

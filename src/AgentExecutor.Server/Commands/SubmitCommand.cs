@@ -19,7 +19,7 @@ internal static class SubmitCommand
         var definition = CommonOptions.Definition();
         var input = new Option<string?>("--input") { Description = "The input: text, a JSON object, or @FILE with either." };
         var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one, named like the run, where left out. Runs of one thread follow each other." };
-        var runId = new Option<string?>("--run-id") { Description = "The run's id; made where left out. The same id again is the same run." };
+        var runId = new Option<string?>("--run-id") { Description = "The run's id; made where left out. The same id on the same thread is the same run." };
         var priority = new Option<int>("--priority") { Description = "0 is taken first, 9 last.", DefaultValueFactory = _ => RunSubmission.DefaultPriority };
         var key = new Option<string?>("--key") { Description = "Runs with the same key share a limit." };
         var limit = new Option<int>("--key-limit") { Description = "How many runs with the key run at once.", DefaultValueFactory = _ => 1 };
@@ -39,7 +39,7 @@ internal static class SubmitCommand
             await using var app = await App.OpenAsync(CommonOptions.Settings(null), cancellationToken);
             var agent = app.Agents.Get(json);
             var id = result.GetValue(runId) ?? Guid.CreateVersion7().ToString();
-            ThreadIds.Check(id);
+            ThreadIds.Check(id, "run");
             var threadId = result.GetValue(thread) ?? id;
             ThreadIds.Check(threadId);
             _ = InputReader.Read(payload, agent.Graph.Channels, id, agent.NeedsMessage); // refused here, not by a worker
@@ -54,13 +54,28 @@ internal static class SubmitCommand
             };
             var queue = app.Queue ?? throw new FaultException(
                 FaultCodes.InvalidInput, "the embedded database has no queue for workers", "set POSTGRES_HOST or DATABASE_URL; or run it here with: agent-executor run");
-            await queue.SubmitAsync(submission, cancellationToken);
+            if (result.GetValue(outDir) is not null && !result.GetValue(wait))
+            {
+                throw new FaultException(FaultCodes.InvalidInput, "--out saves the files of a run that has ended", "add --wait");
+            }
+            var stored = await queue.SubmitAsync(submission, cancellationToken);
+            if (stored.DefinitionHash != agent.Hash)
+            {
+                throw new FaultException(FaultCodes.RunExists, $"the run '{id}' of the thread '{threadId}' was submitted before, with another definition", "give yours another --run-id");
+            }
+            if (stored.Status != RunStatus.Pending || stored.CreatedAt < now.AddMilliseconds(-1))
+            {
+                Console.Error.WriteLine($"the run '{id}' was submitted before; it is {stored.Status.ToString().ToLowerInvariant()}");
+            }
             if (!result.GetValue(wait))
             {
                 Console.WriteLine(threadId);
                 return ExitCode.Success;
             }
-            Console.Error.WriteLine($"thread {threadId} waits for a worker");
+            if (stored.Status == RunStatus.Pending)
+            {
+                Console.Error.WriteLine($"thread {threadId} waits for a worker");
+            }
             return RunReport.Write(await OutcomeAsync(app, queue, threadId, id, cancellationToken), new FollowOptions(run.Name, false, result.GetValue(outDir), null));
         });
         return command;

@@ -8,6 +8,6 @@ internal static partial class Log
     [LoggerMessage(1200, LogLevel.Information, "agent-executor {version} starts: roles {roles}, threads in {store}")]
     public static partial void Starting(ILogger logger, string version, string roles, string store);
 
-    [LoggerMessage(1201, LogLevel.Warning, "{reason} It is tried again every second")]
+    [LoggerMessage(1201, LogLevel.Warning, "{reason}. It is tried again every second")]
     public static partial void Waiting(ILogger logger, string reason);
 }

@@ -111,6 +111,10 @@ public static class SettingsReader
             {
                 faults.Add($"{Prefix}{name}: {text} is below 0");
             }
+            else if (property.IsDefined(typeof(AboveZeroAttribute)) && value.Equals(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)))
+            {
+                faults.Add($"{Prefix}{name}: it must be above 0");
+            }
             property.SetValue(section, value);
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or InvalidCastException)
