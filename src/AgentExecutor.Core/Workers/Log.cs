@@ -26,7 +26,7 @@ internal static partial class Log
     [LoggerMessage(1006, LogLevel.Warning, "Lease lost: another worker has the thread; the run is stopped here and has changed nothing since")]
     public static partial void LeaseLost(ILogger logger, string thread_id, string job_id, string trace_id);
 
-    [LoggerMessage(1007, LogLevel.Warning, "Run rescued: its worker let the lease run out ({crashes} since its last checkpoint); another takes it")]
+    [LoggerMessage(1007, LogLevel.Warning, "Run rescued: its worker let the lease run out ({crashes} since its last checkpoint)")]
     public static partial void RunRescued(ILogger logger, string job_id, string thread_id, int crashes);
 
     [LoggerMessage(1008, LogLevel.Warning, "Run left: {reason} [{code}]; its lease will run out, and another worker takes it")]

@@ -20,7 +20,7 @@ internal sealed class Nudge : IDisposable
     /// <summary>Returns at a nudge, or after so long.</summary>
     public async Task WaitAsync(TimeSpan atMost, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(atMost, time); // infinite is allowed
+        using var limit = new CancellationTokenSource(atMost, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {

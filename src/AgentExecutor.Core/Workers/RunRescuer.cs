@@ -35,7 +35,10 @@ internal sealed class RunRescuer(IRunQueue queue, WorkerSettings settings, Nudge
             foreach (var run in await queue.RescueAsync(_lease, cancellationToken))
             {
                 Log.RunRescued(logger, run.RunId, run.ThreadId, run.Crashes);
-                nudge.Give();
+                if (run.IsDue)
+                {
+                    nudge.Give();
+                }
             }
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)

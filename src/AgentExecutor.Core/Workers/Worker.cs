@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>
-/// Runs what the queue has, until it is asked to stop. Five small agents, each with one job: the claimer takes runs, the keeper renews their leases, the
+/// Runs what the queue has, until it is asked to stop. Small agents do it, each with one job: the claimer takes runs, the keeper renews their leases, the
 /// rescuer finds those whose worker died, the completer sees each to its end, and the listener wakes the claimer.
 /// </summary>
 public sealed class Worker(IRunQueue queue, RunExecutor executor, LeaseKeeper keeper, WorkerSettings settings, TimeProvider time, ILoggerFactory loggers)

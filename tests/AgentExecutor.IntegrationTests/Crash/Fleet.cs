@@ -31,24 +31,16 @@ public sealed class Fleet : IAsyncDisposable
 
     public AgentExecutorProgram Program => _program;
 
-    public static async Task<Fleet> StartAsync(PostgresFixture postgres, int workers)
-    {
-        var fleet = new Fleet(await postgres.SchemaAsync(), await postgres.ServerAsync());
-        for (var i = 0; i < workers; i++)
-        {
-            fleet.StartWorker();
-        }
-        return fleet;
-    }
+    public static async Task<Fleet> StartAsync(PostgresFixture postgres, int workers) =>
+        Start(await postgres.SchemaAsync(), await postgres.ServerAsync(), workers);
 
-    public static async Task<Fleet> StartAsync(PostgresSettings settings, PostgresServer server, int workers)
+    public static Fleet Start(PostgresSettings settings, PostgresServer server, int workers)
     {
         var fleet = new Fleet(settings, server);
         for (var i = 0; i < workers; i++)
         {
             fleet.StartWorker();
         }
-        await Task.CompletedTask;
         return fleet;
     }
 

@@ -36,7 +36,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     public async Task Runs_wait_for_a_server_that_crashed_and_go_on()
     {
         const int Runs = 20;
-        await using var fleet = await Fleet.StartAsync(_settings, _server, workers: 2);
+        await using var fleet = Fleet.Start(_settings, _server, workers: 2);
         await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 200)), Runs);
         for (var outage = 0; outage < 2; outage++)
         {
@@ -64,7 +64,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     [Fact]
     public async Task Runs_wait_for_a_server_that_takes_no_writes()
     {
-        await using var fleet = await Fleet.StartAsync(_settings, _server, workers: 1);
+        await using var fleet = Fleet.Start(_settings, _server, workers: 1);
         await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 100)), 5);
         await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints") > 5);
         await fleet.ExecuteAsync("ALTER SYSTEM SET default_transaction_read_only = on");
