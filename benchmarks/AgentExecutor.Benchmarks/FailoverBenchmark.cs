@@ -78,7 +78,7 @@ internal static class FailoverBenchmark
             var now = TimeProvider.System.GetUtcNow();
             var id = string.Create(CultureInfo.InvariantCulture, $"f{round}-{i}");
             var run = new Run { ThreadId = id, RunId = id, Name = "failover", DefinitionHash = definition.Hash, CreatedAt = now, UpdatedAt = now };
-            await queue.SubmitAsync(new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray()), CancellationToken.None);
+            await queue.SubmitAsync([new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())], null, CancellationToken.None);
         }
     }
 

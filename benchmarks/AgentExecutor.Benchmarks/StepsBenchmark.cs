@@ -8,7 +8,6 @@ using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Workers;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.Benchmarks;
 
@@ -50,7 +49,7 @@ internal static class StepsBenchmark
     private static async Task<(double Rate, double[] Times, long Steps)> MeasureAsync(BenchStore store, int concurrent, TimeSpan duration)
     {
         var timed = new CommitTimes(store.Checkpoints);
-        var keeper = store.Queue is { } queue ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(30)), TimeProvider.System, NullLogger<LeaseKeeper>.Instance) : null;
+        var keeper = store.Queue is { } queue ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(30)), TimeProvider.System) : null;
         using var deadline = new CancellationTokenSource(duration);
         var watch = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, concurrent).Select(_ => Task.Run(() => RunsAsync(timed, keeper, deadline.Token))));

@@ -3,6 +3,7 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
 using AgentExecutor.Core.Runs;
@@ -56,8 +57,13 @@ public static class AdapterCatalog
         var store = new PostgresCheckpointStore(access, settings.Committers);
         // The queue and the leases have connections of their own: reading a hundred threads at once must not keep a lease from being renewed.
         var queue = new PostgresRunQueue(Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), settings.Schema);
-        return new ThreadStore(store, store, new PostgresParts(queue, store)) { Queue = queue };
+        var relay = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages);
+        return new ThreadStore(store, store, new PostgresParts(queue, store, relay)) { Queue = queue, Outbox = new PostgresOutbox(relay) };
     }
+
+    /// <summary>The bus as a table of the PostgreSQL store, whose schema must be there.</summary>
+    public static IEventBus OpenPostgresBus(PostgresSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers) => new PostgresEventBus(
+        Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, new OutageLog(time, loggers.CreateLogger<OutageLog>())), settings.Schema, bus);
 
     /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
     /// <exception cref="Core.FaultException">The server cannot be reached, or there is no such version.</exception>
@@ -94,12 +100,13 @@ public static class AdapterCatalog
     private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages) => new(
         PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
 
-    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store) : IAsyncDisposable
+    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             await Store.DisposeAsync();
             await Queue.DisposeAsync();
+            await Relay.DisposeAsync();
         }
     }
 }
@@ -109,6 +116,9 @@ public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, I
 {
     /// <summary>The queue of runs for workers, and the leases; null where the store is one process's own.</summary>
     public IRunQueue? Queue { get; init; }
+
+    /// <summary>The outcomes of submitted runs; null where there is no queue.</summary>
+    public IOutbox? Outbox { get; init; }
 
     public ValueTask DisposeAsync() => Owner.DisposeAsync();
 }

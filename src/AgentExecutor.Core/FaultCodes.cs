@@ -32,6 +32,9 @@ public static class FaultCodes
     public const string StoreCorrupt = "store_corrupt";
     public const string StoreRefused = "store_refused";
     public const string StoreUnavailable = "store_unavailable";
+    public const string BusUnavailable = "bus_unavailable";
+    public const string MessageTooLarge = "message_too_large";
+    public const string UnknownSubject = "unknown_subject";
     public const string UnknownProvider = "unknown_provider";
     public const string ModelRateLimited = "model_rate_limited";
     public const string ModelUnavailable = "model_unavailable";

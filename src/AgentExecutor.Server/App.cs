@@ -26,7 +26,7 @@ public sealed class App : IAsyncDisposable
         (Settings, _store, Loggers) = (settings, store, loggers);
         Environment = EnvironmentOf(settings, model);
         Keeper = store.Queue is { } queue
-            ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System, loggers.CreateLogger<LeaseKeeper>())
+            ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System)
             : null;
         Services = new RunServices(_store.Checkpoints, Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
         Agents = new CompiledAgents(Environment);
@@ -48,6 +48,9 @@ public sealed class App : IAsyncDisposable
 
     /// <summary>Null where the store is the embedded one.</summary>
     public IRunQueue? Queue => _store.Queue;
+
+    /// <summary>Null where there is no queue.</summary>
+    public IOutbox? Outbox => _store.Outbox;
 
     /// <summary>Keeps the leases of this process; null where the store keeps none.</summary>
     public LeaseKeeper? Keeper { get; }

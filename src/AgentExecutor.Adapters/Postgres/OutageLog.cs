@@ -8,6 +8,8 @@ internal sealed class OutageLog(TimeProvider time, ILogger logger)
 {
     private long _downSince; // a timestamp of the clock; 0 while the server is there
 
+    public bool IsAway => Volatile.Read(ref _downSince) != 0;
+
     public void Failed(Exception exception)
     {
         if (PostgresFaults.IsConflict(exception) || PostgresFaults.IsLock(exception))

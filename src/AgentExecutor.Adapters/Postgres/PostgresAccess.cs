@@ -18,6 +18,9 @@ internal sealed class PostgresAccess(NpgsqlDataSource source, TimeSpan patience,
     /// <summary>How long to go on trying for one caller.</summary>
     public TimeSpan Patience { get; } = patience;
 
+    /// <summary>The last try failed.</summary>
+    public bool IsAway => outages.IsAway;
+
     /// <summary>Tries until it succeeds, or patience ends.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>, or <see cref="FaultCodes.StoreRefused"/> where trying again is no use.</exception>
     public async Task<T> RunAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> use, CancellationToken cancellationToken, TimeSpan? atMost = null)

@@ -102,12 +102,14 @@ internal static class PostgresRows
     }
 
     /// <summary>Reads <see cref="RunColumns"/>, from the first column on.</summary>
+    public static RunStatus ReadStatus(string name) => Enum.Parse<RunStatus>(name, ignoreCase: true);
+
     public static Run ReadRun(NpgsqlDataReader row) => new()
     {
         ThreadId = row.GetString(0),
         RunId = row.GetString(1),
         Fence = row.GetInt64(2),
-        Status = Enum.Parse<RunStatus>(row.GetString(3), ignoreCase: true),
+        Status = ReadStatus(row.GetString(3)),
         Name = row.GetString(4),
         TraceId = row.GetString(5),
         DefinitionHash = row.GetString(6),

@@ -47,7 +47,7 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         SELECT r.thread_id, r.run_id, t.fence, r.status, r.name, r.trace_id, r.definition_hash,
             CASE WHEN t.run_id = r.run_id THEN t.attempt ELSE 0 END, t.last_sequence, r.created_at, r.updated_at,
             CASE WHEN t.run_id = r.run_id THEN t.usage ELSE r.usage END, NULL, d.json, r.input,
-            CASE WHEN t.run_id = r.run_id THEN t.crashes ELSE 0 END, r.concurrency_key
+            CASE WHEN t.run_id = r.run_id THEN t.crashes ELSE 0 END, r.concurrency_key, r.trace_parent
         FROM due JOIN runs AS r USING (thread_id, run_id) JOIN threads AS t USING (thread_id) JOIN definitions AS d ON d.hash = r.definition_hash
         ORDER BY due.priority, due.due_at FOR NO KEY UPDATE OF t SKIP LOCKED
         """;
@@ -62,41 +62,26 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
                 run_id = c.run_id, fence = c.fence, holder = $9, is_held = true, lease_until = now() + $10 * interval '1 millisecond', status = 'running',
                 attempt = c.attempt, last_sequence = c.last_sequence, name = r.name, trace_id = r.trace_id, definition_hash = r.definition_hash,
                 created_at = r.created_at, updated_at = now(), finished_at = NULL, usage = c.usage, failure = NULL, crashes = c.crashes, is_queued = true,
-                concurrency_key = c.concurrency_key
+                concurrency_key = c.concurrency_key, cancel_requested = t.cancel_requested AND t.run_id = c.run_id
             FROM c JOIN runs AS r USING (thread_id, run_id) WHERE t.thread_id = c.thread_id AND NOT t.is_held AND t.fence = c.fence - 1
             RETURNING t.thread_id, t.run_id)
         UPDATE runs SET status = 'running' FROM k WHERE runs.thread_id = k.thread_id AND runs.run_id = k.run_id RETURNING runs.thread_id
         """;
 
+    /// <summary>Runs as they stand.</summary>
+    internal const string Standing =
+        """
+        SELECT r.thread_id, r.run_id, coalesce(t.fence, 0), coalesce(t.status, r.status), r.name, r.trace_id, r.definition_hash, coalesce(t.attempt, 0),
+            coalesce(t.last_sequence, 0), r.created_at, coalesce(t.updated_at, r.updated_at), coalesce(t.usage, r.usage), coalesce(t.failure, r.failure),
+            r.request_hash
+        FROM runs AS r LEFT JOIN threads AS t ON t.thread_id = r.thread_id AND t.run_id = r.run_id
+        """;
+
     private readonly PostgresListener _listener = new(access, $"{schema}_runs");
 
-    public async ValueTask<Run> SubmitAsync(RunSubmission submission, CancellationToken cancellationToken)
-    {
-        var run = submission.Run;
-        await access.RunAsync(
-            (connection, cancel) => connection.RunAsync(
-                """
-                WITH d AS (INSERT INTO definitions (hash, json) VALUES ($1, $2) ON CONFLICT DO NOTHING),
-                r AS (
-                    INSERT INTO runs (thread_id, run_id, status, name, trace_id, definition_hash, created_at, updated_at, usage, is_queued, input, priority, due_at,
-                        concurrency_key, concurrency_limit)
-                    VALUES ($3, $4, 'pending', $5, $6, $1, $7, $7, $8, true, $9, $10, now() + $11 * interval '1 millisecond', $12, $13)
-                    ON CONFLICT DO NOTHING RETURNING thread_id),
-                t AS (
-                    INSERT INTO threads AS t (thread_id, run_id, fence, status, attempt, last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage, is_queued)
-                    SELECT $3, $4, 0, 'pending', 0, 0, $5, $6, $1, $7, $7, $8, true FROM r
-                    ON CONFLICT (thread_id) DO UPDATE SET finished_at = NULL WHERE t.finished_at IS NOT NULL)
-                SELECT pg_notify(current_schema() || '_runs', '') FROM r
-                """,
-                [
-                    submission.Definition.Hash, submission.Definition.Json, run.ThreadId, run.RunId, PostgresRows.Shown(run.Name), PostgresRows.Shown(run.TraceId),
-                    run.CreatedAt.UtcDateTime, RunJson.WriteUsage(run.Usage), submission.Input, (short)submission.Priority, submission.Delay.TotalMilliseconds,
-                    submission.ConcurrencyKey, submission.ConcurrencyLimit,
-                ],
-                cancel),
-            cancellationToken);
-        return (await FindAsync(run.ThreadId, run.RunId, cancellationToken))!;
-    }
+    public async ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(
+        ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken) =>
+        await access.RunAsync((connection, cancel) => PostgresSubmit.RunAsync(connection, submissions, takeFor, cancel), cancellationToken);
 
     public async ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) =>
         await access.RunAsync((connection, cancel) => FindAsync(connection, threadId, runId, cancel), cancellationToken);
@@ -155,12 +140,31 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         cancellationToken,
         TimeSpan.Zero);
 
-    public async ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken) => await access.RunAsync(
+    public async ValueTask AcquitAsync(ImmutableArray<HeldRun> lost, CancellationToken cancellationToken) => await access.RunAsync(
         (connection, cancel) => connection.RunAsync(
             """
-            DELETE FROM outbox WHERE ctid = ANY (ARRAY (
-                SELECT ctid FROM outbox WHERE created_at < now() - $1 * interval '1 second' ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-            """, [olderThan.TotalSeconds, (long)atMost], cancel),
+            UPDATE threads AS t SET crashes = t.crashes - 1 FROM unnest($1, $2) AS h (thread_id, fence)
+            WHERE t.thread_id = h.thread_id AND t.fence > h.fence AND t.crashes > 0
+            """, [lost.Select(run => run.ThreadId).ToArray(), lost.Select(run => run.Fence).ToArray()], cancel),
+        cancellationToken,
+        TimeSpan.Zero);
+
+    public async ValueTask<bool> AskToCancelAsync(string threadId, CancellationToken cancellationToken) => await access.RunAsync(
+        (connection, cancel) => connection.RunAsync("UPDATE threads SET cancel_requested = true WHERE thread_id = $1 AND is_held", [threadId], cancel),
+        cancellationToken) > 0;
+
+    public async ValueTask<ImmutableArray<HeldRun>> CancelledAsync(Lease lease, CancellationToken cancellationToken) => await access.RunAsync(
+        async (connection, cancel) =>
+        {
+            await using var command = connection.With("SELECT thread_id, fence FROM threads WHERE is_held AND cancel_requested AND holder = $1", lease.Holder);
+            await using var row = await command.ExecuteReaderAsync(cancel);
+            var asked = ImmutableArray.CreateBuilder<HeldRun>();
+            while (await row.ReadAsync(cancel))
+            {
+                asked.Add(new HeldRun(row.GetString(0), row.GetInt64(1)));
+            }
+            return asked.ToImmutable();
+        },
         cancellationToken,
         TimeSpan.Zero);
 
@@ -223,7 +227,10 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
             due.Add((
                 new ClaimedRun(
                     Start.Apply(run, run.UpdatedAt).Run, new StoredDefinition(run.DefinitionHash, row.GetFieldValue<byte[]>(13)), row.GetFieldValue<byte[]>(14),
-                    row.GetInt32(15)),
+                    row.GetInt32(15))
+                {
+                    TraceParent = row.GetString(17),
+                },
                 row.IsDBNull(16) ? null : row.GetString(16)));
         }
         return due;
@@ -232,12 +239,7 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
     /// <summary>The run as it stands: where its thread has it, else where it waits or has ended.</summary>
     private static async Task<Run?> FindAsync(NpgsqlConnection connection, string threadId, string runId, CancellationToken cancellationToken)
     {
-        await using var command = connection.With(
-            """
-            SELECT r.thread_id, r.run_id, coalesce(t.fence, 0), coalesce(t.status, r.status), r.name, r.trace_id, r.definition_hash, coalesce(t.attempt, 0),
-                coalesce(t.last_sequence, 0), r.created_at, coalesce(t.updated_at, r.updated_at), coalesce(t.usage, r.usage), coalesce(t.failure, r.failure)
-            FROM runs AS r LEFT JOIN threads AS t ON t.thread_id = r.thread_id AND t.run_id = r.run_id WHERE r.thread_id = $1 AND r.run_id = $2
-            """, threadId, runId);
+        await using var command = connection.With($"{Standing} WHERE r.thread_id = $1 AND r.run_id = $2", threadId, runId);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         return await row.ReadAsync(cancellationToken) ? PostgresRows.ReadRun(row) : null;
     }

@@ -8,7 +8,11 @@ namespace AgentExecutor.Adapters.Postgres;
 internal static class PostgresThreads
 {
     private const int Batch = 1_000;
-    private const string Waits = "EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = $1 AND runs.status = 'pending' AND runs.is_queued)";
+    private const string Waits =
+        """
+        (EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = $1 AND runs.status = 'pending' AND runs.is_queued)
+            OR EXISTS (SELECT 1 FROM outbox WHERE outbox.thread_id = $1 AND announced_at IS NULL))
+        """;
 
     public static async Task CopyAsync(NpgsqlConnection connection, string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Runs.Transitions;
+using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Core.Checkpoints;
 
@@ -25,7 +26,13 @@ internal sealed class InMemoryThread
 
     public SortedDictionary<long, StoredEvents> Events { get; } = [];
 
-    public SortedDictionary<long, StoredResult> Results { get; } = [];
+    public SortedDictionary<long, InMemoryOutcome> Outcomes { get; } = [];
+
+    /// <summary>The runs that were submitted: only their outcomes are announced.</summary>
+    public Dictionary<string, RunSubmission> Submissions { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The run that someone asked to cancel.</summary>
+    public string? CancelAsked { get; set; }
 
     public void Commit(StepCommit commit, DateTimeOffset now)
     {
@@ -42,9 +49,9 @@ internal sealed class InMemoryThread
         {
             Events[events.Last] = events;
         }
-        if (commit.Result is { } result)
+        if (commit.Result is { } result && Submissions.TryGetValue(commit.Run!.RunId, out var submission))
         {
-            Results[result.Sequence] = result;
+            Outcomes.TryAdd(result.Sequence, new InMemoryOutcome(commit.Run, result, submission.TraceParent, now));
         }
         Crashes = commit.Checkpoint is null ? Crashes : 0;
         if (commit.Run is { } run)
@@ -62,7 +69,8 @@ internal sealed class InMemoryThread
     }
 
     /// <summary>A worker has it, or a run waits for it.</summary>
-    public bool IsInUse(DateTimeOffset now) => (Holder is not null && LeaseUntil > now) || _runs.Exists(static run => run.Status == RunStatus.Pending);
+    public bool IsInUse(DateTimeOffset now) => (Holder is not null && LeaseUntil > now) || _runs.Exists(static run => run.Status == RunStatus.Pending)
+        || Outcomes.Values.Any(static outcome => !outcome.IsAnnounced);
 
     public Run? Find(string runId) => _runs.Find(run => run.RunId == runId);
 
@@ -81,6 +89,9 @@ internal sealed class InMemoryThread
     }
 
     public void Renew(Lease lease, DateTimeOffset now) => (Holder, LeaseUntil) = (lease.Holder, now + lease.Length);
+
+    /// <summary>Takes a crash back, where its holder held the thread with an older fence.</summary>
+    public void Acquit(long fence) => Crashes = Newest?.Fence > fence && Crashes > 0 ? Crashes - 1 : Crashes;
 
     /// <summary>Ends the lease and fences its holder off.</summary>
     public void Rescue()
@@ -246,4 +257,12 @@ internal sealed class InMemoryThread
             }
         }
     }
+}
+
+/// <summary>An outcome in memory.</summary>
+internal sealed record InMemoryOutcome(Run Run, StoredResult Result, string TraceParent, DateTimeOffset CreatedAt)
+{
+    public bool IsAnnounced { get; set; }
+
+    public bool IsTaken { get; set; }
 }

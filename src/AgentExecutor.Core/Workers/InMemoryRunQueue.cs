@@ -12,24 +12,18 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
     private readonly List<Entry> _entries = []; // all that have not ended, by submission
     private readonly Nudge _nudge = new();
 
-    public ValueTask<Run> SubmitAsync(RunSubmission submission, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken)
     {
+        var submitted = ImmutableArray.CreateBuilder<SubmittedRun>(submissions.Length);
         lock (_gate)
         {
-            var (run, thread) = (submission.Run, store.ThreadOf(submission.Run.ThreadId));
-            lock (thread)
+            foreach (var submission in submissions)
             {
-                if (thread.Find(run.RunId) is { } known)
-                {
-                    return ValueTask.FromResult(known);
-                }
-                thread.Put(run with { Fence = 0 });
+                submitted.Add(Submit(submission, takeFor));
             }
-            store.Keep(submission.Definition);
-            _entries.Add(new Entry(submission, time.GetUtcNow() + submission.Delay));
         }
         _nudge.Give();
-        return ValueTask.FromResult(submission.Run);
+        return ValueTask.FromResult(submitted.MoveToImmutable());
     }
 
     public ValueTask<ImmutableArray<ClaimedRun>> ClaimAsync(Lease lease, int atMost, CancellationToken cancellationToken)
@@ -89,22 +83,44 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
         return ValueTask.FromResult(rescued.ToImmutable());
     }
 
-    public ValueTask<int> DropResultsAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken)
+    public ValueTask AcquitAsync(ImmutableArray<HeldRun> lost, CancellationToken cancellationToken)
     {
-        var before = time.GetUtcNow() - olderThan;
-        var dropped = 0;
+        foreach (var run in lost)
+        {
+            var thread = store.ThreadOf(run.ThreadId);
+            lock (thread)
+            {
+                thread.Acquit(run.Fence);
+            }
+        }
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<bool> AskToCancelAsync(string threadId, CancellationToken cancellationToken)
+    {
+        var thread = store.ThreadOf(threadId);
+        lock (thread)
+        {
+            var isHeld = thread.Holder is not null;
+            thread.CancelAsked = isHeld ? thread.Newest?.RunId : thread.CancelAsked;
+            return ValueTask.FromResult(isHeld);
+        }
+    }
+
+    public ValueTask<ImmutableArray<HeldRun>> CancelledAsync(Lease lease, CancellationToken cancellationToken)
+    {
+        var asked = ImmutableArray.CreateBuilder<HeldRun>();
         foreach (var thread in store.Threads)
         {
             lock (thread)
             {
-                while (dropped < atMost && thread.Newest?.UpdatedAt < before && thread.Results.Count > 0)
+                if (thread.Holder == lease.Holder && thread.Newest is { } run && thread.CancelAsked == run.RunId)
                 {
-                    thread.Results.Remove(thread.Results.First().Key);
-                    dropped++;
+                    asked.Add(new HeldRun(run.ThreadId, run.Fence));
                 }
             }
         }
-        return ValueTask.FromResult(dropped);
+        return ValueTask.FromResult(asked.ToImmutable());
     }
 
     public ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken)
@@ -120,6 +136,27 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
 
     public void Dispose() => _nudge.Dispose();
 
+    private SubmittedRun Submit(RunSubmission submission, Lease? takeFor)
+    {
+        var (run, now) = (submission.Run with { Fence = 0 }, time.GetUtcNow());
+        var thread = store.ThreadOf(run.ThreadId);
+        lock (thread)
+        {
+            if (thread.Find(run.RunId) is { } known)
+            {
+                return new SubmittedRun(known, false, thread.Submissions.GetValueOrDefault(run.RunId)?.RequestHash ?? "");
+            }
+            var mayTake = takeFor is not null && thread.Newest is null && submission.Delay == TimeSpan.Zero && submission.ConcurrencyKey is null;
+            thread.Put(run);
+            thread.Submissions[run.RunId] = submission;
+            store.Keep(submission.Definition);
+            var entry = new Entry(submission, now + submission.Delay);
+            _entries.Add(entry);
+            var claimed = mayTake ? Take(entry, takeFor!, now) : null;
+            return new SubmittedRun(claimed?.Run ?? run, true, submission.RequestHash, claimed);
+        }
+    }
+
     private ClaimedRun Take(Entry entry, Lease lease, DateTimeOffset now)
     {
         var thread = store.ThreadOf(entry.Submission.Run.ThreadId);
@@ -130,7 +167,7 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
                 run with { Fence = thread.Newest!.Fence, LastSequence = Math.Max(run.LastSequence, thread.Newest.LastSequence) }, now).Run;
             thread.Put(taken);
             thread.Renew(lease, now);
-            return new ClaimedRun(taken, entry.Submission.Definition, entry.Submission.Input, thread.Crashes);
+            return new ClaimedRun(taken, entry.Submission.Definition, entry.Submission.Input, thread.Crashes) { TraceParent = entry.Submission.TraceParent };
         }
     }
 

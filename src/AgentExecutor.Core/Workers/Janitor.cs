@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>Deletes what need not be kept: a little at a time, in transactions of its own, so that nobody waits for it. Several at once do no harm.</summary>
-public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IRunQueue? queue, TimeProvider time, ILogger<Janitor> logger)
+public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IOutbox? outbox, TimeProvider time, ILogger<Janitor> logger)
 {
     private const int Page = 100;
 
@@ -116,9 +116,9 @@ public sealed class Janitor(IRunStore runs, ICheckpointStore checkpoints, IRunQu
     private async Task<int> DropResultsAsync(TimeSpan olderThan, CancellationToken cancellationToken)
     {
         var dropped = 0;
-        for (var batch = Page; queue is not null && batch == Page;)
+        for (var batch = Page; outbox is not null && batch == Page;)
         {
-            batch = await queue.DropResultsAsync(olderThan, Page, cancellationToken);
+            batch = await outbox.DropAsync(olderThan, Page, cancellationToken);
             dropped += batch;
         }
         return dropped;

@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using AgentExecutor.Core.Runs;
-using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>Renews the leases of all runs that this process has, three times a lease and in one call; stops those that others have taken.</summary>
-public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time, ILogger<LeaseKeeper> logger)
+public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time)
 {
     private readonly ConcurrentDictionary<Holding, byte> _holdings = new();
 
@@ -42,7 +41,6 @@ public sealed class LeaseKeeper(IRunQueue queue, Lease lease, TimeProvider time,
             var held = await queue.RenewAsync(Lease, [.. holdings.Select(holding => holding.Run)], cancellationToken);
             foreach (var holding in holdings.Where(holding => holding.IsMissing(held) && holding.Session.IsHeld))
             {
-                Log.LeaseLost(logger, holding.Run.ThreadId, holding.Session.Run.RunId, holding.Session.Run.TraceId);
                 await holding.LoseAsync();
             }
         }

@@ -12,7 +12,7 @@ public sealed record RetentionSettings
     /// <summary>Checkpoints that an ended thread keeps, the newest; 0 for all. What rebuilds their values stays too.</summary>
     public int Checkpoints { get; init; }
 
-    /// <summary>Hours that an outcome stays in the outbox.</summary>
+    /// <summary>Hours that an outcome stays in the outbox once it was announced.</summary>
     public double ResultHours { get; init; } = 24;
 
     /// <summary>Seconds between two rounds of the janitor.</summary>

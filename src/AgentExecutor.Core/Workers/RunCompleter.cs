@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>Has each claimed run executed, and sees to its end: says how it went, frees the slot, wakes the claimer.</summary>
-internal sealed class RunCompleter(RunExecutor executor, WorkerSettings settings, Nudge nudge, ILogger logger) : IDisposable
+internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, WorkerSettings settings, Nudge nudge, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<HeldRun, Task> _running = new();
     private readonly CancellationTokenSource _giveBack = new();
@@ -49,6 +49,7 @@ internal sealed class RunCompleter(RunExecutor executor, WorkerSettings settings
         catch (FaultException fault) when (fault.Code == FaultCodes.LeaseLost)
         {
             Log.LeaseLost(logger, run.ThreadId, run.RunId, run.TraceId);
+            await AcquitAsync(key);
         }
         catch (FaultException fault)
         {
@@ -62,6 +63,19 @@ internal sealed class RunCompleter(RunExecutor executor, WorkerSettings settings
         {
             _running.TryRemove(key, out _);
             nudge.Give();
+        }
+    }
+
+    /// <summary>Slow is not dead: the run is not to blame for a lease that its worker renewed too late.</summary>
+    private async Task AcquitAsync(HeldRun lost)
+    {
+        try
+        {
+            await queue.AcquitAsync([lost], CancellationToken.None);
+        }
+        catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
+        {
+            // the store says so itself, once; the crash stays counted
         }
     }
 

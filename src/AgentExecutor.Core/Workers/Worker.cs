@@ -17,7 +17,7 @@ public sealed class Worker(IRunQueue queue, RunExecutor executor, LeaseKeeper ke
     public async Task RunAsync(TimeSpan grace, CancellationToken stopping)
     {
         using var nudge = new Nudge();
-        using var completer = new RunCompleter(executor, settings, nudge, loggers.CreateLogger<RunCompleter>());
+        using var completer = new RunCompleter(queue, executor, settings, nudge, loggers.CreateLogger<RunCompleter>());
         var claimer = new RunClaimer(queue, keeper.Lease, settings, completer, nudge, time);
         var rescuer = new RunRescuer(queue, settings, nudge, time, loggers.CreateLogger<RunRescuer>());
         using var stopKeeping = new CancellationTokenSource();

@@ -29,7 +29,7 @@ internal static class PruneCommand
                 throw new FaultException(FaultCodes.InvalidInput, "there is nothing to prune by", "give --older-than, --keep-threads or --keep-last, each above 0");
             }
             await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
-            var janitor = new Janitor(app.Runs, app.Services.Checkpoints, app.Queue, TimeProvider.System, app.Loggers.CreateLogger<Janitor>());
+            var janitor = new Janitor(app.Runs, app.Services.Checkpoints, app.Outbox, TimeProvider.System, app.Loggers.CreateLogger<Janitor>());
             var swept = await janitor.SweepAsync(settings, result.GetValue(dryRun), cancellationToken);
             Console.WriteLine(result.GetValue(dryRun) ? $"{swept.Threads} threads would be deleted" : $"{swept.Threads} threads and {swept.Checkpoints} checkpoints deleted");
             return ExitCode.Success;

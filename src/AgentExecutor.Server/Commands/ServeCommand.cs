@@ -59,7 +59,7 @@ internal static class ServeCommand
         }
         if (active.HasFlag(Role.Janitor))
         {
-            var janitor = new Janitor(app.Runs, app.Services.Checkpoints, app.Queue, TimeProvider.System, app.Loggers.CreateLogger<Janitor>());
+            var janitor = new Janitor(app.Runs, app.Services.Checkpoints, app.Outbox, TimeProvider.System, app.Loggers.CreateLogger<Janitor>());
             yield return janitor.RunAsync(settings.Retention, stopping);
         }
     }

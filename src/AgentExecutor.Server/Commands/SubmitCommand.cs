@@ -58,7 +58,7 @@ internal static class SubmitCommand
             {
                 throw new FaultException(FaultCodes.InvalidInput, "--out saves the files of a run that has ended", "add --wait");
             }
-            var stored = await queue.SubmitAsync(submission, cancellationToken);
+            var stored = (await queue.SubmitAsync([submission], null, cancellationToken))[0].Run;
             if (stored.DefinitionHash != agent.Hash)
             {
                 throw new FaultException(FaultCodes.RunExists, $"the run '{id}' of the thread '{threadId}' was submitted before, with another definition", "give yours another --run-id");

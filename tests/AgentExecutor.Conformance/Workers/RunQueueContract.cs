@@ -18,14 +18,16 @@ public abstract class RunQueueContract : IAsyncLifetime
 
     protected IRunQueue Queue { get; private set; } = null!;
 
+    protected IOutbox Outbox { get; private set; } = null!;
+
     protected ICheckpointStore Checkpoints { get; private set; } = null!;
 
     protected IRunStore Runs { get; private set; } = null!;
 
-    /// <summary>A queue without runs, and the store that it shares threads with.</summary>
-    protected abstract ValueTask<(IRunQueue Queue, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync();
+    /// <summary>A queue without runs, its outbox, and the store that it shares threads with.</summary>
+    protected abstract ValueTask<(IRunQueue Queue, IOutbox Outbox, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync();
 
-    public async ValueTask InitializeAsync() => (Queue, Checkpoints, Runs) = await MakeAsync();
+    public async ValueTask InitializeAsync() => (Queue, Outbox, Checkpoints, Runs) = await MakeAsync();
 
     public virtual ValueTask DisposeAsync()
     {
@@ -265,6 +267,178 @@ public abstract class RunQueueContract : IAsyncLifetime
         await waiting.WaitAsync(Limit, Cancel);
     }
 
+    [Fact]
+    public async Task Many_are_submitted_at_once_and_each_is_told_what_became_of_it()
+    {
+        await SubmitAsync("known", "r");
+
+        var told = await Queue.SubmitAsync(
+            [
+                Submission("a") with { RequestHash = "first", TraceParent = "00-trace" }, Submission("known") with { RequestHash = "other" },
+                Submission("a") with { RequestHash = "second" }, Submission("a", "r2"), Submission("b"),
+            ], null, Cancel);
+
+        Assert.Equal([("a", true), ("known", false), ("a", false), ("a", true), ("b", true)], told.Select(it => (it.Run.ThreadId, it.IsNew)));
+        Assert.Equal(["first", "", "first", "", ""], told.Select(it => it.RequestHash));
+        Assert.All(told, it => Assert.Null(it.Claimed));
+        var claimed = await Queue.ClaimAsync(Long, 10, Cancel);
+        Assert.Equal(["a/r", "b/r", "known/r"], claimed.Select(it => $"{it.Run.ThreadId}/{it.Run.RunId}").Order());
+        Assert.Equal("00-trace", claimed.First(it => it.Run.ThreadId == "a").TraceParent);
+    }
+
+    [Fact]
+    public async Task What_is_submitted_to_be_taken_is_claimed_at_once_where_it_may_be()
+    {
+        await EndNewAsync("ended");
+        await SubmitAsync("waits");
+
+        var told = await Queue.SubmitAsync(
+            [
+                Submission("new", input: """{"a":1}""") with { TraceParent = "00-t" }, Submission("ended", "r2"), Submission("waits"), Submission("later") with { Delay = TimeSpan.FromHours(1) },
+                Submission("keyed") with { ConcurrencyKey = "k" }, Submission("new", "r2"),
+            ], Long, Cancel);
+
+        var taken = Assert.Single(told, it => it.Claimed is not null).Claimed!;
+        Assert.Equal(("new", 1L, 1, 0, RunStatus.Running), (taken.Run.ThreadId, taken.Run.Fence, taken.Run.Attempt, taken.Crashes, taken.Run.Status));
+        Assert.Equal(("""{"a":1}""", "00-t"), (Encoding.UTF8.GetString(taken.Input.Span), taken.TraceParent));
+        Assert.Equal(RunStatus.Running, (await Queue.FindAsync("new", "r", Cancel))!.Status);
+        Assert.Equal(["ended", "keyed", "waits"], (await ClaimIdsAsync(10)).Order());
+        Assert.Single(await Queue.RenewAsync(Long, [new HeldRun("new", 1)], Cancel));
+        await EndAsync(taken, Long, RunStatus.Completed);
+        Assert.Equal(["new"], await ClaimIdsAsync(10));
+    }
+
+    [Fact]
+    public async Task Many_submitters_of_one_run_store_it_once()
+    {
+        var told = await Task.WhenAll(Enumerable.Range(0, 12).Select(worker => Task.Run(
+            async () => await Queue.SubmitAsync([Submission("t"), Submission($"own{worker}")], new Lease($"w{worker}", TimeSpan.FromMinutes(1)), Cancel), Cancel)));
+
+        Assert.Single(told, it => it[0].IsNew);
+        Assert.Single(told, it => it[0].Claimed is not null);
+        Assert.All(told, it => Assert.NotNull(it[1].Claimed));
+    }
+
+    [Fact]
+    public async Task A_worker_that_was_only_slow_takes_the_crash_back()
+    {
+        await SubmitAsync("t");
+        var slow = Assert.Single(await Queue.ClaimAsync(Short, 10, Cancel));
+        await EventuallyAsync(async () => await Queue.RescueAsync(TimeSpan.Zero, Cancel), runs => runs.Length > 0);
+
+        await Queue.AcquitAsync([new HeldRun("t", slow.Run.Fence), new HeldRun("nobody", 1)], Cancel);
+
+        var next = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+        Assert.Equal(0, next.Crashes);
+        await Queue.AcquitAsync([new HeldRun("t", next.Run.Fence)], Cancel); // it holds it still: nothing to take back
+        await EndAsync(next, Long, RunStatus.Pending);
+        Assert.Equal(0, Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel)).Crashes);
+    }
+
+    [Fact]
+    public async Task Whoever_has_a_run_hears_that_it_is_to_be_cancelled()
+    {
+        await SubmitAsync("t");
+        Assert.False(await Queue.AskToCancelAsync("t", Cancel));
+        Assert.False(await Queue.AskToCancelAsync("nobody", Cancel));
+        var first = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+        Assert.Empty(await Queue.CancelledAsync(Long, Cancel));
+
+        Assert.True(await Queue.AskToCancelAsync("t", Cancel));
+
+        Assert.Equal([new HeldRun("t", first.Run.Fence)], await Queue.CancelledAsync(Long, Cancel));
+        Assert.Empty(await Queue.CancelledAsync(OtherLong, Cancel));
+        await EndAsync(first, Long, RunStatus.Pending); // given back before it heard
+        var second = Assert.Single(await Queue.ClaimAsync(OtherLong, 10, Cancel));
+        Assert.Equal([new HeldRun("t", second.Run.Fence)], await Queue.CancelledAsync(OtherLong, Cancel));
+        await EndAsync(second, OtherLong, RunStatus.Cancelled);
+        await SubmitAsync("t", "next");
+        Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+        Assert.Empty(await Queue.CancelledAsync(Long, Cancel));
+    }
+
+    [Fact]
+    public async Task Outcomes_are_announced_once_in_order_and_kept()
+    {
+        await EndNewAsync("a");
+        await EndNewAsync("b", status: RunStatus.Failed);
+        var announced = new List<string>();
+
+        Assert.Equal(2, await Outbox.RelayAsync(10, (outcomes, _) =>
+        {
+            announced.AddRange(outcomes.Select(it => $"{it.Run.ThreadId} {it.Status} {Encoding.UTF8.GetString(it.Json.Span)} {it.TraceParent}"));
+            Assert.All(outcomes, it => Assert.False(it.IsAnnounced));
+            return Task.CompletedTask;
+        }, Cancel));
+
+        Assert.Equal(["a Completed {} 00-a", "b Failed {} 00-b"], announced);
+        Assert.Equal(0, await Outbox.RelayAsync(10, (_, _) => throw new InvalidOperationException("nothing is left"), Cancel));
+        var found = await Outbox.FindAsync([new RunKey("b", "r"), new RunKey("a", "r"), new RunKey("nobody", "r")], Cancel);
+        Assert.Equal(["a:77 True", "b:77 True"], found.Select(it => $"{it.Id} {it.IsAnnounced}").Order());
+    }
+
+    [Fact]
+    public async Task An_announcement_that_fails_is_made_again()
+    {
+        await EndNewAsync("a");
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await Outbox.RelayAsync(10, (_, _) => throw new InvalidOperationException("the bus is away"), Cancel));
+        Assert.False(Assert.Single(await Outbox.FindAsync([new RunKey("a", "r")], Cancel)).IsAnnounced);
+
+        Assert.Equal(1, await Outbox.RelayAsync(10, (_, _) => Task.CompletedTask, Cancel));
+    }
+
+    [Fact]
+    public async Task Relays_at_once_announce_each_outcome_once()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            await EndNewAsync($"t{i}");
+        }
+        var announced = new System.Collections.Concurrent.ConcurrentBag<string>();
+
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
+        {
+            while (await Outbox.RelayAsync(4, async (outcomes, cancel) =>
+            {
+                foreach (var outcome in outcomes)
+                {
+                    announced.Add(outcome.Id);
+                }
+                await Task.Yield();
+            }, Cancel) > 0)
+            {
+            }
+        }, Cancel)));
+
+        Assert.Equal(30, announced.Count);
+        Assert.Equal(30, announced.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Outcomes_are_dropped_only_once_they_were_announced()
+    {
+        await EndNewAsync("a");
+        await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+        Assert.Equal(0, await Outbox.DropAsync(TimeSpan.Zero, 10, Cancel));
+        await Outbox.RelayAsync(10, (_, _) => Task.CompletedTask, Cancel);
+
+        Assert.Equal(0, await Outbox.DropAsync(TimeSpan.FromHours(1), 10, Cancel));
+        Assert.Equal(1, await Outbox.DropAsync(TimeSpan.Zero, 10, Cancel));
+        Assert.Empty(await Outbox.FindAsync([new RunKey("a", "r")], Cancel));
+    }
+
+    [Fact]
+    public async Task A_thread_whose_outcome_was_not_announced_is_not_deleted()
+    {
+        await EndNewAsync("a");
+        Assert.Equal(FaultCodes.ThreadBusy, (await Assert.ThrowsAsync<FaultException>(async () => await Checkpoints.DeleteThreadAsync("a", Cancel))).Code);
+        await Outbox.RelayAsync(10, (_, _) => Task.CompletedTask, Cancel);
+
+        await Checkpoints.DeleteThreadAsync("a", Cancel);
+
+        Assert.True((await Queue.SubmitAsync([Submission("a")], null, Cancel))[0].IsNew);
+    }
+
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private static Run Run(string thread, string id) => new()
@@ -284,15 +458,18 @@ public abstract class RunQueueContract : IAsyncLifetime
 
     private async Task<Run> SubmitAsync(
         string thread, string id = "r", string input = """{"user_request":"go"}""", int priority = 5, TimeSpan delay = default, string? key = null, int limit = 1) =>
-        await Queue.SubmitAsync(
-            new RunSubmission(Run(thread, id), new StoredDefinition("h", Encoding.UTF8.GetBytes("""{"nodes":[]}""")), Encoding.UTF8.GetBytes(input))
-            {
-                Priority = priority,
-                Delay = delay,
-                ConcurrencyKey = key,
-                ConcurrencyLimit = limit,
-            },
-            Cancel);
+        (await Queue.SubmitAsync([Submission(thread, id, input) with { Priority = priority, Delay = delay, ConcurrencyKey = key, ConcurrencyLimit = limit }], null, Cancel))[0].Run;
+
+    private static RunSubmission Submission(string thread, string id = "r", string input = """{"user_request":"go"}""") =>
+        new(Run(thread, id), new StoredDefinition("h", Encoding.UTF8.GetBytes("""{"nodes":[]}""")), Encoding.UTF8.GetBytes(input));
+
+    /// <summary>A new run that is taken and ended, with an outcome.</summary>
+    private async Task EndNewAsync(string thread, RunStatus status = RunStatus.Completed)
+    {
+        var claimed = (await Queue.SubmitAsync([Submission(thread) with { TraceParent = $"00-{thread}" }], Long, Cancel))[0].Claimed!;
+        var ended = claimed.Run with { Status = status, LastSequence = 77 };
+        await Checkpoints.CommitAsync(Commit(ended, Long) with { Result = new StoredResult(77, "{}"u8.ToArray()) }, Cancel);
+    }
 
     private async Task EndAsync(ClaimedRun claimed, Lease lease, RunStatus status) => await Checkpoints.CommitAsync(
         Commit(claimed.Run with { Status = status, LastSequence = claimed.Run.LastSequence + 77, Usage = new RunUsage(Supersteps: 5) }, lease), Cancel);

@@ -18,7 +18,8 @@ public sealed class Fleet : IAsyncDisposable
     private Fleet(PostgresSettings settings, PostgresServer server)
     {
         _program = new AgentExecutorProgram { Postgres = settings };
-        _program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "1";
+        _program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "2";
+        _program.Variables["AGENT_EXECUTOR_WORKER_MAX_CRASHES"] = "1000"; // a machine that is busy with other tests is no poison
         _program.Variables["AGENT_EXECUTOR_WORKER_RESCUE_SECONDS"] = "0.2";
         _program.Variables["AGENT_EXECUTOR_HTTP_TOOLS_ALLOW_PRIVATE_NETWORKS"] = "true";
         _program.Variables["AGENT_EXECUTOR_GRACE_SECONDS"] = "5";

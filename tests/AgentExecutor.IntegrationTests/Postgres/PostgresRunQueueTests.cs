@@ -20,9 +20,9 @@ public sealed class PostgresRunQueueTests(PostgresFixture postgres) : RunQueueCo
         await base.DisposeAsync();
     }
 
-    protected override async ValueTask<(IRunQueue Queue, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
+    protected override async ValueTask<(IRunQueue Queue, IOutbox Outbox, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
     {
         _store = await PostgresFixture.OpenAsync(await postgres.SchemaAsync());
-        return (_store.Queue!, _store.Checkpoints, _store.Runs);
+        return (_store.Queue!, _store.Outbox!, _store.Checkpoints, _store.Runs);
     }
 }

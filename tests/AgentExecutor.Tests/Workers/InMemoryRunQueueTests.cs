@@ -15,10 +15,10 @@ public sealed class InMemoryRunQueueTests : RunQueueContract
         return base.DisposeAsync();
     }
 
-    protected override ValueTask<(IRunQueue Queue, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
+    protected override ValueTask<(IRunQueue Queue, IOutbox Outbox, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
     {
         var store = new InMemoryCheckpointStore();
         _queue = new InMemoryRunQueue(store, TimeProvider.System);
-        return ValueTask.FromResult<(IRunQueue, ICheckpointStore, IRunStore)>((_queue, store, store));
+        return ValueTask.FromResult<(IRunQueue, IOutbox, ICheckpointStore, IRunStore)>((_queue, new InMemoryOutbox(store, TimeProvider.System), store, store));
     }
 }

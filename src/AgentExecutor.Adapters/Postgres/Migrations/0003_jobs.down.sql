@@ -1,0 +1,8 @@
+DROP TABLE messages;
+DROP INDEX outbox_by_run;
+DROP INDEX outbox_waiting;
+ALTER TABLE outbox DROP COLUMN announced_at;
+DROP INDEX threads_cancelled;
+ALTER TABLE threads DROP COLUMN cancel_requested;
+ALTER TABLE runs DROP COLUMN trace_parent;
+ALTER TABLE runs DROP COLUMN request_hash;

@@ -1,0 +1,134 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Workers;
+
+namespace AgentExecutor.Core.Messaging;
+
+/// <summary>A bus in this process's memory: nothing of it outlives the process. For tests and embedding.</summary>
+public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : IEventBus
+{
+    private readonly Lock _gate = new();
+    private readonly List<Entry> _entries = [];
+    private readonly HashSet<(BusStream, string)> _ids = [];
+    private readonly Nudge _nudge = new();
+    private long _last;
+
+    public TimeSpan DuplicateWindow => TimeSpan.MaxValue;
+
+    public bool IsConnected => true;
+
+    public ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
+    {
+        var streams = messages.Select(message => BusSubjects.StreamOf(message.Subject)).ToList();
+        lock (_gate)
+        {
+            for (var i = 0; i < messages.Length; i++)
+            {
+                var (message, stream, now) = (messages[i], streams[i], time.GetUtcNow());
+                if (message.Id.Length == 0 || _ids.Add((stream, message.Id)))
+                {
+                    _entries.Add(new Entry(new StoredMessage(stream, ++_last, now, message.Subject, message.Body) { Id = message.Id, Headers = message.Headers }) { DueAt = now });
+                }
+            }
+        }
+        _nudge.Give();
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        for (var started = time.GetTimestamp(); ;)
+        {
+            var left = wait - time.GetElapsedTime(started);
+            var taken = Take(atMost, out var next);
+            if (taken.Length > 0 || left <= TimeSpan.Zero)
+            {
+                return taken;
+            }
+            await _nudge.WaitAsync(next < left ? next : left, time, cancellationToken);
+        }
+    }
+
+    public ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult<ImmutableArray<StoredMessage>>(
+            [
+                .. _entries.Select(entry => entry.Message)
+                    .Where(it => it.Stream == query.Stream && it.Sequence > query.After && (query.Since is null || it.Time >= query.Since))
+                    .Take(query.AtMost).Select(it => query.HasBodies ? it : it with { Body = default }),
+            ]);
+        }
+    }
+
+    public ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return ValueTask.FromResult(_entries.RemoveAll(entry => entry.Message.Stream == stream && entry.Message.Sequence == sequence) > 0);
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _nudge.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <param name="next">How long until one is due that is not yet.</param>
+    private ImmutableArray<IDelivery> Take(int atMost, out TimeSpan next)
+    {
+        lock (_gate)
+        {
+            var (now, open) = (time.GetUtcNow(), _entries.Where(entry => entry.Message.Stream == BusStream.Jobs && !entry.IsDone).ToList());
+            var taken = open.Where(entry => entry.DueAt <= now).Take(atMost).ToList();
+            foreach (var entry in taken)
+            {
+                (entry.DueAt, entry.Attempts) = (now + TimeSpan.FromSeconds(settings.AckWaitSeconds), entry.Attempts + 1);
+            }
+            next = open.Count > 0 ? open.Min(entry => entry.DueAt) - now : TimeSpan.MaxValue;
+            return [.. taken.Select(entry => (IDelivery)new Delivery(this, entry, entry.Attempts))];
+        }
+    }
+
+    private ValueTask Settle(Entry entry, int attempt, TimeSpan? dueIn)
+    {
+        lock (_gate)
+        {
+            if (!entry.IsDone && entry.Attempts == attempt)
+            {
+                (entry.IsDone, entry.DueAt) = (dueIn is null, time.GetUtcNow() + (dueIn ?? default));
+            }
+        }
+        _nudge.Give();
+        return ValueTask.CompletedTask;
+    }
+
+    private sealed class Entry(StoredMessage message)
+    {
+        public StoredMessage Message { get; } = message;
+
+        public DateTimeOffset DueAt { get; set; }
+
+        public int Attempts { get; set; }
+
+        public bool IsDone { get; set; }
+    }
+
+    private sealed class Delivery(InMemoryEventBus bus, Entry entry, int attempt) : IDelivery
+    {
+        public StoredMessage Message => entry.Message;
+
+        public int Attempt => attempt;
+
+        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.Settle(entry, attempt, null);
+
+        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => bus.Settle(entry, attempt, delay);
+
+        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => bus.Settle(entry, attempt, null);
+
+        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.Settle(entry, attempt, TimeSpan.FromSeconds(bus.AckWait));
+    }
+
+    private double AckWait { get; } = settings.AckWaitSeconds;
+}
