@@ -23,21 +23,28 @@ internal static class BinaryReader
                 contentType ??= value;
             }
         }
-        // The HTTP binding forbids ce-datacontenttype and the NATS binding demands it; both at once may only say the same.
-        if (!string.IsNullOrWhiteSpace(contentType) && builder.DataContentType is null)
+        SetContentType(contentType?.Trim(), builder, faults);
+        return builder.Build(KindOf(builder.DataContentType, body, faults), body);
+    }
+
+    /// <summary>The HTTP binding forbids <c>ce-datacontenttype</c> and the NATS binding demands it; both at once may only say the same.</summary>
+    private static void SetContentType(string? contentType, EventBuilder builder, EventFaults faults)
+    {
+        const string Name = "datacontenttype";
+        if (string.IsNullOrEmpty(contentType))
         {
-            if (builder.TryName("datacontenttype"))
-            {
-                builder.Set("datacontenttype", AttributeValue.Of(contentType.Trim()));
-            }
+            return;
         }
-        else if (!string.IsNullOrWhiteSpace(contentType) && !contentType.Trim().Equals(builder.DataContentType, StringComparison.OrdinalIgnoreCase))
+        if (!builder.Has(Name))
+        {
+            builder.TryName(Name);
+            builder.Set(Name, AttributeValue.Of(contentType));
+        }
+        else if (builder.DataContentType is { } own && !own.Equals(contentType, StringComparison.OrdinalIgnoreCase))
         {
             faults.Add(
-                "datacontenttype", $"the header ce-datacontenttype says {EventFaults.Quote(builder.DataContentType!)} and Content-Type {EventFaults.Quote(contentType)}",
-                "send one of them");
+                Name, $"the header ce-datacontenttype says {EventFaults.Quote(own)} and Content-Type {EventFaults.Quote(contentType)}", "send one of them");
         }
-        return builder.Build(KindOf(builder.DataContentType, body, faults), body);
     }
 
     private static void ReadHeader(string name, string header, EventBuilder builder, EventFaults faults)

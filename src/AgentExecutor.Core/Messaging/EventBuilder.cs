@@ -17,6 +17,9 @@ internal sealed class EventBuilder(EventFaults faults)
 
     public string? DataContentType { get; private set; }
 
+    /// <summary>True where the attribute was there, even with a value that is refused.</summary>
+    public bool Has(string name) => _names.Contains(name);
+
     /// <summary>False, with a fault, where the name is none or was there before.</summary>
     public bool TryName(string name)
     {
@@ -94,7 +97,7 @@ internal sealed class EventBuilder(EventFaults faults)
 
     private void Require(string name, string? value, string hint)
     {
-        if (value is null && !_names.Contains(name))
+        if (value is null && !Has(name))
         {
             faults.Add(name, "it is missing", hint);
         }

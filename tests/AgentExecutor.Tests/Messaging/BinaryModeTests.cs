@@ -65,6 +65,7 @@ public sealed class BinaryModeTests
     [InlineData("ce-: 2", "")]
     [InlineData("ce-time: x", "time")]
     [InlineData("Content-Type: x", "datacontenttype")]
+    [InlineData("ce-datacontenttype: x", "datacontenttype")]
     public void Refuses_and_names_the_attribute_of_a_header(string header, string path) =>
         Assert.Equal([path], PathsOf(() => CloudEventReader.ReadBinary(LeastHeaders(header), default)));
 
