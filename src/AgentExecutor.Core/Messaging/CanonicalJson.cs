@@ -18,6 +18,8 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
     // Each fault's path is put together on the way out, so many of them in deep JSON would cost the product of both.
     private const int MaxFaults = 10;
 
+    private static readonly SearchValues<byte> Escaped = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(it => (byte)it)]);
+
     private readonly List<(string Path, string Message, string Hint)> _found = [];
     private readonly List<Member> _members = [];
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4096);
@@ -169,26 +171,23 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
 
     private void AppendEscaped(ReadOnlySpan<byte> plain)
     {
-        foreach (var unit in plain)
+        // Prompts are long texts with a line break here and there: what lies between goes in one piece.
+        for (var at = plain.IndexOfAny(Escaped); at >= 0; at = plain.IndexOfAny(Escaped))
         {
-            switch (unit)
+            Append(plain[..at]);
+            var unit = plain[at];
+            if (unit is (byte)'"' or (byte)'\\')
             {
-                case (byte)'"':
-                    Append("\\\""u8);
-                    break;
-                case (byte)'\\':
-                    Append("\\\\"u8);
-                    break;
-                case < 0x20:
-                    Append("\\u00"u8);
-                    Append([(byte)('0' + (unit >> 4)), "0123456789abcdef"u8[unit & 15]]);
-                    break;
-                default:
-                    Grow(1);
-                    _buffer[_length++] = unit;
-                    break;
+                Append([(byte)'\\', unit]);
             }
+            else
+            {
+                Append("\\u00"u8);
+                Append([(byte)('0' + (unit >> 4)), "0123456789abcdef"u8[unit & 15]]);
+            }
+            plain = plain[(at + 1)..];
         }
+        Append(plain);
     }
 
     /// <summary>Puts the step to this value before the paths of what was found in it.</summary>
