@@ -6,6 +6,8 @@ public static class FaultCodes
     public const string InvalidDefinition = "invalid_definition";
     public const string DefinitionMismatch = "definition_mismatch";
     public const string InvalidInput = "invalid_input";
+    public const string InvalidEvent = "invalid_event";
+    public const string UnsupportedMediaType = "unsupported_media_type";
     public const string InvalidUpdate = "invalid_update";
     public const string InvalidAnswer = "invalid_answer";
     public const string ConcurrentUpdate = "concurrent_update";
