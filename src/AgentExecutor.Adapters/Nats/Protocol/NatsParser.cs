@@ -74,7 +74,7 @@ internal sealed class NatsParser
             _ when Ascii.EqualsIgnoreCase(name, "PONG"u8) => new NatsOp(NatsOpKind.Pong),
             _ when Ascii.EqualsIgnoreCase(name, "+OK"u8) => new NatsOp(NatsOpKind.Ok),
             _ when Ascii.EqualsIgnoreCase(name, "-ERR"u8) => new NatsOp(NatsOpKind.Error, Text: Encoding.UTF8.GetString(line).Trim().Trim('\'')),
-            _ when Ascii.EqualsIgnoreCase(name, "INFO"u8) => new NatsOp(NatsOpKind.Info, Text: Encoding.UTF8.GetString(line)),
+            _ when Ascii.EqualsIgnoreCase(name, "INFO"u8) => new NatsOp(NatsOpKind.Info, Text: Encoding.UTF8.GetString(line).Trim()),
             _ => throw Malformed("an unknown operation"),
         };
     }
