@@ -188,8 +188,8 @@ public sealed class JetStreamTests(NatsFixture nats) : NatsTest
         Assert.NotSame(reading, await Task.WhenAny(reading, Task.Delay(Second, Cancellation)));
 
         await server.FreezeAsync();
-        Assert.Empty(await reading.WaitAsync(Limit));
-        Assert.Equal(0, puller.Outstanding);
+        var fault = await FaultOf(() => reading);
+        Assert.Equal((NatsFault.NoResponders, true, 0), (fault.Fault, fault.IsTransient, puller.Outstanding));
         await server.ThawAsync();
     }
 
@@ -215,7 +215,7 @@ public sealed class JetStreamTests(NatsFixture nats) : NatsTest
         await stream.DeleteConsumerAsync(name, "c", Cancellation);
 
         Assert.Equal(NatsFault.ConsumerGone, (await FaultOf(() => puller.ReadBatchAsync(1, Cancellation))).Fault);
-        await AskAsync(puller, 3, TimeSpan.FromMinutes(1));
+        await puller.RequestAsync(3, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(300), noWait: false, null, Cancellation);
         Assert.Equal(NatsFault.NoResponders, (await FaultOf(() => puller.ReadBatchAsync(1, Cancellation))).Fault);
 
         await stream.CreateConsumerAsync(name, new ConsumerConfig { DurableName = "c" }, Cancellation);

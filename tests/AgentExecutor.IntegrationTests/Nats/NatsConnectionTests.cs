@@ -182,9 +182,10 @@ public sealed class NatsConnectionTests(NatsFixture nats) : NatsTest
         NatsFixture.SkipWithout();
         await using var server = await NatsServer.StartOwnAsync();
         await server.KillAsync();
-        await using var connection = Open(server);
+        await using var connection = Open(server.Settings($"nats://user:hidden@127.0.0.1:{server.Port}"));
 
         var fault = await FaultOf(() => connection.ConnectAsync(Cancellation));
+        Assert.DoesNotContain("hidden", fault.ToString(), StringComparison.Ordinal);
         Assert.Equal((NatsFault.Unreachable, true), (fault.Fault, fault.IsTransient));
         Assert.True((await FaultOf(() => connection.PublishAsync("a", default, null, null, Cancellation).AsTask())).IsTransient);
 
@@ -197,7 +198,8 @@ public sealed class NatsConnectionTests(NatsFixture nats) : NatsTest
     {
         NatsFixture.SkipWithout();
         await using var server = await NatsServer.StartOwnAsync();
-        await using var connection = Open(server);
+        var log = new LogLines();
+        await using var connection = new NatsConnection(server.Settings(), TimeProvider.System, log);
         var (ups, downs) = (0, 0);
         connection.Connected += () => ups++;
         connection.Disconnected += _ => downs++;
@@ -216,6 +218,7 @@ public sealed class NatsConnectionTests(NatsFixture nats) : NatsTest
 
         Assert.Equal("again", Text(await NextAsync(subscription)));
         Assert.Equal((2, 1), (ups, downs));
+        Assert.Equal(["1112", "1110", "1112", "1111"], log.Lines.Select(line => line[..4])); // the outage is told once, and its end
     }
 
     [Fact]

@@ -84,7 +84,9 @@ public sealed class PullLedgerTests
         _ledger.Heard(Start + heartbeat);
 
         Assert.Equal(Start + (heartbeat * 3), _ledger.Lapse(Start + (heartbeat * 2)));
+        Assert.False(_ledger.FellSilent);
         Assert.Null(_ledger.Lapse(Start + (heartbeat * 3)));
+        Assert.True(_ledger.FellSilent);
     }
 
     private void Ask(long id, int batch) => _ledger.Asked(id, batch, Start, Expires, TimeSpan.Zero);

@@ -13,12 +13,16 @@ internal sealed class JetStreamException(int code, int errorCode, string descrip
     public string Description { get; } = description;
 
     /// <summary>A cluster without a leader, a full store, a slow peer: all pass. JetStream that is switched off does not.</summary>
-    public override bool IsTransient => Code is 408 or 429 or >= 500 && ErrorCode is not (JetStreamErrors.NotEnabled or JetStreamErrors.NotEnabledForAccount);
+    public override bool IsTransient =>
+        ErrorCode == JetStreamErrors.NoPeers || (Code is 408 or 429 or >= 500 && ErrorCode is not (JetStreamErrors.NotEnabled or JetStreamErrors.NotEnabledForAccount));
 }
 
 /// <summary>The errors that we tell apart.</summary>
 internal static class JetStreamErrors
 {
+    /// <summary>Too few servers for the copies of a stream; while a cluster starts they are not all there.</summary>
+    public const int NoPeers = 10005;
+
     public const int ConsumerNotFound = 10014;
     public const int MessageNotFound = 10037;
     public const int NotEnabledForAccount = 10039;

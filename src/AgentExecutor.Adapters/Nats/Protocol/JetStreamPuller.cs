@@ -8,7 +8,8 @@ namespace AgentExecutor.Adapters.Nats.Protocol;
 /// if (puller.Outstanding &lt; room) { await puller.RequestAsync(...); }
 /// foreach (var message in await puller.ReadBatchAsync(max, cancellationToken)) { ... }
 /// </code>
-/// A lost connection, a new leader, or a server that fell silent only means that nothing is outstanding any more: the read comes back empty and the owner asks anew.
+/// A lost connection or a new leader only means that nothing is outstanding any more: the read comes back empty and the owner asks anew. Ask for heartbeats:
+/// the server does not say that a consumer is missing, it only stays silent, and that is told as a fault when two heartbeats are.
 /// </summary>
 internal sealed class JetStreamPuller : IDisposable
 {
@@ -44,7 +45,7 @@ internal sealed class JetStreamPuller : IDisposable
         {
             lock (_gate)
             {
-                _ledger.Lapse(Now);
+                Lapse(Now);
                 return _ledger.Outstanding;
             }
         }
@@ -107,9 +108,9 @@ internal sealed class JetStreamPuller : IDisposable
                 {
                     return batch;
                 }
-                ThrowFault();
                 var now = Now;
-                var next = _ledger.Lapse(now) ?? _pauseUntil;
+                var next = Lapse(now) ?? _pauseUntil;
+                ThrowFault();
                 if (next <= now)
                 {
                     return [];
@@ -155,6 +156,17 @@ internal sealed class JetStreamPuller : IDisposable
             _ledger.Asked(++_lastId, batch, Now, expires, heartbeat);
             return (_lastId, string.Create(CultureInfo.InvariantCulture, $"{_inbox}.{_lastId}"));
         }
+    }
+
+    private DateTimeOffset? Lapse(DateTimeOffset now)
+    {
+        var next = _ledger.Lapse(now);
+        if (_ledger.FellSilent)
+        {
+            _ledger.FellSilent = false;
+            _fault ??= new PullStatus(PullStatusKind.Unserved, null, "").FaultFor(_name);
+        }
+        return next;
     }
 
     private List<JetStreamMessage> TakeBatch(int max)

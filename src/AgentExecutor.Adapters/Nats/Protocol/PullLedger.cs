@@ -16,6 +16,9 @@ internal sealed class PullLedger
 
     public bool IsEmpty => _entries.Count == 0;
 
+    /// <summary>A request lapsed without the server's word, as all do where nobody serves the consumer: the API swallows requests for a missing one.</summary>
+    public bool FellSilent { get; set; }
+
     /// <param name="expires">When the server gives the request up.</param>
     /// <param name="heartbeat">How often the server says that it still has it; zero where it does not.</param>
     public void Asked(long id, int batch, DateTimeOffset now, TimeSpan expires, TimeSpan heartbeat)
@@ -61,7 +64,7 @@ internal sealed class PullLedger
     /// <summary>Forgets what the server should have ended or spoken of by now, and says when to look again; null where nothing is left.</summary>
     public DateTimeOffset? Lapse(DateTimeOffset now)
     {
-        _entries.RemoveAll(entry => Deadline(entry) <= now);
+        FellSilent |= _entries.RemoveAll(entry => Deadline(entry) <= now) > 0;
         Outstanding = _entries.Sum(entry => entry.Open);
         return IsEmpty ? null : _entries.Min(Deadline);
     }
