@@ -1,4 +1,5 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
@@ -11,6 +12,7 @@ using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using OutageLog = AgentExecutor.Adapters.Postgres.OutageLog;
 
 namespace AgentExecutor.Adapters;
 
@@ -64,6 +66,12 @@ public static class AdapterCatalog
     /// <summary>The bus as a table of the PostgreSQL store, whose schema must be there.</summary>
     public static IEventBus OpenPostgresBus(PostgresSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers) => new PostgresEventBus(
         Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, new OutageLog(time, loggers.CreateLogger<OutageLog>())), settings.Schema, bus);
+
+    /// <summary>True where the settings name a server.</summary>
+    public static bool IsNamed(NatsSettings settings) => settings.IsNamed;
+
+    /// <summary>The bus on NATS JetStream; it connects at its first use.</summary>
+    public static IEventBus OpenNatsBus(NatsSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers) => new NatsEventBus(settings, bus, time, loggers);
 
     /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
     /// <exception cref="Core.FaultException">The server cannot be reached, or there is no such version.</exception>

@@ -25,4 +25,22 @@ internal static partial class Log
 
     [LoggerMessage(1116, LogLevel.Warning, "The reader of {subject} is slower than its messages: from now on some are dropped")]
     public static partial void SlowConsumer(ILogger logger, string subject);
+
+    [LoggerMessage(1130, LogLevel.Information, "NATS stream {stream} created")]
+    public static partial void StreamMade(ILogger logger, string stream);
+
+    [LoggerMessage(1131, LogLevel.Information, "NATS stream {stream} updated: {difference}")]
+    public static partial void StreamUpdated(ILogger logger, string stream, string difference);
+
+    [LoggerMessage(1132, LogLevel.Warning, "NATS stream {stream} is not as it should be: {difference}. {why}")]
+    public static partial void StreamDiffers(ILogger logger, string stream, string difference, string why);
+
+    [LoggerMessage(1133, LogLevel.Information, "NATS consumer {consumer} of the stream {stream} created or updated")]
+    public static partial void ConsumerMade(ILogger logger, string consumer, string stream);
+
+    [LoggerMessage(1134, LogLevel.Warning, "NATS consumer {consumer} of the stream {stream} is not as it should be, and NATS_MANAGE_STREAMS is off, so it stays as it is")]
+    public static partial void ConsumerDiffers(ILogger logger, string consumer, string stream);
+
+    [LoggerMessage(1135, LogLevel.Error, "NATS cannot be used: {reason}. It is tried again")]
+    public static partial void Unusable(ILogger logger, string reason);
 }

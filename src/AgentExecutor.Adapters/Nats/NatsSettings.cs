@@ -51,14 +51,6 @@ public sealed record NatsSettings
     [AboveZero]
     public int Replicas { get; init; } = 1;
 
-    /// <summary>Seconds after which a request that its worker says nothing of is given to another.</summary>
-    [AboveZero]
-    public double AckWaitSeconds { get; init; } = 30;
-
-    /// <summary>Deliveries of a request at most, before it is a dead letter.</summary>
-    [AboveZero]
-    public int MaxDeliver { get; init; } = 20;
-
     /// <summary>True where a server is named.</summary>
     internal bool IsNamed => Url.IsSet;
 }

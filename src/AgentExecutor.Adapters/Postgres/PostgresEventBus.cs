@@ -24,6 +24,8 @@ internal sealed class PostgresEventBus(PostgresAccess access, string schema, Bus
 
     public bool IsConnected => !access.IsAway;
 
+    public int MaxBodyBytes => 256 * 1024 * 1024;
+
     public async ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
         var streams = messages.Select(message => PostgresRows.Name(BusSubjects.StreamOf(message.Subject))).ToArray();

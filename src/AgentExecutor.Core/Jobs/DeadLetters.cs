@@ -88,7 +88,7 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
         var token = message.Subject[(message.Subject.LastIndexOf('.') + 1)..];
         return bus.PublishAsync(
             [
-                new BusMessage($"{BusSubjects.DeadLetters}{token}", message.Body)
+                new BusMessage($"{BusSubjects.DeadLetters}{token}", message.Body.Length <= bus.MaxBodyBytes ? message.Body : default) // what came in goes out, but for its new headers
                 {
                     Id = id,
                     Headers =

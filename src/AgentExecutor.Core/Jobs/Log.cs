@@ -14,6 +14,6 @@ internal static partial class Log
     [LoggerMessage(1302, LogLevel.Error, "Results could not be announced: {reason} [{code}]; they wait, and it is tried again")]
     public static partial void NotAnnounced(ILogger logger, string reason, string code);
 
-    [LoggerMessage(1303, LogLevel.Warning, "Run cancelled by request")]
-    public static partial void CancelAsked(ILogger logger, string job_id, string thread_id, string trace_id);
+    [LoggerMessage(1303, LogLevel.Warning, "A result of {bytes} bytes is larger than the bus takes ({limit}): it is published shortened, and whole at the job's state")]
+    public static partial void ResultTooLarge(ILogger logger, int bytes, int limit, string job_id, string trace_id);
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Messaging;
+using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Workers;
 using Microsoft.Extensions.Logging;
 
@@ -81,11 +82,22 @@ internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledge
         }
     }
 
-    private static BusMessage ToMessage(Outcome outcome)
+    private BusMessage ToMessage(Outcome outcome)
+    {
+        var message = ToMessage(outcome, outcome.Json);
+        if (message.Body.Length <= bus.MaxBodyBytes)
+        {
+            return message;
+        }
+        Log.ResultTooLarge(logger, message.Body.Length, bus.MaxBodyBytes, outcome.Run.RunId, "");
+        return ToMessage(outcome, RunResult.Shortened(outcome.Json, bus.MaxBodyBytes / 4));
+    }
+
+    private static BusMessage ToMessage(Outcome outcome, ReadOnlyMemory<byte> data)
     {
         var status = outcome.Status.ToString().ToLowerInvariant();
         var traceParent = outcome.TraceParent.Length > 0 ? outcome.TraceParent : TraceParent.Derive(outcome.Run.RunId, outcome.Run.RunId);
-        var result = ResultEvent.Of(outcome.Run.RunId, status, outcome.Json, traceParent, outcome.Id, outcome.CreatedAt);
+        var result = ResultEvent.Of(outcome.Run.RunId, status, data, traceParent, outcome.Id, outcome.CreatedAt);
         return new BusMessage(ResultEvent.SubjectOf(status), CloudEventWriter.Write(result))
         {
             Id = outcome.Id,

@@ -14,6 +14,9 @@ public interface IEventBus : IAsyncDisposable
     /// <summary>True while the bus can be reached, as far as is known; asks nobody.</summary>
     bool IsConnected { get; }
 
+    /// <summary>The largest body that it takes.</summary>
+    int MaxBodyBytes { get; }
+
     /// <summary>Stores messages, each in the stream that its subject belongs to; all are durable when the call returns.</summary>
     /// <exception cref="FaultException">
     /// <see cref="FaultCodes.BusUnavailable"/>: some or all may be stored, and may be published again; <see cref="FaultCodes.MessageTooLarge"/>;

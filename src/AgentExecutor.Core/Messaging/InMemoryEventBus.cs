@@ -16,6 +16,8 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
 
     public bool IsConnected => true;
 
+    public int MaxBodyBytes => 256 * 1024 * 1024;
+
     public ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
         var streams = messages.Select(message => BusSubjects.StreamOf(message.Subject)).ToList();

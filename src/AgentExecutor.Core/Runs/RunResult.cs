@@ -31,6 +31,50 @@ public static class RunResult
     public static byte[] Encode(Run run, ChannelState? state, ImmutableArray<InterruptRequest> open) =>
         JsonBytes.Write((run, state, open), static (writer, it) => Write(writer, it.run, it.state, it.open));
 
+    /// <summary>
+    /// An outcome for where the whole has no room: texts are cut, lists and objects that are large are left out, and <c>truncated</c> says so.
+    /// </summary>
+    public static byte[] Shortened(ReadOnlyMemory<byte> json, int bytes) => JsonBytes.Write((JsonElement.Parse(json.Span), bytes), static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        foreach (var part in it.Item1.EnumerateObject())
+        {
+            writer.WritePropertyName(part.Name);
+            if (part.Value.ValueKind != JsonValueKind.Object)
+            {
+                WriteShortened(writer, part.Value, it.bytes);
+                continue;
+            }
+            writer.WriteStartObject();
+            foreach (var field in part.Value.EnumerateObject())
+            {
+                writer.WritePropertyName(field.Name);
+                WriteShortened(writer, field.Value, it.bytes / 4);
+            }
+            writer.WriteBoolean("truncated"u8, true);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    });
+
+    /// <summary>A character takes six bytes at most as JSON.</summary>
+    private static void WriteShortened(Utf8JsonWriter writer, JsonElement value, int bytes)
+    {
+        if (value.GetRawText().Length * 3L <= bytes)
+        {
+            value.WriteTo(writer);
+        }
+        else if (value.ValueKind == JsonValueKind.String && value.GetString() is { } text)
+        {
+            var kept = Math.Min(text.Length, bytes / 6);
+            writer.WriteStringValue(text.AsSpan(0, kept > 0 && char.IsHighSurrogate(text[kept - 1]) ? kept - 1 : kept));
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
+    }
+
     private static void Write(Utf8JsonWriter writer, Run run, ChannelState? state, ImmutableArray<InterruptRequest> open)
     {
         writer.WriteStartObject();

@@ -62,7 +62,7 @@ internal sealed record RunState(Run Run, JsonElement? Outcome)
                 value.WriteTo(writer);
             }
         }
-        if (Outcome?.Find("result")?.Find("files") is { } files)
+        if (Outcome?.Property("result")?.Property("files") is { } files)
         {
             writer.WritePropertyName("generated_files"u8);
             files.WriteTo(writer);

@@ -82,8 +82,8 @@ internal sealed class ThreadEndpoints(ServiceGate gate)
         {
             var json = JsonElement.Parse(body.Span);
             return json.ValueKind != JsonValueKind.Object ? throw new FaultException(FaultCodes.InvalidAnswer, "the body is no JSON object", Hint)
-                : json.Find("answers") is { ValueKind: JsonValueKind.Object } answers ? answers.EnumerateObject().ToDictionary(it => it.Name, it => it.Value)
-                : json.Find("answer") is { } answer ? new Dictionary<string, JsonElement> { [""] = answer }
+                : json.Property("answers") is { ValueKind: JsonValueKind.Object } answers ? answers.EnumerateObject().ToDictionary(it => it.Name, it => it.Value)
+                : json.Property("answer") is { } answer ? new Dictionary<string, JsonElement> { [""] = answer }
                 : !json.EnumerateObject().Any() ? []
                 : throw new FaultException(FaultCodes.InvalidAnswer, "the body has neither 'answer' nor 'answers'", Hint);
         }

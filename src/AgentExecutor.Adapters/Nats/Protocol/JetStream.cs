@@ -5,6 +5,9 @@ internal sealed class JetStream(NatsConnection connection)
 {
     private readonly JetStreamApi _api = new(connection);
 
+    /// <summary>Waits for a connection.</summary>
+    public Task ConnectAsync(CancellationToken cancellationToken) => connection.ConnectAsync(cancellationToken);
+
     /// <summary>Null where there is none of the name.</summary>
     public Task<StreamInfo?> FindStreamAsync(string name, CancellationToken cancellationToken) =>
         _api.FindAsync($"STREAM.INFO.{NatsSubjects.CheckName(name)}", default, JetStreamErrors.StreamNotFound, JetStreamJson.Default.StreamInfo, cancellationToken);
