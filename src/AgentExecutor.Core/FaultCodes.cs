@@ -36,6 +36,12 @@ public static class FaultCodes
     public const string StoreUnavailable = "store_unavailable";
     public const string BusUnavailable = "bus_unavailable";
     public const string MessageTooLarge = "message_too_large";
+    public const string UnknownRoute = "unknown_route";
+    public const string MethodNotAllowed = "method_not_allowed";
+    public const string ShuttingDown = "shutting_down";
+    public const string UnknownMessage = "unknown_message";
+    public const string JobConflict = "job_conflict";
+    public const string DeliveredTooOften = "delivered_too_often";
     public const string UnknownSubject = "unknown_subject";
     public const string UnknownProvider = "unknown_provider";
     public const string ModelRateLimited = "model_rate_limited";

@@ -19,22 +19,22 @@ public sealed class App : IAsyncDisposable
     /// <summary>Whose model it is where the default model names no provider.</summary>
     private const string DefaultProvider = "openai";
 
-    private readonly ThreadStore _store;
-
     private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers)
     {
-        (Settings, _store, Loggers) = (settings, store, loggers);
+        (Settings, Store, Loggers) = (settings, store, loggers);
         Environment = EnvironmentOf(settings, model);
         Keeper = store.Queue is { } queue
             ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System)
             : null;
-        Services = new RunServices(_store.Checkpoints, Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
+        Services = new RunServices(Store.Checkpoints, Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
         Agents = new CompiledAgents(Environment);
-        Executor = new RunExecutor(Services, _store.Runs, Agents);
-        Editor = new ThreadEditor(Services, _store.Runs, Executor);
+        Executor = new RunExecutor(Services, Store.Runs, Agents);
+        Editor = new ThreadEditor(Services, Store.Runs, Executor);
     }
 
     public ServerSettings Settings { get; }
+
+    public ThreadStore Store { get; }
 
     public DefinitionEnvironment Environment { get; }
 
@@ -44,13 +44,13 @@ public sealed class App : IAsyncDisposable
 
     public ILoggerFactory Loggers { get; }
 
-    public IRunStore Runs => _store.Runs;
+    public IRunStore Runs => Store.Runs;
 
     /// <summary>Null where the store is the embedded one.</summary>
-    public IRunQueue? Queue => _store.Queue;
+    public IRunQueue? Queue => Store.Queue;
 
     /// <summary>Null where there is no queue.</summary>
-    public IOutbox? Outbox => _store.Outbox;
+    public IOutbox? Outbox => Store.Outbox;
 
     /// <summary>Keeps the leases of this process; null where the store keeps none.</summary>
     public LeaseKeeper? Keeper { get; }
@@ -70,16 +70,20 @@ public sealed class App : IAsyncDisposable
                 FaultCodes.StoreUnavailable, $"there is no database in '{settings.DataDir}'", "run a definition first, or name the directory with --data-dir or DATA_DIR");
 
     /// <param name="model">The model of all agents, whatever they name.</param>
+    /// <param name="isShared">With a queue and leases, also on the embedded store.</param>
     /// <exception cref="FaultException">The store cannot be opened.</exception>
     public static async Task<App> BuildAsync(
-        ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, ILoggerFactory? loggers = null)
+        ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, ILoggerFactory? loggers = null, bool isShared = false)
     {
         loggers ??= LineLoggers.ForCommands;
         var store = AdapterCatalog.IsNamed(settings.Postgres)
             ? await AdapterCatalog.OpenPostgresAsync(settings.Postgres, TimeProvider.System, loggers, cancellationToken)
-            : AdapterCatalog.OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit });
+            : OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit }, isShared);
         return new App(settings, model, store, loggers);
     }
+
+    private static ThreadStore OpenSqlite(SqliteSettings settings, bool isShared) =>
+        isShared ? AdapterCatalog.OpenSqliteService(settings, TimeProvider.System) : AdapterCatalog.OpenSqlite(settings);
 
     /// <summary>Against what definitions are checked; opens no store.</summary>
     public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null) => new(
@@ -93,5 +97,5 @@ public sealed class App : IAsyncDisposable
     public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(
         FaultCodes.InvalidInput, $"'{text}' names no model", "write provider:model, such as scripted:demo");
 
-    public ValueTask DisposeAsync() => _store.DisposeAsync();
+    public ValueTask DisposeAsync() => Store.DisposeAsync();
 }

@@ -77,11 +77,14 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         FROM runs AS r LEFT JOIN threads AS t ON t.thread_id = r.thread_id AND t.run_id = r.run_id
         """;
 
+    /// <summary>Someone waits for the answer.</summary>
+    private static readonly TimeSpan SubmitPatience = TimeSpan.FromSeconds(5);
+
     private readonly PostgresListener _listener = new(access, $"{schema}_runs");
 
     public async ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(
         ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken) =>
-        await access.RunAsync((connection, cancel) => PostgresSubmit.RunAsync(connection, submissions, takeFor, cancel), cancellationToken);
+        await access.RunAsync((connection, cancel) => PostgresSubmit.RunAsync(connection, submissions, takeFor, cancel), cancellationToken, SubmitPatience);
 
     public async ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) =>
         await access.RunAsync((connection, cancel) => FindAsync(connection, threadId, runId, cancel), cancellationToken);

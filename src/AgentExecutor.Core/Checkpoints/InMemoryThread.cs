@@ -53,7 +53,7 @@ internal sealed class InMemoryThread
         {
             Outcomes.TryAdd(result.Sequence, new InMemoryOutcome(commit.Run, result, submission.TraceParent, now));
         }
-        Crashes = commit.Checkpoint is null ? Crashes : 0;
+        Crashes = commit.Checkpoint is null && !commit.Acquires ? Crashes : 0;
         if (commit.Run is { } run)
         {
             Put(run);

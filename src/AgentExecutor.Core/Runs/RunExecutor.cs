@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using System.Text.Json;
 using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Checkpoints;
@@ -86,7 +87,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, stopping: signals.GiveBack);
         return agent is null
             ? await EndAsync(null, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
-            : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false);
+            : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false, claimed.TraceParent);
     }
 
     /// <summary>The input, unless an earlier attempt has stored its checkpoint.</summary>
@@ -117,13 +118,13 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     }
 
     private async Task<RunOutcome> DriveAsync(
-        CompiledAgent agent, RunSession session, Func<CancellationToken, ValueTask<GraphInput>> input, RunSignals signals, bool wantsState = true)
+        CompiledAgent agent, RunSession session, Func<CancellationToken, ValueTask<GraphInput>> input, RunSignals signals, bool wantsState = true, string traceParent = "")
     {
         using var deadline = new CancellationTokenSource(session.Usage.TimeLeft, services.Time);
         using var holding = services.Keeper?.Hold(session);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(
             [signals.Abandon, signals.Cancel, deadline.Token, holding?.Lost ?? CancellationToken.None]);
-        using var span = Telemetry.Source.StartActivity(Telemetry.RunSpan);
+        using var span = Telemetry.Source.StartActivity(Telemetry.RunSpan, ActivityKind.Internal, traceParent.Length > 0 ? traceParent : null);
         span?.SetTag("gen_ai.operation.name", "invoke_agent").SetTag("gen_ai.conversation.id", session.ThreadId);
         Telemetry.JobsInFlight.Add(1);
         try

@@ -23,9 +23,15 @@ public static class RunResult
     /// <param name="after">The state update that ends it, where it completes.</param>
     /// <param name="events">What its last transition tells.</param>
     public static byte[] Encode(Run run, RunEvent? after, ImmutableArray<RunEvent> events) =>
-        JsonBytes.Write((run, (after as RunEvent.StateUpdated)?.Final, events), static (writer, it) => Write(writer, it.run, it.Final, it.events));
+        Encode(run, (after as RunEvent.StateUpdated)?.Final, [.. events.OfType<RunEvent.Interrupted>().SelectMany(told => told.Interrupts)]);
 
-    private static void Write(Utf8JsonWriter writer, Run run, ChannelState? state, ImmutableArray<RunEvent> events)
+    /// <param name="run">The run as it stands.</param>
+    /// <param name="state">The state that it has come to; null where there is none.</param>
+    /// <param name="open">The questions that it waits for.</param>
+    public static byte[] Encode(Run run, ChannelState? state, ImmutableArray<InterruptRequest> open) =>
+        JsonBytes.Write((run, state, open), static (writer, it) => Write(writer, it.run, it.state, it.open));
+
+    private static void Write(Utf8JsonWriter writer, Run run, ChannelState? state, ImmutableArray<InterruptRequest> open)
     {
         writer.WriteStartObject();
         writer.WriteString("job_id"u8, run.RunId);
@@ -46,7 +52,7 @@ public static class RunResult
                 break;
             case RunStatus.Interrupted:
                 writer.WritePropertyName("interrupts"u8);
-                InterruptRequest.WriteAll(writer, [.. events.OfType<RunEvent.Interrupted>().SelectMany(told => told.Interrupts)]);
+                InterruptRequest.WriteAll(writer, open);
                 break;
         }
         writer.WriteEndObject();

@@ -1,13 +1,15 @@
 using System.Collections.Concurrent;
+using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Runs;
 using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>Has each claimed run executed, and sees to its end: says how it went, frees the slot, wakes the claimer.</summary>
-internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, WorkerSettings settings, Nudge nudge, ILogger logger) : IDisposable
+internal sealed class RunCompleter(
+    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action ended, ILogger logger) : IDisposable
 {
-    private readonly ConcurrentDictionary<HeldRun, Task> _running = new();
+    private readonly ConcurrentDictionary<HeldRun, Held> _running = new();
     private readonly CancellationTokenSource _giveBack = new();
     private readonly CancellationTokenSource _abandon = new();
 
@@ -18,7 +20,8 @@ internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, Worker
     {
         var key = new HeldRun(claimed.Run.ThreadId, claimed.Run.Fence);
         var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running[key] = CompleteAsync(key, claimed, start.Task);
+        var cancel = new CancellationTokenSource();
+        _running[key] = new Held(CompleteAsync(key, claimed, start.Task, cancel.Token), cancel);
         start.SetResult();
     }
 
@@ -27,7 +30,16 @@ internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, Worker
     {
         _abandon.CancelAfter(grace);
         await _giveBack.CancelAsync();
-        await Task.WhenAll(_running.Values);
+        await Task.WhenAll(_running.Values.Select(static held => held.Completion));
+    }
+
+    /// <summary>Breaks the run off for good, if it is in hand still.</summary>
+    public async Task CancelAsync(HeldRun run)
+    {
+        if (_running.TryGetValue(run, out var held))
+        {
+            await held.Cancel.CancelAsync();
+        }
     }
 
     public void Dispose()
@@ -36,14 +48,15 @@ internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, Worker
         _abandon.Dispose();
     }
 
-    private async Task CompleteAsync(HeldRun key, ClaimedRun claimed, Task start)
+    private async Task CompleteAsync(HeldRun key, ClaimedRun claimed, Task start, CancellationToken cancel)
     {
         await start; // not on the claimer's time
         var run = claimed.Run;
         Log.RunTaken(logger, run.RunId, run.ThreadId, run.TraceId, run.Attempt);
         try
         {
-            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token));
+            await BuryPoisonAsync(claimed);
+            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token, cancel));
             Tell(outcome.Run);
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.LeaseLost)
@@ -62,7 +75,16 @@ internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, Worker
         finally
         {
             _running.TryRemove(key, out _);
-            nudge.Give();
+            ended();
+        }
+    }
+
+    /// <summary>A job that its workers die of is put aside for a person before it fails.</summary>
+    private async Task BuryPoisonAsync(ClaimedRun claimed)
+    {
+        if (claimed.Crashes >= settings.MaxCrashes && deadLetters is not null)
+        {
+            await deadLetters.PutAsync(claimed, FaultCodes.WorkerCrashed, $"{claimed.Crashes} workers died running it", CancellationToken.None);
         }
     }
 
@@ -88,4 +110,7 @@ internal sealed class RunCompleter(IRunQueue queue, RunExecutor executor, Worker
         var status = run.Status == RunStatus.Pending ? "given back" : run.Status.ToString().ToLowerInvariant();
         Log.RunEnded(logger, run.RunId, run.ThreadId, run.TraceId, status, run.Usage.Supersteps, Math.Round(run.Usage.ActiveSeconds, 3));
     }
+
+    /// <summary>A run in hand. Its source has no timer and needs no disposal.</summary>
+    private sealed record Held(Task Completion, CancellationTokenSource Cancel);
 }

@@ -19,6 +19,10 @@ public sealed record WorkerSettings
     [AboveZero]
     public double PollSeconds { get; init; } = 1;
 
+    /// <summary>How often a message may be delivered without its job being done with, before it goes to the dead letters.</summary>
+    [AboveZero]
+    public int MaxDeliveries { get; init; } = 20;
+
     /// <summary>How many workers a run may lose, without a checkpoint in between, before it fails.</summary>
     [AboveZero]
     public int MaxCrashes { get; init; } = 5;

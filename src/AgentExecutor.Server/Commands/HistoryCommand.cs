@@ -1,9 +1,9 @@
 using System.CommandLine;
-using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -30,7 +30,7 @@ internal static class HistoryCommand
                 var next = DueTask.Decode(checkpoint.Due).GroupBy(task => task.Node).Select(group => group.Count() > 1 ? $"{group.Key} x{group.Count()}" : group.Key);
                 if (result.GetValue(json))
                 {
-                    Console.WriteLine(ToJson(checkpoint));
+                    Console.WriteLine(JsonBytes.WriteText(checkpoint, CheckpointJson.Write));
                     continue;
                 }
                 string[] row = [checkpoint.Id, $"{checkpoint.Step}", checkpoint.Source.ToString().ToLowerInvariant(), string.Join(",", next), string.Join(",", checkpoint.Updated)];
@@ -47,25 +47,4 @@ internal static class HistoryCommand
 
     public static FaultException UnknownThread(string threadId) =>
         new(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with: agent-executor threads");
-
-    private static string ToJson(StoredCheckpoint checkpoint) => JsonBytes.WriteText(checkpoint, static (Utf8JsonWriter writer, StoredCheckpoint it) =>
-    {
-        writer.WriteStartObject();
-        writer.WriteString("checkpoint_id"u8, it.Id);
-        writer.WriteString("parent_checkpoint_id"u8, it.ParentId);
-        writer.WriteString("ns"u8, it.Namespace);
-        writer.WriteString("run_id"u8, it.RunId);
-        writer.WriteNumber("step"u8, it.Step);
-        writer.WriteString("source"u8, it.Source.ToString().ToLowerInvariant());
-        writer.WriteString("ts"u8, it.Time);
-        writer.WritePropertyName("next"u8);
-        writer.WriteRawValue(it.Due.Span);
-        writer.WriteStartArray("updated_channels"u8);
-        foreach (var channel in it.Updated)
-        {
-            writer.WriteStringValue(channel);
-        }
-        writer.WriteEndArray();
-        writer.WriteEndObject();
-    });
 }

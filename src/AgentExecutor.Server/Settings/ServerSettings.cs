@@ -1,5 +1,7 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
@@ -17,6 +19,18 @@ public sealed record ServerSettings
 
     /// <summary>The PostgreSQL server that keeps the threads; where none is named, the embedded database does.</summary>
     public PostgresSettings Postgres { get; init; } = new();
+
+    /// <summary>The NATS server that jobs come from and results go to; where none is named, tables of the store do for both.</summary>
+    public NatsSettings Nats { get; init; } = new();
+
+    /// <summary>How jobs, results and dead letters are kept.</summary>
+    public BusSettings Bus { get; init; } = new();
+
+    /// <summary>The port that `serve` listens on for HTTP; 0 for any that is free.</summary>
+    public int Port { get; init; } = 8080;
+
+    /// <summary>How it listens.</summary>
+    public HttpSettings Http { get; init; } = new();
 
     /// <summary>How `serve` takes runs.</summary>
     public WorkerSettings Worker { get; init; } = new();

@@ -29,6 +29,12 @@ public static class SettingsReader
         ["POSTGRES_PASSWORD"] = "POSTGRES_PASSWORD",
         ["POSTGRES_SCHEMA"] = "POSTGRES_SCHEMA",
         ["DATABASE_URL"] = "POSTGRES_URL",
+        ["PORT"] = "PORT",
+        ["NATS_URL"] = "NATS_URL",
+        ["NATS_STREAM_NAME"] = "NATS_STREAM_NAME",
+        ["NATS_CONSUMER_GROUP"] = "NATS_CONSUMER_GROUP",
+        ["NATS_CREDS"] = "NATS_CREDS",
+        ["NATS_MANAGE_STREAMS"] = "NATS_MANAGE_STREAMS",
     };
 
     /// <exception cref="SettingsException">A variable names no setting, or its value does not fit.</exception>

@@ -1,0 +1,161 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Messaging;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Workers;
+using Microsoft.Extensions.Logging;
+
+namespace AgentExecutor.Core.Jobs;
+
+/// <summary>
+/// Takes jobs from the bus for the free slots, and no more. A job is stored before it runs; its message stays in hand until its result is announced. What can never be
+/// worked on goes to the dead letters, and holds nobody up.
+/// </summary>
+internal sealed class JobIntake(
+    IEventBus bus, JobDesk desk, JobLedger ledger, DeadLetters deadLetters, RunCompleter completer, RunControl control, Lease lease, WorkerSettings settings,
+    Nudge slotFreed, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan FetchWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await TakeAsync(stopping);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (FaultException fault) when (fault.Code is FaultCodes.BusUnavailable or FaultCodes.StoreUnavailable)
+            {
+                // both say so themselves, once
+                await Task.Delay(Pause, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task TakeAsync(CancellationToken stopping)
+    {
+        var free = settings.Slots - Math.Max(completer.Count, ledger.Count);
+        if (free <= 0)
+        {
+            await slotFreed.WaitAsync(Pause, time, stopping);
+            return;
+        }
+        var deliveries = await bus.FetchAsync(free, FetchWait, stopping);
+        if (!deliveries.IsEmpty)
+        {
+            await AdmitAsync(deliveries); // from here on it is not broken off: each message is settled or held
+        }
+    }
+
+    private async Task AdmitAsync(ImmutableArray<IDelivery> deliveries)
+    {
+        var (readable, requests) = (new List<IDelivery>(deliveries.Length), ImmutableArray.CreateBuilder<JobRequest>(deliveries.Length));
+        try
+        {
+            foreach (var delivery in deliveries)
+            {
+                if (await ReadAsync(delivery) is { } request)
+                {
+                    readable.Add(delivery);
+                    requests.Add(request);
+                }
+            }
+            if (requests.Count > 0)
+            {
+                await AdmitAsync(readable, await desk.AdmitAsync(requests.ToImmutable(), lease, CancellationToken.None));
+            }
+        }
+        catch (Exception exception) // whatever it was, the messages come again
+        {
+            await ReturnAsync(deliveries, exception);
+            throw;
+        }
+    }
+
+    private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
+    {
+        var known = new List<RunKey>();
+        for (var i = 0; i < admissions.Length; i++)
+        {
+            var (admission, delivery) = (admissions[i], deliveries[i]);
+            if (admission.IsConflict)
+            {
+                await BuryAsync(
+                    delivery, FaultCodes.JobConflict, $"the job '{admission.Request.JobId}' was accepted before, with another definition or input", admission.Request.JobId);
+                continue;
+            }
+            ledger.Hold(admission.Key, delivery);
+            if (admission.Submitted.Claimed is { } claimed)
+            {
+                completer.Begin(claimed);
+            }
+            else if (!admission.Submitted.IsNew)
+            {
+                await BeginAgainAsync(admission, delivery);
+                known.Add(admission.Key);
+            }
+        }
+        await ledger.SettleAsync([.. known], CancellationToken.None);
+    }
+
+    /// <summary>A person sent a failed job again.</summary>
+    private async Task BeginAgainAsync(Admission admission, IDelivery delivery)
+    {
+        if (delivery.Message.Header(DeadLetters.Redriven) is not null && delivery.Attempt == 1 && admission.Submitted.Run.Status == RunStatus.Failed)
+        {
+            await control.BeginAgainAsync(admission.Submitted.Run, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Null where it cannot be read, and was put aside.</summary>
+    private async Task<JobRequest?> ReadAsync(IDelivery delivery)
+    {
+        if (delivery.Attempt > settings.MaxDeliveries)
+        {
+            await BuryAsync(delivery, FaultCodes.DeliveredTooOften, $"delivered {delivery.Attempt} times and never done with", "");
+            return null;
+        }
+        try
+        {
+            return JobRequestReader.ReadMessage(null, delivery.Message.Headers, delivery.Message.Body);
+        }
+        catch (EventException fault)
+        {
+            await BuryAsync(delivery, fault.Code, fault.Message, "");
+            return null;
+        }
+    }
+
+    private async Task BuryAsync(IDelivery delivery, string code, string reason, string jobId)
+    {
+        await deadLetters.PutAsync(delivery, code, reason, CancellationToken.None);
+        await delivery.TermAsync(reason, CancellationToken.None);
+        Telemetry.NatsMessagesFailed.Add(1);
+        Log.Buried(logger, delivery.Message.Sequence, reason, code, jobId, "");
+    }
+
+    /// <summary>Messages that are settled already do not mind; those that the ledger holds come once more and find their jobs.</summary>
+    private async Task ReturnAsync(ImmutableArray<IDelivery> deliveries, Exception because)
+    {
+        try
+        {
+            foreach (var delivery in deliveries)
+            {
+                await delivery.NakAsync(Pause, CancellationToken.None);
+            }
+        }
+        catch (FaultException)
+        {
+            // the bus is away: they come again by themselves
+        }
+        if (because is not FaultException { Code: FaultCodes.BusUnavailable or FaultCodes.StoreUnavailable })
+        {
+            Log.NotAdmitted(logger, because, deliveries.Length);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using AgentExecutor.Core.Workers;
+
+namespace AgentExecutor.Core.Jobs;
+
+/// <summary>Those who wait for runs to come to their end, here or on another worker. One look serves them all.</summary>
+public sealed class RunWaits(IOutbox outbox, TimeProvider time)
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<RunKey, TaskCompletionSource<Outcome>> _waiting = new();
+
+    /// <summary>The run's outcome: its end, or the question that it waits for.</summary>
+    public async Task<Outcome> WaitAsync(RunKey run, CancellationToken cancellationToken)
+    {
+        var told = _waiting.GetOrAdd(run, static _ => new TaskCompletionSource<Outcome>(TaskCreationOptions.RunContinuationsAsynchronously));
+        return await told.Task.WaitAsync(cancellationToken); // whoever gives up leaves it to be told, and forgotten then
+    }
+
+    /// <summary>Tells whoever waits for it.</summary>
+    public void Tell(Outcome outcome)
+    {
+        if (_waiting.TryRemove(outcome.Run, out var told))
+        {
+            told.TrySetResult(outcome);
+        }
+    }
+
+    /// <summary>Looks for outcomes that others have brought about.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using var timer = new PeriodicTimer(Look, time);
+        while (await timer.WaitForNextTickAsync(stopping))
+        {
+            if (_waiting.IsEmpty)
+            {
+                continue;
+            }
+            try
+            {
+                foreach (var outcome in await outbox.FindAsync([.. _waiting.Keys], stopping))
+                {
+                    Tell(outcome);
+                }
+            }
+            catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
+            {
+                // the store says so itself, once
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messaging;
+using AgentExecutor.Server.Settings;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Logging;
+
+namespace AgentExecutor.Server.Api;
+
+/// <summary>The border where faults become answers: problem+json (RFC 9457) with the fault's code, every single fault, and how to mend it.</summary>
+internal sealed class Problems(HttpSettings settings, ILogger logger)
+{
+    public async Task GuardAsync(HttpContext context, Func<HttpContext, Task> handle)
+    {
+        try
+        {
+            await handle(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // nobody is there to be answered
+        }
+        catch (BadHttpRequestException bad)
+        {
+            await WriteAsync(context, bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge() : new FaultException(FaultCodes.InvalidEvent, bad.Message));
+        }
+        catch (FaultException fault)
+        {
+            await WriteAsync(context, StatusOf(fault), fault);
+        }
+        catch (Exception exception) // the border of a request
+        {
+            Log.RequestFailed(logger, exception, context.Request.Method, context.Request.Path);
+            await WriteAsync(context, StatusCodes.Status500InternalServerError, new FaultException(FaultCodes.Internal, "an error of the server's own", "see its log"));
+        }
+    }
+
+    public async Task WriteAsync(HttpContext context, int status, FaultException fault)
+    {
+        if (context.Response.HasStarted)
+        {
+            context.Abort();
+            return;
+        }
+        context.Response.Clear();
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/problem+json";
+        if (status == StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = settings.RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
+        }
+        await context.Response.BodyWriter.WriteAsync(Encode(status, fault), context.RequestAborted);
+    }
+
+    /// <summary>The caller's faults, the others', and ours.</summary>
+    private static int StatusOf(FaultException fault) => fault.Code switch
+    {
+        FaultCodes.UnsupportedMediaType => StatusCodes.Status415UnsupportedMediaType,
+        FaultCodes.InvalidEvent or FaultCodes.InvalidDefinition or FaultCodes.InvalidInput or FaultCodes.InvalidAnswer or FaultCodes.InvalidUpdate
+            or FaultCodes.UnknownInterrupt or FaultCodes.UnknownProvider => StatusCodes.Status400BadRequest,
+        FaultCodes.UnknownThread or FaultCodes.UnknownCheckpoint or FaultCodes.UnknownRoute => StatusCodes.Status404NotFound,
+        FaultCodes.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
+        FaultCodes.JobConflict or FaultCodes.RunExists or FaultCodes.ThreadBusy or FaultCodes.NothingToResume or FaultCodes.LeaseLost => StatusCodes.Status409Conflict,
+        FaultCodes.StoreUnavailable or FaultCodes.BusUnavailable or FaultCodes.ShuttingDown => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+
+    private FaultException TooLarge() => new(
+        FaultCodes.InvalidEvent, $"the body is larger than {settings.MaxBodyBytes} bytes", "send less, or raise AGENT_EXECUTOR_HTTP_MAX_BODY_BYTES");
+
+    private static byte[] Encode(int status, FaultException fault) => JsonBytes.Write((status, fault), static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type"u8, $"urn:agent-executor:problem:{it.fault.Code}");
+        writer.WriteString("title"u8, ReasonPhrases.GetReasonPhrase(it.status));
+        writer.WriteNumber("status"u8, it.status);
+        writer.WriteString("detail"u8, it.fault.Message);
+        writer.WriteString("code"u8, it.fault.Code);
+        if (it.fault.Hint is { } hint)
+        {
+            writer.WriteString("hint"u8, hint);
+        }
+        WriteFaults(writer, it.fault);
+        writer.WriteEndObject();
+    });
+
+    private static void WriteFaults(Utf8JsonWriter writer, FaultException fault)
+    {
+        IEnumerable<(string Path, string Message, string? Hint)> faults = fault switch
+        {
+            EventException read => read.Faults.Select(it => (it.Path, it.Message, (string?)it.Hint)),
+            DefinitionException defined => defined.Faults.Select(it => (it.Path, it.Message, it.Hint)),
+            _ => [],
+        };
+        if (!faults.Any())
+        {
+            return;
+        }
+        writer.WriteStartArray("faults"u8);
+        foreach (var (path, message, hint) in faults)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("path"u8, path);
+            writer.WriteString("message"u8, message);
+            writer.WriteString("hint"u8, hint);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using AgentExecutor.Adapters.Nats;
+
+namespace AgentExecutor.IntegrationTests.Servers;
+
+/// <summary>
+/// The installed nats-server with JetStream, as a child process on a free loopback port and in a directory of its own; or, where <c>TEST_NATS</c> holds a URL,
+/// the server that it names.
+/// </summary>
+public sealed class NatsServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly string[] Places = ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server"];
+
+    private readonly string _directory;
+    private string _config = "";
+    private Process? _process;
+
+    private NatsServer(string directory, int port, string url) => (_directory, Port, Url) = (directory, port, url);
+
+    public int Port { get; }
+
+    public string Url { get; }
+
+    /// <summary>False for a server that was given: tests that stop and start it do not apply.</summary>
+    public bool IsOwn => _directory.Length > 0;
+
+    /// <summary>Where a test may leave certificates and keys for it.</summary>
+    public string Folder => _directory;
+
+    /// <summary>Why there is no server here; null where there is one.</summary>
+    public static string? Missing => Given is null && FindProgram() is null ? "nats-server is not installed: apt-get install nats-server, or set TEST_NATS" : null;
+
+    private static string? Given => Environment.GetEnvironmentVariables()["TEST_NATS"] as string;
+
+    /// <summary>The given server, or one of one's own.</summary>
+    public static async Task<NatsServer> StartAsync() =>
+        Given is { Length: > 0 } given ? new NatsServer("", new Uri(given).Port, given) : await StartOwnAsync();
+
+    /// <param name="config">What stands in its configuration file besides port and store, for the directory that it gets.</param>
+    public static async Task<NatsServer> StartOwnAsync(Func<string, string>? config = null, bool hasJetStream = true)
+    {
+        var server = Prepare(FreePort(), config, hasJetStream);
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Three that know of each other; streams may have three copies.</summary>
+    public static async Task<NatsServer[]> StartClusterAsync()
+    {
+        int[] routes = [FreePort(), FreePort(), FreePort()];
+        var known = string.Join(", ", routes.Select(route => string.Create(CultureInfo.InvariantCulture, $"\"nats://127.0.0.1:{route}\"")));
+        NatsServer[] servers = [.. routes.Select((route, index) => Prepare(
+            FreePort(), _ => string.Create(CultureInfo.InvariantCulture, $"server_name: n{index}\ncluster {{ name: c, listen: \"127.0.0.1:{route}\", routes: [{known}] }}\n"), hasJetStream: true))];
+        await Task.WhenAll(servers.Select(server => server.StartAgainAsync()));
+        return servers;
+    }
+
+    public NatsSettings Settings(string? url = null) => new() { Url = new(url ?? Url), ConnectTimeoutSeconds = 3, PingSeconds = 1 };
+
+    /// <summary>Starts it again after it was stopped or killed, with the same port and store; returns when it takes connections.</summary>
+    public async Task StartAgainAsync()
+    {
+        _process = Process.Start(new ProcessStartInfo(FindProgram()!, ["-c", Path.Combine(_directory, "nats.conf")]) { WorkingDirectory = _directory, RedirectStandardError = true })!;
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginErrorReadLine();
+        for (var watch = Stopwatch.StartNew(); !await IsReadyAsync();)
+        {
+            if (_process.HasExited || watch.Elapsed > Limit)
+            {
+                throw new InvalidOperationException($"nats-server did not start within {watch.Elapsed.TotalSeconds:0} s: {File.ReadAllText(Path.Combine(_directory, "nats.log"))}");
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
+    /// <summary>The same, with another configuration.</summary>
+    public Task StartAgainAsync(string config)
+    {
+        Configure(config);
+        return StartAgainAsync();
+    }
+
+    /// <summary>Without a word to its clients.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await EndedAsync();
+    }
+
+    /// <summary>In good order.</summary>
+    public async Task StopAsync()
+    {
+        await RunAsync("kill", "-TERM", _process!.Id.ToString(CultureInfo.InvariantCulture));
+        await EndedAsync();
+    }
+
+    /// <summary>Stopped for now, with its connections open: a server that hangs.</summary>
+    public Task FreezeAsync() => RunAsync("kill", "-STOP", _process!.Id.ToString(CultureInfo.InvariantCulture));
+
+    public Task ThawAsync() => RunAsync("kill", "-CONT", _process!.Id.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>It asks its clients to go, and takes no new ones.</summary>
+    public Task BecomeLameDuckAsync() => RunAsync(FindProgram()!, "--signal", string.Create(CultureInfo.InvariantCulture, $"ldm={_process!.Id}"));
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!IsOwn)
+        {
+            return;
+        }
+        if (_process is not null)
+        {
+            await KillAsync();
+        }
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    private static NatsServer Prepare(int port, Func<string, string>? config, bool hasJetStream)
+    {
+        var directory = Directory.CreateTempSubdirectory("agent-executor-nats-").FullName;
+        var server = new NatsServer(directory, port, string.Create(CultureInfo.InvariantCulture, $"nats://127.0.0.1:{port}"));
+        var jetStream = hasJetStream ? $"jetstream {{ store_dir: \"{directory}/store\" }}\n" : "";
+        server._config = string.Create(CultureInfo.InvariantCulture, $"listen: \"127.0.0.1:{port}\"\nlog_file: \"{directory}/nats.log\"\n{jetStream}");
+        server.Configure(config?.Invoke(directory) ?? "");
+        return server;
+    }
+
+    private void Configure(string config) => File.WriteAllText(Path.Combine(_directory, "nats.conf"), _config + config);
+
+    private async Task EndedAsync()
+    {
+        await _process!.WaitForExitAsync().WaitAsync(Limit);
+        _process.Dispose();
+        _process = null;
+    }
+
+    private async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, Port);
+            return await client.GetStream().ReadAsync(new byte[4]).AsTask().WaitAsync(Limit) > 0;
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+
+    private static string? FindProgram() => Places.FirstOrDefault(File.Exists);
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task RunAsync(params string[] command)
+    {
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Limit);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {await output} {error}");
+        }
+    }
+}
