@@ -33,7 +33,7 @@ internal sealed partial class NatsConnection : IAsyncDisposable
     /// <summary>A connection is up, the first or another. Handlers run on the loop that keeps it: they must not block or throw.</summary>
     public event Action? Connected;
 
-    /// <summary>The connection was lost, and what was under way with it.</summary>
+    /// <summary>The connection was lost, or closed for good, and what was under way with it.</summary>
     public event Action<NatsException>? Disconnected;
 
     /// <summary>We move to another server: for a moment a message may come twice.</summary>
