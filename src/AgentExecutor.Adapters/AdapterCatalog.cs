@@ -70,6 +70,10 @@ public static class AdapterCatalog
     /// <summary>True where the settings name a server.</summary>
     public static bool IsNamed(NatsSettings settings) => settings.IsNamed;
 
+    /// <summary>Which servers those are, without their secrets.</summary>
+    /// <exception cref="FaultException">The URL is none.</exception>
+    public static string Describe(NatsSettings settings) => $"NATS at {NatsEventBus.Describe(settings)}";
+
     /// <summary>The bus on NATS JetStream; it connects at its first use.</summary>
     public static IEventBus OpenNatsBus(NatsSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers) => new NatsEventBus(settings, bus, time, loggers);
 

@@ -30,6 +30,19 @@ internal sealed class NatsEventBus : IEventBus
         _connection.Connected += _streams.Doubt;
     }
 
+    /// <summary>The servers by host and port.</summary>
+    public static string Describe(NatsSettings settings)
+    {
+        try
+        {
+            return string.Join(", ", NatsEndpoint.ParseAll(settings.Url.Value!).Select(endpoint => endpoint.ToString()));
+        }
+        catch (NatsException exception)
+        {
+            throw new FaultException("invalid_settings", exception.Message, "write nats://HOST:PORT, several with commas", exception);
+        }
+    }
+
     public TimeSpan DuplicateWindow => _streams.DuplicateWindow;
 
     public bool IsConnected => _connection.IsConnected;

@@ -18,6 +18,7 @@ internal static class CommandLine
             CheckCommand.Create(),
             SubmitCommand.Create(),
             ServeCommand.Create(),
+            DeadLettersCommand.Create(),
             MigrateCommand.Create(),
             PruneCommand.Create(),
         };
