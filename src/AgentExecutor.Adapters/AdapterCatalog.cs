@@ -34,6 +34,22 @@ public static class AdapterCatalog
         return new ThreadStore(store, store, store);
     }
 
+    /// <summary>The embedded store, open, with the queue and the outbox that make it one for workers: it keeps leases.</summary>
+    /// <exception cref="Core.FaultException">The database file cannot be opened.</exception>
+    public static ThreadStore OpenSqliteService(SqliteSettings settings, TimeProvider time)
+    {
+        var access = new SqliteAccess(settings, time);
+        var store = new SqliteCheckpointStore(access);
+        return new ThreadStore(store, store, access) { Queue = new SqliteRunQueue(access), Outbox = new SqliteOutbox(access) };
+    }
+
+    /// <summary>The bus as a table of the embedded store. It uses the store's file, which stays the store's to close: last.</summary>
+    /// <param name="store">As <see cref="OpenSqliteService"/> opened it.</param>
+    /// <param name="bus">How it keeps and hands out messages.</param>
+    public static IEventBus OpenSqliteBus(ThreadStore store, BusSettings bus) => store.Owner is SqliteAccess access
+        ? new SqliteEventBus(access, bus)
+        : throw new ArgumentException("the store is not the embedded one with a queue", nameof(store));
+
     /// <summary>True where the settings name a server.</summary>
     public static bool IsNamed(PostgresSettings settings) => settings.IsNamed;
 

@@ -2,34 +2,38 @@ using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Runs;
-using Microsoft.Data.Sqlite;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
 /// <summary>Keeps threads in one SQLite file in WAL mode: readers never wait for the writer, and a killed process loses no commit that returned.</summary>
 internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyncDisposable
 {
-    private readonly SqliteDatabase _database;
-    private readonly SqliteWriter _writer;
-    private SqliteStatements? _statements; // the writer's; used on its thread alone
+    private readonly SqliteAccess _access;
+    private readonly bool _isOwner;
 
     public SqliteCheckpointStore(SqliteSettings settings)
+        : this(new SqliteAccess(settings, TimeProvider.System)) => _isOwner = true;
+
+    /// <param name="access">Stays open when the store is closed.</param>
+    public SqliteCheckpointStore(SqliteAccess access) => _access = access;
+
+    public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
     {
-        _database = SqliteDatabase.Open(settings);
-        _writer = new SqliteWriter(_database);
+        await _access.WriteAsync(statements => SqliteCommit.Apply(statements, commit, _access.Now), cancellationToken);
+        if (commit.Run is { Status: not RunStatus.Running })
+        {
+            _access.Runs.Give(); // it was given back, or what waits behind it on its thread or for its key is due
+        }
     }
 
-    public ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken) =>
-        WriteAsync(statements => SqliteCommit.Apply(statements, commit), cancellationToken);
-
     public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Read(statements => SqliteCommit.FindSpace(statements, threadId, ns) is { } space
+        ValueTask.FromResult(_access.Read(statements => SqliteCommit.FindSpace(statements, threadId, ns) is { } space
             ? Load(statements, space, threadId, ns, checkpointId)
             : null));
 
     public async IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var checkpoint in Read(statements => List(statements, query)))
+        foreach (var checkpoint in _access.Read(statements => List(statements, query)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return checkpoint;
@@ -37,7 +41,7 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         await ValueTask.CompletedTask;
     }
 
-    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
     {
         using var row = statements.Query(
             "SELECT ns, tool, call_id, started_at, ended_at, is_error, output FROM tool_calls WHERE thread_id = $1 AND task_id = $2", threadId, taskId);
@@ -45,28 +49,26 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
     }));
 
     public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
-        WriteAsync(statements => SqliteThreads.Copy(statements, threadId, checkpointId, toThreadId), cancellationToken);
+        _access.WriteAsync(statements => SqliteThreads.Copy(statements, threadId, checkpointId, toThreadId), cancellationToken);
 
     public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) =>
-        WriteAsync(statements => SqliteThreads.Delete(statements, threadId), cancellationToken);
+        _access.WriteAsync(statements => SqliteThreads.Delete(statements, threadId, _access.Now), cancellationToken);
 
     public async ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
-        var gone = 0;
-        await WriteAsync(statements => gone = SqliteThreads.Prune(statements, threadId, keep), cancellationToken);
-        return gone;
+        return await _access.WriteAsync(statements => SqliteThreads.Prune(statements, threadId, keep), cancellationToken);
     }
 
-    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
     {
-        using var row = statements.Query($"SELECT {SqliteRows.RunColumns} FROM runs WHERE thread_id = $1 ORDER BY fence DESC LIMIT 1", threadId);
+        using var row = statements.Query($"SELECT {SqliteRows.RunColumns} FROM runs WHERE thread_id = $1 {SqliteRows.NewestFirst} LIMIT 1", threadId);
         return row.Read() ? SqliteRows.ReadRun(row) : null;
     }));
 
     public async IAsyncEnumerable<Run> ListAsync(RunQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var run in Read(statements => ListRuns(statements, query)))
+        foreach (var run in _access.Read(statements => ListRuns(statements, query)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return run;
@@ -74,27 +76,10 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         await ValueTask.CompletedTask;
     }
 
-    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) => ValueTask.FromResult(Read(statements =>
+    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
         statements.Scalar("SELECT json FROM definitions WHERE hash = $1", hash) is byte[] json ? new StoredDefinition(hash, json) : null));
 
-    public async ValueTask DisposeAsync()
-    {
-        await _writer.DisposeAsync();
-        _statements?.Dispose();
-        SqliteConnection.ClearAllPools();
-    }
-
-    private ValueTask WriteAsync(Action<SqliteStatements> job, CancellationToken cancellationToken) => _writer.RunAsync(
-        connection => job(_statements ??= new SqliteStatements(connection)), cancellationToken);
-
-    /// <summary>Reads from one snapshot of the database.</summary>
-    private T Read<T>(Func<SqliteStatements, T> read)
-    {
-        using var connection = _database.ConnectToRead();
-        using var statements = new SqliteStatements(connection);
-        using var snapshot = connection.BeginTransaction(deferred: true);
-        return read(statements);
-    }
+    public ValueTask DisposeAsync() => _isOwner ? _access.DisposeAsync() : ValueTask.CompletedTask;
 
     private static LoadedCheckpoint? Load(SqliteStatements database, long space, string threadId, string ns, string? id)
     {
@@ -142,8 +127,9 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         using var row = database.Query(
             $"""
             SELECT {SqliteRows.RunColumns} FROM runs
-            WHERE fence = (SELECT max(fence) FROM runs AS newer WHERE newer.thread_id = runs.thread_id) AND ($1 IS NULL OR status = $1)
-              AND ($2 IS NULL OR (status IN ('completed', 'failed', 'cancelled') AND updated_at < $2))
+            WHERE run_id = (SELECT run_id FROM runs AS newer WHERE newer.thread_id = runs.thread_id {SqliteRows.NewestFirst} LIMIT 1) AND ($1 IS NULL OR status = $1)
+              AND ($2 IS NULL OR (status IN ('completed', 'failed', 'cancelled') AND updated_at < $2 AND NOT EXISTS (
+                  SELECT 1 FROM runs AS waiting WHERE waiting.thread_id = runs.thread_id AND waiting.status = 'pending' AND waiting.job IS NOT NULL)))
             ORDER BY updated_at DESC LIMIT $3 OFFSET $4
             """,
             query.Status is { } status ? SqliteCommit.Name(status) : null, query.FinishedBefore is { } before ? SqliteRows.WriteTime(before) : null, query.Limit, query.Skip);

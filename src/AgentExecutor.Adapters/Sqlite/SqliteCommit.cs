@@ -1,48 +1,38 @@
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
 /// <summary>Applies a <see cref="StepCommit"/> within an open transaction.</summary>
 internal static class SqliteCommit
 {
-    public static void Apply(SqliteStatements database, StepCommit commit)
+    /// <param name="now">Milliseconds since 1970.</param>
+    /// <exception cref="FaultException">Another has the thread.</exception>
+    public static void Apply(SqliteStatements database, StepCommit commit, long now)
     {
-        CheckFence(database, commit);
+        SqliteRunRows.Apply(database, commit, now);
         if (commit.Checkpoint is not null || !commit.Writes.IsEmpty)
         {
             var space = SpaceOf(database, commit.ThreadId, commit.Namespace);
             PutWrites(database, space, commit);
             PutCheckpoint(database, space, commit);
         }
-        if (commit.Run is { } run)
-        {
-            PutRun(database, run);
-        }
         PutEvents(database, commit);
         PutToolCalls(database, commit);
         if (commit.Definition is { } definition)
         {
-            database.Run("INSERT INTO definitions (hash, json) VALUES ($1, $2) ON CONFLICT DO NOTHING", definition.Hash, definition.Json);
+            PutDefinition(database, definition);
         }
     }
+
+    public static void PutDefinition(SqliteStatements database, StoredDefinition definition) =>
+        database.Run("INSERT INTO definitions (hash, json) VALUES ($1, $2) ON CONFLICT DO NOTHING", definition.Hash, definition.Json);
 
     public static long? FindSpace(SqliteStatements database, string threadId, string ns) =>
         (long?)database.Scalar("SELECT id FROM spaces WHERE thread_id = $1 AND ns = $2", threadId, ns);
 
     public static long SpaceOf(SqliteStatements database, string threadId, string ns) => FindSpace(database, threadId, ns)
         ?? (long)database.Scalar("INSERT INTO spaces (thread_id, ns) VALUES ($1, $2) RETURNING id", threadId, ns)!;
-
-    private static void CheckFence(SqliteStatements database, StepCommit commit)
-    {
-        if (database.Scalar("SELECT max(fence) FROM runs WHERE thread_id = $1", commit.ThreadId) is long fence
-            && (fence > commit.Fence || (commit.Acquires && fence == commit.Fence)))
-        {
-            throw new FaultException(
-                FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
-        }
-    }
 
     private static void PutWrites(SqliteStatements database, long space, StepCommit commit)
     {
@@ -96,15 +86,6 @@ internal static class SqliteCommit
                 call.Outcome is { } ended ? SqliteRows.WriteTime(ended.EndedAt) : null, call.Outcome?.IsError, call.Outcome?.Content);
         }
     }
-
-    private static void PutRun(SqliteStatements database, Run run) => database.Run(
-        $"""
-        INSERT INTO runs ({SqliteRows.RunColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        ON CONFLICT (thread_id, run_id) DO UPDATE SET fence = excluded.fence, status = excluded.status, attempt = excluded.attempt,
-            last_sequence = excluded.last_sequence, updated_at = excluded.updated_at, usage = excluded.usage, failure = excluded.failure
-        """,
-        run.ThreadId, run.RunId, run.Fence, Name(run.Status), run.Name, run.TraceId, run.DefinitionHash, run.Attempt, run.LastSequence,
-        SqliteRows.WriteTime(run.CreatedAt), SqliteRows.WriteTime(run.UpdatedAt), RunJson.WriteUsage(run.Usage), RunJson.WriteFailure(run.Failure));
 
     public static string Name<T>(T value) where T : struct, Enum => value.ToString().ToLowerInvariant();
 }

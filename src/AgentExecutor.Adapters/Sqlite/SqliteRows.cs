@@ -16,6 +16,9 @@ internal static class SqliteRows
     public const string RunColumns =
         "thread_id, run_id, fence, status, name, trace_id, definition_hash, attempt, last_sequence, created_at, updated_at, usage, failure";
 
+    /// <summary>Of a thread's runs: the newest that was taken, or the first that waits.</summary>
+    public const string NewestFirst = "ORDER BY fence DESC, job";
+
     public static StoredCheckpoint ReadCheckpoint(SqliteDataReader row, string threadId, string ns)
     {
         var (channels, updated) = ReadChannels(row.GetString(6));

@@ -64,14 +64,25 @@ internal static class SqliteThreads
         return all;
     }
 
-    public static void Delete(SqliteStatements database, string threadId)
+    /// <exception cref="FaultException"><see cref="FaultCodes.ThreadBusy"/>: a worker has the thread, a run waits for it, or an outcome was not announced.</exception>
+    public static void Delete(SqliteStatements database, string threadId, long now)
     {
+        if (database.Scalar(
+            """
+            SELECT 1 FROM runs WHERE thread_id = $1 AND is_held AND lease_until > $2
+            UNION ALL SELECT 1 FROM runs WHERE thread_id = $1 AND status = 'pending' AND job IS NOT NULL
+            UNION ALL SELECT 1 FROM outbox WHERE thread_id = $1 AND announced_at IS NULL
+            """, threadId, now) is not null)
+        {
+            throw new FaultException(FaultCodes.ThreadBusy, $"the thread '{threadId}' is in use: a worker has it, or a run waits for it", "delete it when its runs have ended");
+        }
         foreach (var table in (string[])["checkpoints", "channel_values", "writes"])
         {
             database.Run($"DELETE FROM {table} WHERE space_id IN (SELECT id FROM spaces WHERE thread_id = $1)", threadId);
         }
         database.Run("DELETE FROM spaces WHERE thread_id = $1", threadId);
-        foreach (var table in (string[])["runs", "events", "tool_calls"])
+        database.Run("DELETE FROM jobs WHERE id IN (SELECT job FROM runs WHERE thread_id = $1)", threadId);
+        foreach (var table in (string[])["runs", "events", "tool_calls", "outbox"])
         {
             database.Run($"DELETE FROM {table} WHERE thread_id = $1", threadId);
         }
