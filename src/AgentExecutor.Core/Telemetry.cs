@@ -72,10 +72,6 @@ public static class Telemetry
         [HttpRequests.Name] = [new("method"), new("endpoint"), new("status")],
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    public static readonly Counter<long> NatsMessagesProcessed = Meter.CreateCounter<long>("agent_executor_nats_messages_processed_total");
-
-    public static readonly Counter<long> NatsMessagesFailed = Meter.CreateCounter<long>("agent_executor_nats_messages_failed_total");
-
     public const string RunSpan = "agent.run";
     public const string SuperstepSpan = "agent.superstep";
     public const string ModelSpan = "chat";

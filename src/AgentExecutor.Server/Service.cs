@@ -47,7 +47,7 @@ public sealed class Service : IAsyncDisposable
         ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, TimeProvider.System, loggers)
         : AdapterCatalog.IsNamed(settings.Postgres)
             ? AdapterCatalog.OpenPostgresBus(settings.Postgres, settings.Bus, TimeProvider.System, loggers)
-            : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus, TimeProvider.System);
+            : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus);
 
     /// <summary>Takes jobs and runs them until it is asked to stop.</summary>
     public Task WorkAsync(CancellationToken stopping)

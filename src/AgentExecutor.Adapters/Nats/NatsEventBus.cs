@@ -35,7 +35,7 @@ internal sealed class NatsEventBus : IEventBus
     {
         try
         {
-            return string.Join(", ", NatsEndpoint.ParseAll(settings.Url.Value!).Select(endpoint => endpoint.ToString()));
+            return string.Join(", ", NatsEndpoint.ParseSeeds(settings.Url.Value!).Select(endpoint => endpoint.ToString()));
         }
         catch (NatsException exception)
         {

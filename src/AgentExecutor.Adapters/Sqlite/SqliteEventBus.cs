@@ -21,6 +21,8 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
 
     public bool IsConnected => true;
 
+    public int MaxBodyBytes => 256 * 1024 * 1024;
+
     public async ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
         var streams = messages.Select(message => BusSubjects.StreamOf(message.Subject)).ToList();

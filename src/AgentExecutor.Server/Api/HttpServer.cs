@@ -77,7 +77,7 @@ internal sealed class HttpServer : IAsyncDisposable
         app.MapGet("/health", status.HealthAsync);
         app.MapGet("/ready", status.ReadyAsync);
         app.MapGet("/metrics", status.MetricsAsync);
-        app.MapGet("/openapi.json", status.OpenApiAsync);
+        app.MapGet("/openapi.json", StatusEndpoints.OpenApiAsync);
     }
 
     /// <summary>A path or a method that nothing answers is a fault like others.</summary>

@@ -93,7 +93,7 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
         IEnumerable<(string Path, string Message, string? Hint)> faults = fault switch
         {
             EventException read => read.Faults.Select(it => (it.Path, it.Message, (string?)it.Hint)),
-            DefinitionException defined => defined.Faults.Select(it => (it.Path, it.Message, it.Hint)),
+            DefinitionException defined => defined.Faults.Select(it => (it.Path, it.Message, (string?)it.Hint)),
             _ => [],
         };
         if (!faults.Any())

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using AgentExecutor.Core;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Runs;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Workers;
@@ -36,7 +37,7 @@ internal sealed class RunStates(Service service)
         var loaded = await service.App.Services.Checkpoints.LoadAsync(run.ThreadId, "", null, cancellationToken);
         if (loaded is null)
         {
-            return RunResult.Encode(run, null, []);
+            return RunResult.Encode(run, (ChannelState?)null, []);
         }
         var agent = await service.App.Executor.AgentOfAsync(run, cancellationToken);
         var at = CheckpointReader.Read(loaded, agent.Graph.Channels);

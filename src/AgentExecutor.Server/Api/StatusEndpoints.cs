@@ -43,5 +43,5 @@ internal sealed class StatusEndpoints(ServiceGate gate, Readiness readiness, Met
         await metrics.WriteAsync(context.Response.BodyWriter, context.RequestAborted);
     }
 
-    public Task OpenApiAsync(HttpContext context) => Requests.WriteAsync(context, StatusCodes.Status200OK, OpenApi.Value);
+    public static Task OpenApiAsync(HttpContext context) => Requests.WriteAsync(context, StatusCodes.Status200OK, OpenApi.Value);
 }

@@ -4,7 +4,6 @@ using AgentExecutor.Core;
 using AgentExecutor.Server.Logging;
 using AgentExecutor.Server.Roles;
 using AgentExecutor.Server.Settings;
-using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Server.Commands;
 

@@ -1,104 +1,111 @@
 using System.CommandLine;
+using AgentExecutor.Adapters;
+using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Core;
-using AgentExecutor.Core.Agents;
-using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Json;
-using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Workers;
+using AgentExecutor.Server.Commands.Submitting;
+using AgentExecutor.Server.Logging;
+using AgentExecutor.Server.Settings;
 
 namespace AgentExecutor.Server.Commands;
 
 /// <summary><c>agent-executor submit</c>.</summary>
 internal static class SubmitCommand
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
-
     public static Command Create()
     {
-        var definition = CommonOptions.Definition();
+        var definition = new Argument<string>("FILE") { Description = "An agent definition, or a whole job: its data, or a CloudEvent." };
         var input = new Option<string?>("--input") { Description = "The input: text, a JSON object, or @FILE with either." };
         var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one, named like the run, where left out. Runs of one thread follow each other." };
-        var runId = new Option<string?>("--run-id") { Description = "The run's id; made where left out. The same id on the same thread is the same run." };
+        var runId = new Option<string?>("--run-id") { Description = "The run's id, a job's job_id; made where left out. The same id again is the same run." };
         var priority = new Option<int>("--priority") { Description = "0 is taken first, 9 last.", DefaultValueFactory = _ => RunSubmission.DefaultPriority };
         var key = new Option<string?>("--key") { Description = "Runs with the same key share a limit." };
         var limit = new Option<int>("--key-limit") { Description = "How many runs with the key run at once.", DefaultValueFactory = _ => 1 };
         var delay = new Option<TimeSpan?>("--delay") { Description = "Take it no sooner than after this: 90s, 15m, 2h, 30d.", CustomParser = Durations.Parse };
+        var to = new Option<string?>("--to") { Description = "The service to send it to: http://HOST:PORT or nats://HOST:PORT. Where left out: NATS_URL, else the queue in PostgreSQL, else the service on this machine." };
         var wait = new Option<bool>("--wait") { Description = "Wait for its end and print the answer, as 'run' does." };
         var outDir = CommonOptions.Out();
-        var command = new Command("submit", "Store a run in PostgreSQL for the workers ('serve') to take.")
+        var command = new Command("submit", "Send a job to a service ('serve'), by HTTP, NATS or the queue in PostgreSQL.")
         {
-            definition, input, thread, runId, priority, key, limit, delay, wait, outDir,
+            definition, input, to, wait, runId, thread, priority, key, limit, delay, outDir,
         };
         CommonOptions.Range(priority, 0, RunSubmission.LastPriority);
         CommonOptions.Range(limit, 1, int.MaxValue);
         command.SetAction(async (result, cancellationToken) =>
         {
+            var settings = CommonOptions.Settings(null);
+            var asksStore = result.GetValue(thread) is not null || result.GetValue(key) is not null || result.GetValue(delay) is not null
+                || result.GetValue(outDir) is not null || result.GetResult(priority) is { Implicit: false };
+            var sender = SenderOf(settings, result.GetValue(to), asksStore);
             var json = DefinitionFile.Read(result.GetValue(definition)!);
-            var payload = InputArgument.Read(result.GetValue(input), []);
-            await using var app = await App.OpenAsync(CommonOptions.Settings(null), cancellationToken);
-            var agent = app.Agents.Get(json);
-            var id = result.GetValue(runId) ?? Guid.CreateVersion7().ToString();
-            ThreadIds.Check(id, "run");
-            var threadId = result.GetValue(thread) ?? id;
-            ThreadIds.Check(threadId);
-            _ = InputReader.Read(payload, agent.Graph.Channels, id, agent.NeedsMessage); // refused here, not by a worker
-            var now = TimeProvider.System.GetUtcNow();
-            var run = new Run { ThreadId = threadId, RunId = id, Name = agent.Name, DefinitionHash = agent.Hash, CreatedAt = now, UpdatedAt = now };
-            var submission = new RunSubmission(run, new StoredDefinition(agent.Hash, json), JsonBytes.Of(payload))
+            if (sender is not null)
+            {
+                await using (sender)
+                {
+                    return await SendAsync(sender, json, result.GetValue(input), result.GetValue(runId), result.GetValue(wait), cancellationToken);
+                }
+            }
+            var submission = new StoreSubmission(json, InputArgument.Read(result.GetValue(input), []), result.GetValue(runId), result.GetValue(thread))
             {
                 Priority = result.GetValue(priority),
                 ConcurrencyKey = result.GetValue(key),
                 ConcurrencyLimit = result.GetValue(limit),
                 Delay = result.GetValue(delay) ?? TimeSpan.Zero,
+                OutDirectory = result.GetValue(outDir),
             };
-            var queue = app.Queue ?? throw new FaultException(
-                FaultCodes.InvalidInput, "the embedded database has no queue for workers", "set POSTGRES_HOST or DATABASE_URL; or run it here with: agent-executor run");
-            if (result.GetValue(outDir) is not null && !result.GetValue(wait))
-            {
-                throw new FaultException(FaultCodes.InvalidInput, "--out saves the files of a run that has ended", "add --wait");
-            }
-            var stored = (await queue.SubmitAsync([submission], null, cancellationToken))[0].Run;
-            if (stored.DefinitionHash != agent.Hash)
-            {
-                throw new FaultException(FaultCodes.RunExists, $"the run '{id}' of the thread '{threadId}' was submitted before, with another definition", "give yours another --run-id");
-            }
-            if (stored.Status != RunStatus.Pending || stored.CreatedAt < now.AddMilliseconds(-1))
-            {
-                Console.Error.WriteLine($"the run '{id}' was submitted before; it is {stored.Status.ToString().ToLowerInvariant()}");
-            }
-            if (!result.GetValue(wait))
-            {
-                Console.WriteLine(threadId);
-                return ExitCode.Success;
-            }
-            if (stored.Status == RunStatus.Pending)
-            {
-                Console.Error.WriteLine($"thread {threadId} waits for a worker");
-            }
-            return RunReport.Write(await OutcomeAsync(app, queue, threadId, id, cancellationToken), new FollowOptions(run.Name, false, result.GetValue(outDir), null));
+            return await submission.SubmitAsync(settings, result.GetValue(wait), cancellationToken);
         });
         return command;
     }
 
-    private static async Task<RunOutcome> OutcomeAsync(App app, IRunQueue queue, string threadId, string runId, CancellationToken cancellationToken)
+    /// <summary>Whom to send to: who is named, NATS, or the store's queue where PostgreSQL is named (null), else the service of this machine.</summary>
+    private static IJobSender? SenderOf(ServerSettings settings, string? to, bool asksStore)
     {
-        while (true)
+        if (to is not null && asksStore)
         {
-            var run = await queue.FindAsync(threadId, runId, cancellationToken)
-                ?? throw new FaultException(FaultCodes.UnknownThread, $"the run '{runId}' was deleted while it was waited for");
-            if (run.IsFinished || run.Status == RunStatus.Interrupted)
-            {
-                if ((await app.Runs.FindAsync(threadId, cancellationToken))?.RunId != runId)
-                {
-                    return new RunOutcome(run, null, []); // the thread has gone on since
-                }
-                var agent = await app.Executor.AgentOfAsync(run, cancellationToken);
-                var loaded = await app.Services.Checkpoints.LoadAsync(threadId, "", null, cancellationToken);
-                var at = loaded is null ? null : CheckpointReader.Read(loaded, agent.Graph.Channels);
-                return new RunOutcome(run, at?.State, at is null ? [] : OpenInterrupts.Of(threadId, at, agent.Graph));
-            }
-            await Task.Delay(Look, TimeProvider.System, cancellationToken);
+            throw new FaultException(FaultCodes.InvalidInput, "--thread, --priority, --key, --delay and --out are for the queue in PostgreSQL, and --to names another", "leave one or the other out");
         }
+        if (to is null && (asksStore || (AdapterCatalog.IsNamed(settings.Postgres) && !AdapterCatalog.IsNamed(settings.Nats))))
+        {
+            return null;
+        }
+        if (to is null && AdapterCatalog.IsNamed(settings.Nats))
+        {
+            return BusSender(settings, settings.Nats);
+        }
+        return Uri.TryCreate(to ?? $"http://127.0.0.1:{settings.Port}", UriKind.Absolute, out var url)
+            ? url.Scheme switch
+            {
+                "http" or "https" => new HttpJobSender(url),
+                "nats" or "tls" => BusSender(settings, settings.Nats with { Url = new Secret(to) }),
+                _ => throw NoTarget(to!),
+            }
+            : throw NoTarget(to!);
+    }
+
+    private static BusJobSender BusSender(ServerSettings settings, NatsSettings nats) =>
+        new(AdapterCatalog.OpenNatsBus(nats, settings.Bus, TimeProvider.System, LineLoggers.ForCommands), AdapterCatalog.Describe(nats));
+
+    private static FaultException NoTarget(string to) => new(FaultCodes.InvalidInput, $"'{to}' is no service", "write http://HOST:PORT or nats://HOST:PORT");
+
+    private static async Task<int> SendAsync(IJobSender sender, byte[] json, string? input, string? id, bool wait, CancellationToken cancellationToken)
+    {
+        var isJob = JobFile.IsJob(json);
+        if (isJob && (input is not null || id is not null))
+        {
+            throw new FaultException(FaultCodes.InvalidInput, "the file is a whole job: it has its own input and job_id", "leave --input and --run-id out");
+        }
+        var jobId = isJob ? JobFile.IdOf(json) : id ?? Guid.CreateVersion7().ToString();
+        var data = isJob ? json : JobFile.Make(jobId, json, InputArgument.Read(input, []));
+        JobRequestReader.ReadMessage(null, [], data); // refused here, not by the service
+        await sender.SendAsync(jobId, data, cancellationToken);
+        if (!wait)
+        {
+            Console.WriteLine(jobId);
+            return ExitCode.Success;
+        }
+        Console.Error.WriteLine($"job {jobId} sent to {sender.Target}");
+        return JobReport.Write(jobId, await sender.WaitAsync(jobId, cancellationToken));
     }
 }
