@@ -70,11 +70,8 @@ public static class Telemetry
         [RedisPublishes.Name] =
             [new("event_type", "on_llm_stream", "on_tool_start", "on_tool_end", "on_state_update", "on_interrupt", "on_error", "end")],
         [HttpRequests.Name] = [new("method"), new("endpoint"), new("status")],
+        [HttpRequestDuration.Name] = [new("method"), new("endpoint")],
     }.ToFrozenDictionary(StringComparer.Ordinal);
-
-    public static readonly Counter<long> NatsMessagesProcessed = Meter.CreateCounter<long>("agent_executor_nats_messages_processed_total");
-
-    public static readonly Counter<long> NatsMessagesFailed = Meter.CreateCounter<long>("agent_executor_nats_messages_failed_total");
 
     public const string RunSpan = "agent.run";
     public const string SuperstepSpan = "agent.superstep";
