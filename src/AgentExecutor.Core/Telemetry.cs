@@ -70,6 +70,7 @@ public static class Telemetry
         [RedisPublishes.Name] =
             [new("event_type", "on_llm_stream", "on_tool_start", "on_tool_end", "on_state_update", "on_interrupt", "on_error", "end")],
         [HttpRequests.Name] = [new("method"), new("endpoint"), new("status")],
+        [HttpRequestDuration.Name] = [new("method"), new("endpoint")],
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public const string RunSpan = "agent.run";
