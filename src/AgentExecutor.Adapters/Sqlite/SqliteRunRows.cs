@@ -23,7 +23,7 @@ internal static class SqliteRunRows
         INSERT INTO runs ({SqliteRows.RunColumns}, holder, is_held, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, coalesce($14, ''), $15, $16)
         ON CONFLICT (thread_id, run_id) DO UPDATE SET fence = excluded.fence, status = excluded.status, attempt = excluded.attempt,
             last_sequence = excluded.last_sequence, updated_at = excluded.updated_at, usage = excluded.usage, failure = excluded.failure,
-            holder = coalesce($14, holder), is_held = excluded.is_held, lease_until = excluded.lease_until, crashes = CASE WHEN $17 THEN 0 ELSE crashes END
+            holder = coalesce($14, holder), is_held = excluded.is_held, lease_until = excluded.lease_until, crashes = CASE WHEN $17 OR fence <> excluded.fence THEN 0 ELSE crashes END
         """;
 
     private const string PutOutcome =

@@ -123,6 +123,20 @@ public sealed class SqliteServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Whoever_resumes_a_run_by_hand_forgets_its_crashes()
+    {
+        var run = (await SubmitAsync("t", Mine)).Claimed!.Run;
+        _time.Late = TimeSpan.FromSeconds(31);
+        Assert.Equal(1, Assert.Single(await _store.Queue!.RescueAsync(TimeSpan.Zero, Cancel)).Crashes);
+        var resumed = run with { Fence = 3 };
+
+        await _store.Checkpoints.CommitAsync(Commit(resumed, Theirs) with { Acquires = true }, Cancel);
+        await _store.Checkpoints.CommitAsync(Commit(resumed with { Status = RunStatus.Pending }, Theirs), Cancel);
+
+        Assert.Equal(0, Assert.Single(await _store.Queue.ClaimAsync(Mine, 1, Cancel)).Crashes);
+    }
+
+    [Fact]
     public async Task Whoever_takes_a_thread_over_by_hand_ends_the_lease_before_it()
     {
         var left = new Run { ThreadId = "t", RunId = "left", Name = "demo", TraceId = "", DefinitionHash = "h", Fence = 1, Status = RunStatus.Running };
