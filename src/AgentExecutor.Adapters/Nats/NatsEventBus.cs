@@ -107,7 +107,9 @@ internal sealed class NatsEventBus : IEventBus
         async cancel =>
         {
             await _streams.EnsureAsync(cancel);
-            return await _jetStream.DeleteMessageAsync(_streams.NameOf(stream), (ulong)sequence, cancel);
+            var name = _streams.NameOf(stream);
+            // Looked for first: the server answers a place beyond its end with an error of its file, not that there is none.
+            return await _jetStream.GetMessageAsync(name, (ulong)sequence, cancel) is not null && await _jetStream.DeleteMessageAsync(name, (ulong)sequence, cancel);
         },
         cancellationToken);
 

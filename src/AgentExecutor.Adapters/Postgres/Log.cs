@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>What this adapter logs. Ids 1100 to 1199 are its own; none is used again.</summary>
+/// <summary>What this adapter logs. Ids 1100 to 1109 are its own; none is used again.</summary>
 internal static partial class Log
 {
     [LoggerMessage(1100, LogLevel.Warning, "PostgreSQL is not available: {reason}. Runs wait for it")]

@@ -28,7 +28,9 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
     public static LogLevel Level(string name) => Levels.TryGetValue(name, out var level) ? level : throw new Core.FaultException(
         "invalid_settings", $"LOG_LEVEL: '{name}' is no level", $"use one of {string.Join(", ", Levels.Keys)}");
 
-    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
+    /// <summary>Of the web server only what is wrong: it tells of each request in several lines.</summary>
+    public ILogger CreateLogger(string categoryName) => new Logger(
+        this, categoryName, categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) && minimum < LogLevel.Warning ? LogLevel.Warning : minimum);
 
     /// <summary>There are no providers but this.</summary>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("log lines go to one place");
@@ -46,11 +48,11 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
         }
     }
 
-    private sealed class Logger(LineLoggers owner, string category) : ILogger
+    private sealed class Logger(LineLoggers owner, string category, LogLevel minimum) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= owner.Minimum && logLevel != LogLevel.None;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= minimum && logLevel != LogLevel.None;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
@@ -116,7 +118,6 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
         };
     }
 
-    private LogLevel Minimum { get; } = minimum;
 
     private bool IsJson { get; } = isJson;
 
