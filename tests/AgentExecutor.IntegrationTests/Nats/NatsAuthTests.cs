@@ -72,6 +72,23 @@ public sealed class NatsAuthTests : NatsTest
         Assert.DoesNotContain(log.Lines, line => line.Contains(Password, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_server_that_knows_us_no_longer_ends_what_waits_and_is_asked_again_by_the_next_call()
+    {
+        await using var server = await StartAsync("authorization { user: u, password: one }");
+        await using var connection = Open(server.Settings() with { User = "u", Password = new("one") });
+        using var subscription = connection.Subscribe("a", null, 10);
+        await connection.FlushAsync(Cancellation);
+
+        await server.KillAsync();
+        await server.StartAgainAsync("authorization { user: u, password: two }");
+        Assert.Equal(NatsFault.AuthenticationFailed, (await FaultOf(() => NextAsync(subscription))).Fault);
+
+        await server.KillAsync();
+        await server.StartAgainAsync("authorization { user: u, password: one }");
+        await connection.FlushAsync(Cancellation);
+    }
+
     [Theory]
     [InlineData("/no/such.creds")]
     [InlineData("/etc/hostname")]

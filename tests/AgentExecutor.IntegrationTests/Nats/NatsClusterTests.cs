@@ -47,6 +47,50 @@ public sealed class NatsClusterTests : NatsTest
     }
 
     [Fact]
+    public async Task A_move_hands_on_no_delivery_twice()
+    {
+        await using var cluster = new Cluster(await NatsServer.StartClusterAsync());
+        await using var other = Open(cluster.Servers[1]);
+        var stream = new JetStream(other);
+        await Retried(() => stream.CreateStreamAsync(new StreamConfig { Name = "s", Subjects = ["s.>"], Replicas = 3 }, Cancellation));
+        await Retried(() => stream.CreateConsumerAsync("s", new ConsumerConfig { DurableName = "c", AckWait = TimeSpan.FromSeconds(2) }, Cancellation));
+        await using var connection = Open(cluster.Servers[0]);
+        await Eventually(async () => { await connection.ConnectAsync(Cancellation); return connection.Info!.ConnectUrls?.Count == 3; });
+        using var puller = new JetStream(connection).Pull("s", "c");
+        await puller.RequestAsync(Messages, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), noWait: false, null, Cancellation);
+        var load = new PublishLoad(stream, "s.a", TimeSpan.FromSeconds(40));
+        var publishing = load.RunAsync(Messages, Cancellation);
+        await Eventually(() => Task.FromResult(load.Acknowledged >= 300));
+
+        await cluster.Servers[0].BecomeLameDuckAsync();
+        await Eventually(() => Task.FromResult(connection.Info?.Name is "n1" or "n2"));
+        await publishing.WaitAsync(2 * Limit);
+        var (deliveries, sequences) = (new List<string>(), new HashSet<ulong>());
+        while (sequences.Count < Messages)
+        {
+            try
+            {
+                foreach (var message in await puller.ReadBatchAsync(Messages, Cancellation).WaitAsync(Limit))
+                {
+                    deliveries.Add(message.ReplyTo);
+                    sequences.Add(message.Metadata.StreamSequence);
+                    await message.AckAsync(Cancellation);
+                }
+            }
+            catch (NatsException fault) when (fault.IsTransient)
+            {
+                // Its leader went with the server, and said nothing for a while: asked for again below.
+            }
+            if (puller.Outstanding == 0)
+            {
+                await puller.RequestAsync(Messages, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), noWait: false, null, Cancellation);
+            }
+        }
+
+        Assert.Equal(deliveries.Distinct().Count(), deliveries.Count);
+    }
+
+    [Fact]
     public async Task Losing_the_leader_of_a_stream_loses_nothing_that_was_acknowledged()
     {
         await using var cluster = new Cluster(await NatsServer.StartClusterAsync());

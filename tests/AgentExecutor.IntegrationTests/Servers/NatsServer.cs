@@ -16,6 +16,7 @@ public sealed class NatsServer : IAsyncDisposable
     private static readonly string[] Places = ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server"];
 
     private readonly string _directory;
+    private string _config = "";
     private Process? _process;
 
     private NatsServer(string directory, int port, string url) => (_directory, Port, Url) = (directory, port, url);
@@ -76,6 +77,13 @@ public sealed class NatsServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The same, with another configuration.</summary>
+    public Task StartAgainAsync(string config)
+    {
+        Configure(config);
+        return StartAgainAsync();
+    }
+
     /// <summary>Without a word to its clients.</summary>
     public async Task KillAsync()
     {
@@ -116,10 +124,12 @@ public sealed class NatsServer : IAsyncDisposable
         var directory = Directory.CreateTempSubdirectory("agent-executor-nats-").FullName;
         var server = new NatsServer(directory, port, string.Create(CultureInfo.InvariantCulture, $"nats://127.0.0.1:{port}"));
         var jetStream = hasJetStream ? $"jetstream {{ store_dir: \"{directory}/store\" }}\n" : "";
-        File.WriteAllText(Path.Combine(directory, "nats.conf"), string.Create(
-            CultureInfo.InvariantCulture, $"listen: \"127.0.0.1:{port}\"\nlog_file: \"{directory}/nats.log\"\n{jetStream}{config?.Invoke(directory)}"));
+        server._config = string.Create(CultureInfo.InvariantCulture, $"listen: \"127.0.0.1:{port}\"\nlog_file: \"{directory}/nats.log\"\n{jetStream}");
+        server.Configure(config?.Invoke(directory) ?? "");
         return server;
     }
+
+    private void Configure(string config) => File.WriteAllText(Path.Combine(_directory, "nats.conf"), _config + config);
 
     private async Task EndedAsync()
     {

@@ -16,15 +16,20 @@ internal sealed class JetStreamPuller : IDisposable
     /// <summary>After a refusal an empty read comes back no sooner, so that an owner who asks in a loop does not spin.</summary>
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long after a move a message may still come over the other connection.</summary>
+    private static readonly TimeSpan MoveEcho = TimeSpan.FromSeconds(10);
+
     private readonly NatsConnection _connection;
     private readonly string _subject;
     private readonly string _name;
     private readonly Lock _gate = new();
     private readonly Queue<JetStreamMessage> _buffer = [];
     private readonly PullLedger _ledger = new();
+    private readonly HashSet<string> _seenInMove = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private NatsException? _fault;
     private DateTimeOffset _pauseUntil;
+    private DateTimeOffset _echoUntil;
     private string _inbox = "";
     private long _subscription;
     private long _lastId;
@@ -35,6 +40,7 @@ internal sealed class JetStreamPuller : IDisposable
     {
         (_connection, _subject, _name) = (connection, $"$JS.API.CONSUMER.MSG.NEXT.{pair}", pair);
         _connection.Disconnected += OnDisconnected;
+        _connection.Moving += OnMoving;
         Subscribe();
     }
 
@@ -124,6 +130,7 @@ internal sealed class JetStreamPuller : IDisposable
     public void Dispose()
     {
         _connection.Disconnected -= OnDisconnected;
+        _connection.Moving -= OnMoving;
         lock (_gate)
         {
             _isDisposed = true;
@@ -202,15 +209,24 @@ internal sealed class JetStreamPuller : IDisposable
             _ledger.Heard(Now);
             if (JetStreamMetadata.Parse(message.ReplyTo) is { } metadata)
             {
-                _ledger.Delivered();
-                _buffer.Enqueue(new JetStreamMessage(_connection, message, metadata));
-                Changed();
+                OnDelivery(new JetStreamMessage(_connection, message, metadata));
             }
             else
             {
                 OnStatus(message, PullStatus.Read(message));
             }
         }
+    }
+
+    private void OnDelivery(JetStreamMessage message)
+    {
+        if (Now < _echoUntil && !_seenInMove.Add(message.ReplyTo))
+        {
+            return;
+        }
+        _ledger.Delivered();
+        _buffer.Enqueue(message);
+        Changed();
     }
 
     private void OnStatus(NatsMessage message, PullStatus status)
@@ -224,10 +240,21 @@ internal sealed class JetStreamPuller : IDisposable
         if (status.Kind == PullStatusKind.Gone)
         {
             _ledger.Clear();
+            _echoUntil = default; // one made anew counts from the beginning, and what it delivers looks the same
         }
         _pauseUntil = status.Kind == PullStatusKind.Refused ? Now + RefusalPause : _pauseUntil;
         _fault = status.FaultFor(_name) ?? _fault;
         Changed();
+    }
+
+    /// <summary>Over the old connection and over the new one the same delivery has the same reply subject.</summary>
+    private void OnMoving()
+    {
+        lock (_gate)
+        {
+            _seenInMove.Clear();
+            _echoUntil = Now + MoveEcho;
+        }
     }
 
     private void OnDisconnected(NatsException fault)
@@ -241,6 +268,7 @@ internal sealed class JetStreamPuller : IDisposable
             _connection.Table.Remove(_subscription);
             Subscribe();
             _ledger.Clear();
+            _echoUntil = default;
             Changed();
         }
     }

@@ -26,7 +26,10 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
     /// <summary>A link was made and may be used from now on. Raised before anybody else can use it.</summary>
     public event Action<NatsLink>? Up;
 
-    /// <summary>A link was left while it still served, and another is up.</summary>
+    /// <summary>A link is about to be left while it still serves: for a moment two are up, and a message may come over both.</summary>
+    public event Action? Moving;
+
+    /// <summary>Another link has taken this one's place, and it may be let go of.</summary>
     public event Action<NatsLink>? Left;
 
     /// <summary>The link was lost; the next one is being made.</summary>
@@ -147,6 +150,7 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
             {
                 break; // nowhere to go: served to the end
             }
+            Moving?.Invoke();
             Rise(successor);
             await LeaveAsync(link, successor);
             link = successor;
@@ -189,7 +193,10 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
         {
             (_current, _outcome) = (null, NewOutcome());
         }
-        _stopping.Token.ThrowIfCancellationRequested();
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
         _outage.Failed(fault.Message);
         Down?.Invoke(fault);
     }

@@ -24,6 +24,7 @@ internal sealed partial class NatsConnection : IAsyncDisposable
         _inbox = new ReplyInbox(_table);
         _keeper = new LinkKeeper(settings, new LinkEvents(_table.Deliver, (info, from) => _keeper!.Learn(info, from), ServerSaid), time, logger);
         _keeper.Up += OnUp;
+        _keeper.Moving += () => Moving?.Invoke();
         _keeper.Left += _table.Release;
         _keeper.Down += OnDown;
         _keeper.Ended += OnEnded;
@@ -32,8 +33,11 @@ internal sealed partial class NatsConnection : IAsyncDisposable
     /// <summary>A connection is up, the first or another. Handlers run on the loop that keeps it: they must not block or throw.</summary>
     public event Action? Connected;
 
-    /// <summary>The connection was lost, and what was under way with it.</summary>
+    /// <summary>The connection was lost, or closed for good, and what was under way with it.</summary>
     public event Action<NatsException>? Disconnected;
+
+    /// <summary>We move to another server: for a moment a message may come twice.</summary>
+    public event Action? Moving;
 
     public bool IsConnected => _keeper.Current is not null;
 

@@ -229,6 +229,7 @@ internal sealed class NatsLink : IAsyncDisposable
             while (_pings.TryDequeue(out var ping))
             {
                 ping.TrySetException(new NatsException(fault.Fault, fault.Message, fault));
+                _ = ping.Task.Exception; // seen, also where nobody waits: the keep-alive's own
             }
         }
     }

@@ -21,15 +21,22 @@ internal sealed class ServerPool(IReadOnlyList<NatsEndpoint> seeds)
         }
     }
 
-    /// <summary>All of them, each time in another order: so the clients of a server that died spread over the others.</summary>
+    /// <summary>
+    /// All of them, each time in another order: so the clients of a server that died spread over the others. The seeds come first, for what a cluster tells
+    /// of itself may be addresses that are of no use from here.
+    /// </summary>
     public IReadOnlyList<NatsEndpoint> Round()
     {
-        NatsEndpoint[] round;
         lock (_gate)
         {
-            round = [.. seeds, .. _discovered];
+            return [.. Shuffled(seeds), .. Shuffled(_discovered)];
         }
-        Random.Shared.Shuffle(round);
-        return round;
+    }
+
+    private static NatsEndpoint[] Shuffled(IReadOnlyList<NatsEndpoint> endpoints)
+    {
+        NatsEndpoint[] shuffled = [.. endpoints];
+        Random.Shared.Shuffle(shuffled);
+        return shuffled;
     }
 }
