@@ -11,14 +11,15 @@ if ! command -v dotnet >/dev/null; then
   exit 2
 fi
 
-# The integration tests run a PostgreSQL of their own. Where it is missing and cannot be installed they are skipped, or fail with CI set.
+# The integration tests run servers of their own. Where one is missing and cannot be installed its tests are skipped, or fail with CI set.
 install_servers() {
-  if [ -n "${TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null; then
-    return
-  fi
-  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-    echo "== installing PostgreSQL"
-    (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql postgresql-client) >/dev/null
+  local missing=()
+  [ -n "${TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || missing+=(postgresql postgresql-client)
+  [ -n "${TEST_NATS:-}" ] || [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null || missing+=(nats-server)
+  [ -n "${TEST_REDIS:-}" ] || command -v redis-server >/dev/null || missing+=(redis-server)
+  if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "== installing ${missing[*]}"
+    (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >/dev/null
   fi
 }
 
