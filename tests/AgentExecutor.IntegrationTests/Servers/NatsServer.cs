@@ -59,7 +59,7 @@ public sealed class NatsServer : IAsyncDisposable
         return servers;
     }
 
-    public NatsSettings Settings(string? url = null) => new() { Url = new(url ?? Url), ConnectTimeoutSeconds = 3, PingSeconds = 1 };
+    public NatsSettings Settings(string? url = null) => new() { Url = new(url ?? Url) };
 
     /// <summary>Starts it again after it was stopped or killed, with the same port and store; returns when it takes connections.</summary>
     public async Task StartAgainAsync()

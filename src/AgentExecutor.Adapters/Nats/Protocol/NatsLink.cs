@@ -25,6 +25,7 @@ internal sealed class NatsLink : IAsyncDisposable
     private readonly Lock _pingGate = new();
     private readonly Queue<TaskCompletionSource> _pings = [];
     private string? _lastError;
+    private int _reads;
 
     public NatsLink(NatsWire wire, ServerInfo info, NatsEndpoint endpoint, LinkEvents events, (TimeProvider Clock, TimeSpan Period) ping, CancellationToken lifetime)
     {
@@ -111,6 +112,7 @@ internal sealed class NatsLink : IAsyncDisposable
         while (true)
         {
             var read = await _reader.ReadAsync(_ending.Token);
+            Interlocked.Increment(ref _reads);
             var buffer = read.Buffer;
             while (_parser.TryRead(ref buffer, out var op))
             {
@@ -179,15 +181,19 @@ internal sealed class NatsLink : IAsyncDisposable
         }
     }
 
+    /// <summary>A PONG may be far behind in what the server sends, or we behind in reading: while anything comes, it is not dead.</summary>
     private async Task KeepAliveAsync(TimeProvider time, TimeSpan period)
     {
         using var timer = new PeriodicTimer(period, time);
+        var seen = 0;
         while (await timer.WaitForNextTickAsync(_ending.Token))
         {
-            if (Unanswered() >= MissedPongs)
+            var reads = Volatile.Read(ref _reads);
+            if (Unanswered() >= MissedPongs && reads == seen)
             {
                 throw new NatsException(NatsFault.Disconnected, "the NATS server does not answer");
             }
+            seen = reads;
             _ = SendPing();
         }
     }
