@@ -17,6 +17,9 @@ internal sealed class JobIntake(
     private static readonly TimeSpan FetchWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Small enough that workers who ask at the same time get their parts in turn.</summary>
+    private int Portion { get; } = Math.Max(1, settings.Slots / 4);
+
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -45,7 +48,7 @@ internal sealed class JobIntake(
             await slotFreed.WaitAsync(Pause, time, stopping);
             return;
         }
-        var deliveries = await bus.FetchAsync(free, FetchWait, stopping);
+        var deliveries = await bus.FetchAsync(Math.Min(free, Portion), FetchWait, stopping);
         if (!deliveries.IsEmpty)
         {
             await AdmitAsync(deliveries); // from here on it is not broken off: each message is settled or held
