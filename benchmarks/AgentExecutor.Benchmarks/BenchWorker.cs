@@ -9,16 +9,18 @@ internal sealed class BenchWorker : IDisposable
 {
     private readonly Process _process;
     private readonly long _started = Stopwatch.GetTimestamp();
-    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _url = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private BenchWorker(ProcessStartInfo start)
     {
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) =>
         {
-            if (line.Data?.Contains("\"event_id\":1203,", StringComparison.Ordinal) == true)
+            const string Mark = "\"url\":\"";
+            if (line.Data?.IndexOf(Mark, StringComparison.Ordinal) is > 0 and var mark && line.Data.Contains("\"event_id\":1202,", StringComparison.Ordinal))
             {
-                _ready.TrySetResult();
+                var start = mark + Mark.Length;
+                _url.TrySetResult(line.Data[start..line.Data.IndexOf('"', start)].Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
             }
         };
         _process.BeginOutputReadLine();
@@ -48,10 +50,15 @@ internal sealed class BenchWorker : IDisposable
         return new BenchWorker(start);
     }
 
-    /// <summary>Milliseconds from its start until it said that it is ready.</summary>
+    /// <summary>Milliseconds from its start until <c>/ready</c> says so.</summary>
     public async Task<double> ReadyAsync()
     {
-        await _ready.Task.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System);
+        using var http = new HttpClient { BaseAddress = new Uri(await _url.Task.WaitAsync(limit.Token)) };
+        while (!(await http.GetAsync(new Uri("/ready", UriKind.Relative), limit.Token)).IsSuccessStatusCode)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, limit.Token);
+        }
         return Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
     }
 

@@ -17,7 +17,7 @@ public sealed class JobBus(NatsServer server) : IAsyncDisposable
     public const double DuplicateMinutes = 0.05;
 
     public IEventBus Bus { get; } = AdapterCatalog.OpenNatsBus(
-        server.Settings(), new BusSettings { AckWaitSeconds = 3, DuplicateMinutes = DuplicateMinutes }, TimeProvider.System, NullLoggerFactory.Instance);
+        server.Settings(), new BusSettings { AckWaitSeconds = 3, DuplicateMinutes = DuplicateMinutes }, isClient: false, TimeProvider.System, NullLoggerFactory.Instance);
 
     public static string Job(string id, string definition, string input = "go") =>
         $$$"""{"trace_id": "trace-{{{id}}}", "job_id": "{{{id}}}", "agent_definition": {{{definition}}}, "input_payload": {"user_request": "{{{input}}}"}}""";
