@@ -225,6 +225,8 @@ public sealed class JobsOverNatsTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var definition = _fleet.Program.WriteFile("agent.json", Counting());
         _fleet.Program.Variables["POSTGRES_HOST"] = "";
+        await _bus.ReadAsync(BusStream.Results); // a command makes no streams
+        await Fleet.EventuallyAsync(() => Task.FromResult(_fleet.Workers[0].Lines.Any(line => line.Contains("\"event_id\":1203", StringComparison.Ordinal))));
 
         var waited = await _fleet.Program.RunAsync("submit", definition, "--input", "go", "--run-id", "cli", "--wait");
 
