@@ -49,8 +49,8 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
         (connection, cancel) => connection.RunAsync(
             """
             DELETE FROM outbox WHERE ctid = ANY (ARRAY (
-                SELECT ctid FROM outbox WHERE created_at < now() - $1 * interval '1 second' AND announced_at IS NOT NULL
-                ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                SELECT ctid FROM outbox WHERE announced_at < now() - $1 * interval '1 second'
+                ORDER BY announced_at LIMIT $2 FOR UPDATE SKIP LOCKED))
             """, [olderThan.TotalSeconds, (long)atMost], cancel),
         cancellationToken,
         TimeSpan.Zero);

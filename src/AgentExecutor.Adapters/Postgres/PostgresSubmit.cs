@@ -31,7 +31,7 @@ internal static class PostgresSubmit
             FROM s ORDER BY thread_id
             ON CONFLICT (thread_id) DO UPDATE SET finished_at = NULL
             WHERE t.finished_at IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM runs AS e WHERE e.thread_id = excluded.thread_id AND e.run_id = excluded.run_id)
+                AND (SELECT true FROM runs AS e WHERE e.thread_id = excluded.thread_id AND e.run_id = excluded.run_id) IS NULL
             RETURNING thread_id, run_id, xmax = 0 AND is_held AS is_taken),
         r AS (
             INSERT INTO runs (thread_id, run_id, status, name, trace_id, definition_hash, created_at, updated_at, usage, is_queued, input, priority, due_at,
