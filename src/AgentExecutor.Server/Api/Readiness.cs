@@ -1,5 +1,3 @@
-using AgentExecutor.Core;
-
 namespace AgentExecutor.Server.Api;
 
 /// <summary>
@@ -35,7 +33,7 @@ internal sealed class Readiness(ServiceGate gate, TimeProvider time)
             await service.Outbox.FindAsync([], either.Token);
             return true;
         }
-        catch (Exception exception) when (exception is FaultException or OperationCanceledException)
+        catch (Exception) // the border of a probe: whatever it was, the store cannot be read, and the next look must come
         {
             return false;
         }
