@@ -51,9 +51,9 @@ public sealed class RunWaits(IOutbox outbox, TimeProvider time)
                     Tell(outcome);
                 }
             }
-            catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
+            catch (FaultException)
             {
-                // the store says so itself, once
+                // The store says so itself, once. Those who wait depend on there being a next look, whatever was wrong with this one.
             }
         }
     }

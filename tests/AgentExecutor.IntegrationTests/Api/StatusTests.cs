@@ -63,6 +63,12 @@ public sealed class StatusTests(ApiFixture api)
         await using var server = await ApiServer.StartAsync(settings);
         (await server.PostAsync("/", Jobs.Data("before"))).AssertStatus(HttpStatusCode.OK);
 
+        using var tool = new CountingServer();
+        var gate = new TaskCompletionSource();
+        tool.Gate = gate.Task;
+        var through = server.PostAsync("/", Jobs.Data("through", CrashDefinition.Once(tool.Url, "idempotent")));
+        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+
         await database.StopAsync("immediate");
 
         var watch = Stopwatch.StartNew();
@@ -87,5 +93,28 @@ public sealed class StatusTests(ApiFixture api)
         await Fleet.EventuallyAsync(async () => (await server.GetAsync("/ready")).Status == HttpStatusCode.OK);
         (await server.PostAsync("/", Jobs.Data("during"))).AssertStatus(HttpStatusCode.OK);
         Assert.Equal("completed", (await server.StateAsync("before")).Text("status"));
+        gate.SetResult();
+        (await through).AssertStatus(HttpStatusCode.OK); // who waited has waited through it
+    }
+
+    [Fact]
+    public async Task A_caller_that_hangs_up_is_counted_as_such_and_its_job_goes_on()
+    {
+        await using var server = await ApiServer.StartAsync();
+        using var tool = new CountingServer();
+        var gate = new TaskCompletionSource();
+        tool.Gate = gate.Task;
+        using var hangUp = new CancellationTokenSource();
+        var waiting = server.Http.PostAsync("/", new StringContent(Jobs.Data("left", CrashDefinition.Once(tool.Url)), null, "application/json"), hangUp.Token);
+        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+
+        await hangUp.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        await Fleet.EventuallyAsync(async () =>
+            (await server.GetAsync("/metrics")).Body.Contains("agent_executor_http_requests_total{endpoint=\"/\",method=\"POST\",status=\"499\"} 1\n", StringComparison.Ordinal));
+        gate.SetResult();
+        await server.UntilAsync("left", "completed");
+        Assert.Equal(1, tool.Calls.Values.Sum());
     }
 }
