@@ -38,18 +38,18 @@ internal static class FailoverBenchmark
 
     private static async Task<List<double>> RoundAsync(BenchStore.Postgres store, int round)
     {
-        using var first = StartWorker(store);
+        using var first = BenchWorker.Start(store, null);
         await SubmitAsync(store.Queue, round);
         var running = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND is_held AND (usage::json->>'supersteps')::int >= 2";
         while (await store.QueryAsync(running) < Runs)
         {
             await Task.Delay(Look, TimeProvider.System);
         }
-        using var second = StartWorker(store);
+        using var second = BenchWorker.Start(store, null);
         await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // until it is up, and the leases are at all ages
-        first.Kill();
+        var killing = first.KillAsync();
         var watch = Stopwatch.StartNew();
-        await first.WaitForExitAsync();
+        await killing;
         // The dead worker's last commits may still be on their way to the disk: what counts is a step under a new fence.
         var moved = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND attempt = 2 AND last_sequence > {Core.Runs.Transitions.Start.SequenceGap} AND "
             + "(SELECT max(sequence) FROM events AS e WHERE e.thread_id = threads.thread_id) > " + Core.Runs.Transitions.Start.SequenceGap;
@@ -63,8 +63,7 @@ internal static class FailoverBenchmark
                 seconds.Add(watch.Elapsed.TotalSeconds);
             }
         }
-        second.Kill();
-        await second.WaitForExitAsync();
+        await second.KillAsync();
         await store.ExecuteAsync("TRUNCATE threads, runs, checkpoints, checkpoint_writes, checkpoint_blobs, events, outbox");
         return seconds;
     }
@@ -80,27 +79,5 @@ internal static class FailoverBenchmark
             var run = new Run { ThreadId = id, RunId = id, Name = "failover", DefinitionHash = definition.Hash, CreatedAt = now, UpdatedAt = now };
             await queue.SubmitAsync([new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())], null, CancellationToken.None);
         }
-    }
-
-    private static Process StartWorker(BenchStore.Postgres store)
-    {
-        var settings = store.Settings;
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), ["serve"])
-        {
-            RedirectStandardOutput = true,
-            Environment =
-            {
-                ["POSTGRES_HOST"] = settings.Host,
-                ["POSTGRES_PORT"] = settings.Port.ToString(CultureInfo.InvariantCulture),
-                ["POSTGRES_DB"] = settings.Db,
-                ["POSTGRES_USER"] = settings.User,
-                ["POSTGRES_PASSWORD"] = settings.Password.Value ?? "",
-                ["POSTGRES_SCHEMA"] = settings.Schema,
-            },
-        };
-        var worker = Process.Start(start)!;
-        worker.OutputDataReceived += (_, _) => { };
-        worker.BeginOutputReadLine();
-        return worker;
     }
 }

@@ -91,7 +91,9 @@ public static class AdapterCatalog
     public static string Describe(NatsSettings settings) => $"NATS at {NatsEventBus.Describe(settings)}";
 
     /// <summary>The bus on NATS JetStream; it connects at its first use.</summary>
-    public static IEventBus OpenNatsBus(NatsSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers) => new NatsEventBus(settings, bus, time, loggers);
+    /// <param name="isClient">It makes and changes no streams.</param>
+    public static IEventBus OpenNatsBus(NatsSettings settings, BusSettings bus, bool isClient, TimeProvider time, ILoggerFactory loggers) =>
+        new NatsEventBus(settings, bus, isClient, time, loggers);
 
     /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
     /// <exception cref="Core.FaultException">The server cannot be reached, or there is no such version.</exception>

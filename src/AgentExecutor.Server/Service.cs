@@ -35,16 +35,17 @@ public sealed class Service : IAsyncDisposable
 
     public RunWaits Waits { get; }
 
+    /// <param name="isClient">A command beside the service: it makes no streams.</param>
     /// <exception cref="Core.FaultException">The store cannot be opened.</exception>
-    public static async Task<Service> OpenAsync(ServerSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<Service> OpenAsync(ServerSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken, bool isClient = false)
     {
         var app = await App.BuildAsync(settings, cancellationToken, loggers: loggers, isShared: true);
-        return new Service(app, OpenBus(settings, app, loggers));
+        return new Service(app, OpenBus(settings, app, isClient, loggers));
     }
 
     /// <summary>The bus that the settings name: NATS, else a table of the store.</summary>
-    public static IEventBus OpenBus(ServerSettings settings, App app, ILoggerFactory loggers) => AdapterCatalog.IsNamed(settings.Nats)
-        ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, TimeProvider.System, loggers)
+    private static IEventBus OpenBus(ServerSettings settings, App app, bool isClient, ILoggerFactory loggers) => AdapterCatalog.IsNamed(settings.Nats)
+        ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers)
         : AdapterCatalog.IsNamed(settings.Postgres)
             ? AdapterCatalog.OpenPostgresBus(settings.Postgres, settings.Bus, TimeProvider.System, loggers)
             : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus);

@@ -38,9 +38,10 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         gate.Open(service);
         await readiness.LookAsync(stopping);
         using var stopHelping = new CancellationTokenSource();
+        var working = Task.WhenAll(Roles(service, stopping));
         var helping = Task.WhenAll(readiness.RunAsync(stopHelping.Token), Quietly(service.Waits.RunAsync(stopHelping.Token)));
         Log.Ready(_logger);
-        await Task.WhenAll(Roles(service, stopping));
+        await working;
         await gate.LeaveAsync();
         await http.StopAsync(LastAnswers);
         await stopHelping.CancelAsync();

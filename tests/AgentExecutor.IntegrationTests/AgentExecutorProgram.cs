@@ -49,7 +49,7 @@ public sealed class AgentExecutorProgram : IDisposable
     /// <summary>Takes our own variables of the surroundings away, and sets the test's.</summary>
     public void SetVariables(ProcessStartInfo start)
     {
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal) || name.StartsWith("POSTGRES_", StringComparison.Ordinal) || name == "DATABASE_URL").ToList())
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal) || name.StartsWith("POSTGRES_", StringComparison.Ordinal) || name.StartsWith("NATS_", StringComparison.Ordinal) || name is "DATABASE_URL" or "PORT").ToList())
         {
             start.Environment.Remove(name);
         }

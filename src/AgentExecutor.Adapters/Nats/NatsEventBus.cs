@@ -21,12 +21,12 @@ internal sealed class NatsEventBus : IEventBus
     private readonly TimeProvider _time;
     private JetStreamPuller? _puller;
 
-    public NatsEventBus(NatsSettings settings, BusSettings bus, TimeProvider time, ILoggerFactory loggers)
+    public NatsEventBus(NatsSettings settings, BusSettings bus, bool isClient, TimeProvider time, ILoggerFactory loggers)
     {
         _time = time;
         _connection = new NatsConnection(settings, time, loggers.CreateLogger<NatsConnection>());
         _jetStream = new JetStream(_connection);
-        _streams = new NatsStreams(_jetStream, settings, bus, loggers.CreateLogger<NatsStreams>());
+        _streams = new NatsStreams(_jetStream, settings, bus, isClient, loggers.CreateLogger<NatsStreams>());
         _connection.Connected += _streams.Doubt;
     }
 

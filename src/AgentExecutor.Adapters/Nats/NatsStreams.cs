@@ -6,9 +6,9 @@ namespace AgentExecutor.Adapters.Nats;
 
 /// <summary>
 /// Sees that the streams and the consumer are there and as they should be: at the first use, after each new connection, and when one is found missing.
-/// Where it may not manage them it says what is wrong.
+/// Where it may not manage them it says what is wrong. A client, such as a command, changes nothing: its settings need not be the service's.
 /// </summary>
-internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, BusSettings bus, ILogger logger) : IDisposable
+internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, BusSettings bus, bool isClient, ILogger logger) : IDisposable
 {
     private const string Results = "AGENT_RESULTS";
     private const string DeadLetters = "AGENT_DEAD_LETTERS";
@@ -62,9 +62,12 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
                 _isSure = true; // before the look: what is lost meanwhile is doubted again
                 foreach (var config in (StreamConfig[])[Jobs(), ResultsConfig(), DeadLettersConfig()])
                 {
-                    await EnsureAsync(config, cancellationToken);
+                    await (isClient ? RequireAsync(config.Name, cancellationToken) : EnsureAsync(config, cancellationToken));
                 }
-                await EnsureConsumerAsync(cancellationToken);
+                if (!isClient)
+                {
+                    await EnsureConsumerAsync(cancellationToken);
+                }
             }
         }
         catch
@@ -79,6 +82,9 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
     }
 
     public void Dispose() => _ensuring.Dispose();
+
+    private async Task RequireAsync(string stream, CancellationToken cancellationToken) => _ = await jetStream.FindStreamAsync(stream, cancellationToken)
+        ?? throw new NatsException(NatsFault.InvalidSettings, $"the stream {stream} is missing: start the service first, which makes it");
 
     private async Task EnsureAsync(StreamConfig wanted, CancellationToken cancellationToken)
     {

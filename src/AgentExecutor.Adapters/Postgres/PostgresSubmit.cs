@@ -94,7 +94,7 @@ internal static class PostgresSubmit
             return new SubmittedRun(run, true, submission.RequestHash);
         }
         var taken = Start.Apply(run, run.CreatedAt).Run;
-        var claimed = new ClaimedRun(taken, submission.Definition, submission.Input, 0) { TraceParent = submission.TraceParent };
+        var claimed = new ClaimedRun(taken, submission.Definition, submission.Input, 0) { TraceParent = submission.TraceParent, IsNewThread = true };
         return new SubmittedRun(taken, true, submission.RequestHash, claimed);
     }
 

@@ -27,7 +27,7 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
     {
         var message = delivery.Message;
         return PutAsync(
-            message, $"dead:{message.Sequence}", code, reason,
+            message, $"dead:{message.Sequence}:{message.Time.UtcTicks}", code, reason,
             [
                 KeyValuePair.Create(Sequence, message.Sequence.ToString(CultureInfo.InvariantCulture)),
                 KeyValuePair.Create(Attempts, delivery.Attempt.ToString(CultureInfo.InvariantCulture)),
@@ -69,7 +69,7 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
         var subject = letter.Header(Subject) is { } told && told.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal) ? told : $"{BusSubjects.Jobs}redriven";
         var headers = letter.Headers.RemoveAll(static header => header.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase));
         await bus.PublishAsync(
-            [new BusMessage(subject, letter.Body) { Id = $"redriven:{sequence}", Headers = headers.Add(KeyValuePair.Create(Redriven, "1")) }], cancellationToken);
+            [new BusMessage(subject, letter.Body) { Id = $"redriven:{sequence}:{letter.Time.UtcTicks}", Headers = headers.Add(KeyValuePair.Create(Redriven, "1")) }], cancellationToken);
         await bus.DeleteAsync(BusStream.DeadLetters, sequence, cancellationToken);
     }
 

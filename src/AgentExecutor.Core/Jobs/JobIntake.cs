@@ -14,8 +14,18 @@ internal sealed class JobIntake(
     IEventBus bus, JobDesk desk, JobLedger ledger, DeadLetters deadLetters, RunCompleter completer, RunControl control, Lease lease, WorkerSettings settings,
     Nudge slotFreed, TimeProvider time, ILogger logger)
 {
+    /// <summary>Statements that store jobs at once.</summary>
+    private const int MostAdmissions = 4;
+
     private static readonly TimeSpan FetchWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly List<Task> _admissions = [];
+    private int _admitting;
+    private volatile bool _isStoreAway;
+
+    /// <summary>Small enough that workers who ask at the same time get their parts in turn.</summary>
+    private int Portion { get; } = Math.Max(1, settings.Slots / 4);
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -27,7 +37,7 @@ internal sealed class JobIntake(
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
-                return;
+                break;
             }
             catch (FaultException fault) when (fault.Code is FaultCodes.BusUnavailable or FaultCodes.StoreUnavailable)
             {
@@ -35,45 +45,74 @@ internal sealed class JobIntake(
                 await Task.Delay(Pause, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+        await Task.WhenAll(_admissions); // each message is settled or held before anyone is told that no more is taken
     }
 
     private async Task TakeAsync(CancellationToken stopping)
     {
-        var free = settings.Slots - Math.Max(completer.Count, ledger.Count);
+        // A message stays in hand a little longer than its run has its slot: until its result is announced.
+        var free = Math.Min(settings.Slots - completer.Count - _admitting, (2 * settings.Slots) - ledger.Count - _admitting);
         if (free <= 0)
         {
             await slotFreed.WaitAsync(Pause, time, stopping);
             return;
         }
-        var deliveries = await bus.FetchAsync(free, FetchWait, stopping);
+        if (_isStoreAway)
+        {
+            await ledger.SettleAsync([.. ledger.Jobs], stopping); // throws while it is: nothing is fetched that cannot be stored
+            _isStoreAway = false;
+        }
+        var deliveries = await bus.FetchAsync(Math.Min(free, Portion), FetchWait, stopping);
         if (!deliveries.IsEmpty)
         {
-            await AdmitAsync(deliveries); // from here on it is not broken off: each message is settled or held
+            await AdmitBesideAsync(deliveries);
+        }
+    }
+
+    /// <summary>While some messages are being stored the next are fetched; from here on it is not broken off.</summary>
+    private async Task AdmitBesideAsync(ImmutableArray<IDelivery> deliveries)
+    {
+        _admissions.RemoveAll(static admission => admission.IsCompleted);
+        if (_admissions.Count >= MostAdmissions)
+        {
+            _admissions.Remove(await Task.WhenAny(_admissions));
+        }
+        Interlocked.Add(ref _admitting, deliveries.Length);
+        _admissions.Add(CountedAsync(deliveries));
+    }
+
+    private async Task CountedAsync(ImmutableArray<IDelivery> deliveries)
+    {
+        try
+        {
+            await AdmitAsync(deliveries);
+        }
+        catch (Exception exception) // whatever it was, the messages come again
+        {
+            _isStoreAway = exception is FaultException { Code: FaultCodes.StoreUnavailable };
+            await ReturnAsync(deliveries, exception);
+        }
+        finally
+        {
+            Interlocked.Add(ref _admitting, -deliveries.Length);
+            slotFreed.Give();
         }
     }
 
     private async Task AdmitAsync(ImmutableArray<IDelivery> deliveries)
     {
         var (readable, requests) = (new List<IDelivery>(deliveries.Length), ImmutableArray.CreateBuilder<JobRequest>(deliveries.Length));
-        try
+        foreach (var delivery in deliveries)
         {
-            foreach (var delivery in deliveries)
+            if (await ReadAsync(delivery) is { } request)
             {
-                if (await ReadAsync(delivery) is { } request)
-                {
-                    readable.Add(delivery);
-                    requests.Add(request);
-                }
-            }
-            if (requests.Count > 0)
-            {
-                await AdmitAsync(readable, await desk.AdmitAsync(requests.ToImmutable(), lease, CancellationToken.None));
+                readable.Add(delivery);
+                requests.Add(request);
             }
         }
-        catch (Exception exception) // whatever it was, the messages come again
+        if (requests.Count > 0)
         {
-            await ReturnAsync(deliveries, exception);
-            throw;
+            await AdmitAsync(readable, await desk.AdmitAsync(requests.ToImmutable(), lease, CancellationToken.None));
         }
     }
 
@@ -100,7 +139,10 @@ internal sealed class JobIntake(
                 known.Add(admission.Key);
             }
         }
-        await ledger.SettleAsync([.. known], CancellationToken.None);
+        if (known.Count > 0)
+        {
+            await ledger.SettleAsync([.. known], CancellationToken.None);
+        }
     }
 
     /// <summary>A person sent a failed job again.</summary>

@@ -14,6 +14,8 @@ internal sealed class JobLedger(IOutbox outbox, IRunQueue queue, TimeSpan ackWai
 
     public int Count => _held.Count;
 
+    public IEnumerable<RunKey> Jobs => _held.Keys;
+
     /// <summary>Holds the message until its job is announced; a second message of the same job waits with the first.</summary>
     public void Hold(RunKey job, IDelivery delivery) =>
         _held.AddOrUpdate(job, static (_, first) => [first], static (_, held, next) => held.Add(next), delivery);
@@ -54,10 +56,6 @@ internal sealed class JobLedger(IOutbox outbox, IRunQueue queue, TimeSpan ackWai
     /// <summary>Acknowledges those whose results were announced before.</summary>
     public async Task SettleAsync(ImmutableArray<RunKey> jobs, CancellationToken cancellationToken)
     {
-        if (jobs.IsEmpty)
-        {
-            return;
-        }
         var outcomes = (await outbox.FindAsync(jobs, cancellationToken)).ToDictionary(outcome => outcome.Run);
         await AnnouncedAsync(outcomes.Values.Where(outcome => outcome.IsAnnounced).Select(outcome => outcome.Run), cancellationToken);
         foreach (var job in jobs.Where(job => !outcomes.ContainsKey(job) && _held.ContainsKey(job)))

@@ -93,7 +93,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     /// <summary>The input, unless an earlier attempt has stored its checkpoint.</summary>
     private async ValueTask<GraphInput> InputOfAsync(ClaimedRun claimed, CompiledAgent agent, CancellationToken cancellationToken)
     {
-        var newest = await services.Checkpoints.LoadAsync(claimed.Run.ThreadId, "", null, cancellationToken);
+        var newest = claimed.IsNewThread ? null : await services.Checkpoints.LoadAsync(claimed.Run.ThreadId, "", null, cancellationToken);
         if (newest?.Checkpoint.RunId == claimed.Run.RunId)
         {
             return GraphInput.Continue.Instance;

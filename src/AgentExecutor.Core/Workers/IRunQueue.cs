@@ -96,6 +96,9 @@ public sealed record ClaimedRun(Run Run, Checkpoints.StoredDefinition Definition
 {
     /// <summary>The W3C trace context of the request; "" where it came without.</summary>
     public string TraceParent { get; init; } = "";
+
+    /// <summary>Nothing is stored of the thread yet: it was taken when it was submitted.</summary>
+    public bool IsNewThread { get; init; }
 }
 
 /// <summary>A thread that a worker has, by the fence that it holds.</summary>

@@ -152,7 +152,7 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
             store.Keep(submission.Definition);
             var entry = new Entry(submission, now + submission.Delay);
             _entries.Add(entry);
-            var claimed = mayTake ? Take(entry, takeFor!, now) : null;
+            var claimed = mayTake ? Take(entry, takeFor!, now) with { IsNewThread = true } : null;
             return new SubmittedRun(claimed?.Run ?? run, true, submission.RequestHash, claimed);
         }
     }

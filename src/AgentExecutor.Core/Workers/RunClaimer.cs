@@ -5,6 +5,9 @@ namespace AgentExecutor.Core.Workers;
 /// <summary>Takes runs for the free slots, and no more: at a wake-up, when a run ends, and now and then in case a wake-up was lost.</summary>
 internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings settings, RunCompleter completer, Nudge nudge, TimeProvider time)
 {
+    /// <summary>The last look left runs that wait, or there was no room to look.</summary>
+    public bool MayHaveMore { get; private set; } = true;
+
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -31,6 +34,7 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
         var free = settings.Slots - completer.Count;
         if (free <= 0)
         {
+            MayHaveMore = true;
             return false;
         }
         try
@@ -40,6 +44,7 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
             {
                 completer.Begin(run);
             }
+            MayHaveMore = claimed.Length == free;
             return claimed.Length > 0;
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)

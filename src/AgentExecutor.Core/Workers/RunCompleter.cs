@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Workers;
 
 /// <summary>Has each claimed run executed, and sees to its end: says how it went, frees the slot, wakes the claimer.</summary>
 internal sealed class RunCompleter(
-    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action ended, ILogger logger) : IDisposable
+    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action<ClaimedRun> ended, ILogger logger) : IDisposable
 {
     private readonly ConcurrentDictionary<HeldRun, Held> _running = new();
     private readonly CancellationTokenSource _giveBack = new();
@@ -75,7 +75,7 @@ internal sealed class RunCompleter(
         finally
         {
             _running.TryRemove(key, out _);
-            ended();
+            ended(claimed);
         }
     }
 

@@ -22,17 +22,21 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
         using var claimNudge = new Nudge();
         using var intakeNudge = new Nudge();
         using var relayNudge = new Nudge();
-        void Ended()
-        {
-            claimNudge.Give();
-            intakeNudge.Give();
-            relayNudge.Give();
-        }
+        RunClaimer? claimer = null;
         var deadLetters = new DeadLetters(services.Bus, time);
         var ledger = new JobLedger(services.Outbox, services.Queue, services.AckWait, time);
         var relay = new ResultRelay(services.Outbox, services.Bus, ledger, services.Waits, relayNudge, time, loggers.CreateLogger<ResultRelay>());
         using var completer = new RunCompleter(services.Queue, services.Executor, deadLetters, settings, Ended, loggers.CreateLogger<RunCompleter>());
-        var claimer = new RunClaimer(services.Queue, _keeper.Lease, settings, completer, claimNudge, time);
+        claimer = new RunClaimer(services.Queue, _keeper.Lease, settings, completer, claimNudge, time);
+        void Ended(ClaimedRun run)
+        {
+            intakeNudge.Give();
+            relayNudge.Give();
+            if (!run.IsNewThread || claimer!.MayHaveMore) // a run that came with its message made room for nobody in the queue
+            {
+                claimNudge.Give();
+            }
+        }
         var rescuer = new RunRescuer(services.Queue, settings, claimNudge, time, loggers.CreateLogger<RunRescuer>());
         var canceller = new RunCanceller(services.Queue, _keeper.Lease, settings, completer, time);
         var intake = new JobIntake(

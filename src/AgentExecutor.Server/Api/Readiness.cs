@@ -1,3 +1,5 @@
+using AgentExecutor.Core.Messaging;
+
 namespace AgentExecutor.Server.Api;
 
 /// <summary>
@@ -16,24 +18,41 @@ internal sealed class Readiness(ServiceGate gate, TimeProvider time)
     {
         while (!stopping.IsCancellationRequested)
         {
-            _hasStore = gate.Service is { } service && await CanReadAsync(service, stopping);
+            await Task.WhenAll(LookAsync(stopping), ConnectAsync(stopping));
             await Task.Delay(Pause, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Asks at once, where a change is known.</summary>
-    public async Task LookAsync(CancellationToken cancellationToken) => _hasStore = gate.Service is { } service && await CanReadAsync(service, cancellationToken);
+    public async Task LookAsync(CancellationToken cancellationToken)
+    {
+        if (gate.Service is not { } service)
+        {
+            _hasStore = false;
+            return;
+        }
+        _hasStore = await TryAsync(cancel => service.Outbox.FindAsync([], cancel).AsTask(), cancellationToken);
+    }
 
-    private async Task<bool> CanReadAsync(Service service, CancellationToken cancellationToken)
+    /// <summary>Whoever has no other use for the bus connects here.</summary>
+    private async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (gate.Service is { Bus.IsConnected: false } service)
+        {
+            await TryAsync(cancel => service.Bus.ReadAsync(new BusQuery(BusStream.DeadLetters, 1, HasBodies: false), cancel).AsTask(), cancellationToken);
+        }
+    }
+
+    private async Task<bool> TryAsync(Func<CancellationToken, Task> use, CancellationToken cancellationToken)
     {
         try
         {
             using var limit = new CancellationTokenSource(Deadline, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            await service.Outbox.FindAsync([], either.Token);
+            await use(either.Token);
             return true;
         }
-        catch (Exception) // the border of a probe: whatever it was, the store cannot be read, and the next look must come
+        catch (Exception) // the border of a probe: whatever it was, it cannot be reached, and the next look must come
         {
             return false;
         }

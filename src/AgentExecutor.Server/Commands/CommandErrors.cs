@@ -40,7 +40,7 @@ internal static class CommandErrors
 
     private static int CodeOf(Exception exception) => exception switch
     {
-        FaultException { Code: FaultCodes.StoreUnavailable or FaultCodes.StoreCorrupt or FaultCodes.ThreadBusy or FaultCodes.LeaseLost } => ExitCode.Unavailable,
+        FaultException { Code: FaultCodes.StoreUnavailable or FaultCodes.BusUnavailable or FaultCodes.StoreCorrupt or FaultCodes.ThreadBusy or FaultCodes.LeaseLost } => ExitCode.Unavailable,
         FaultException or IOException or UnauthorizedAccessException => ExitCode.Usage,
         OperationCanceledException => ExitCode.Stopped,
         _ => ExitCode.Internal,

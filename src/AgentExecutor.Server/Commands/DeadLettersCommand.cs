@@ -135,7 +135,7 @@ internal static class DeadLettersCommand
 
     private static async Task<int> WithAsync(string? dataDir, Func<DeadLetters, Task> use, CancellationToken cancellationToken)
     {
-        await using var service = await Service.OpenAsync(CommonOptions.Settings(dataDir), LineLoggers.ForCommands, cancellationToken);
+        await using var service = await Service.OpenAsync(CommonOptions.Settings(dataDir), LineLoggers.ForCommands, cancellationToken, isClient: true);
         await use(new DeadLetters(service.Bus, TimeProvider.System));
         return ExitCode.Success;
     }

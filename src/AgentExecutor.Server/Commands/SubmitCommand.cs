@@ -85,7 +85,7 @@ internal static class SubmitCommand
     }
 
     private static BusJobSender BusSender(ServerSettings settings, NatsSettings nats) =>
-        new(AdapterCatalog.OpenNatsBus(nats, settings.Bus, TimeProvider.System, LineLoggers.ForCommands), AdapterCatalog.Describe(nats));
+        new(AdapterCatalog.OpenNatsBus(nats, settings.Bus, isClient: true, TimeProvider.System, LineLoggers.ForCommands), AdapterCatalog.Describe(nats));
 
     private static FaultException NoTarget(string to) => new(FaultCodes.InvalidInput, $"'{to}' is no service", "write http://HOST:PORT or nats://HOST:PORT");
 

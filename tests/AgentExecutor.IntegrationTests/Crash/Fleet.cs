@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.IntegrationTests.Jobs;
 using AgentExecutor.IntegrationTests.Servers;
 using Npgsql;
 
@@ -15,11 +16,18 @@ public sealed class Fleet : IAsyncDisposable
     private readonly NpgsqlDataSource _source;
     private readonly List<RunningProgram> _workers = [];
 
-    private Fleet(PostgresSettings settings, PostgresServer server)
+    private Fleet(PostgresSettings settings, PostgresServer server, NatsServer? nats)
     {
         _program = new AgentExecutorProgram { Postgres = settings };
         _program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "2";
         _program.Variables["AGENT_EXECUTOR_WORKER_MAX_CRASHES"] = "1000"; // a machine that is busy with other tests is no poison
+        _program.Variables["PORT"] = "0";
+        if (nats is not null)
+        {
+            _program.Variables["NATS_URL"] = nats.Url;
+            _program.Variables["AGENT_EXECUTOR_BUS_ACK_WAIT_SECONDS"] = "3";
+            _program.Variables["AGENT_EXECUTOR_BUS_DUPLICATE_MINUTES"] = JobBus.DuplicateMinutes.ToString(CultureInfo.InvariantCulture);
+        }
         _program.Variables["AGENT_EXECUTOR_WORKER_RESCUE_SECONDS"] = "0.2";
         _program.Variables["AGENT_EXECUTOR_HTTP_TOOLS_ALLOW_PRIVATE_NETWORKS"] = "true";
         _program.Variables["AGENT_EXECUTOR_GRACE_SECONDS"] = "5";
@@ -35,9 +43,9 @@ public sealed class Fleet : IAsyncDisposable
     public static async Task<Fleet> StartAsync(PostgresFixture postgres, int workers) =>
         Start(await postgres.SchemaAsync(), await postgres.ServerAsync(), workers);
 
-    public static Fleet Start(PostgresSettings settings, PostgresServer server, int workers)
+    public static Fleet Start(PostgresSettings settings, PostgresServer server, int workers, NatsServer? nats = null)
     {
-        var fleet = new Fleet(settings, server);
+        var fleet = new Fleet(settings, server, nats);
         for (var i = 0; i < workers; i++)
         {
             fleet.StartWorker();
@@ -57,6 +65,22 @@ public sealed class Fleet : IAsyncDisposable
     {
         await worker.KillAsync();
         _workers.Remove(worker);
+    }
+
+    /// <summary>Asks a worker to stop, and waits until it has.</summary>
+    public async Task StopAsync(RunningProgram worker)
+    {
+        _workers.Remove(worker);
+        await worker.StopAsync();
+    }
+
+    /// <summary>Where a worker listens, once it does.</summary>
+    public static string Url(RunningProgram worker)
+    {
+        const string Mark = "\"url\":\"";
+        var line = worker.Lines.First(line => line.Contains("\"event_id\":1202", StringComparison.Ordinal));
+        var start = line.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length;
+        return line[start..line.IndexOf('"', start)].Replace("[::]", "127.0.0.1", StringComparison.Ordinal).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal);
     }
 
     /// <summary>Submits a run of the file; its thread's and run's id is given.</summary>

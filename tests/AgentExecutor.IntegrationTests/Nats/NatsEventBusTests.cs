@@ -24,6 +24,6 @@ public sealed class NatsEventBusTests : EventBusContract
     {
         NatsFixture.SkipWithout();
         _server = await NatsServer.StartOwnAsync();
-        return AdapterCatalog.OpenNatsBus(_server.Settings(), Settings, TimeProvider.System, NullLoggerFactory.Instance);
+        return AdapterCatalog.OpenNatsBus(_server.Settings(), Settings, isClient: false, TimeProvider.System, NullLoggerFactory.Instance);
     }
 }

@@ -1,5 +1,4 @@
 DROP TABLE messages;
-DROP INDEX outbox_by_run;
 DROP INDEX outbox_waiting;
 ALTER TABLE outbox DROP COLUMN announced_at;
 DROP INDEX threads_cancelled;
