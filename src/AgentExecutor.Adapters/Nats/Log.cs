@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Adapters.Nats;
 
-/// <summary>What this adapter logs. Ids 1110 to 1139 are its own; none is used again.</summary>
+/// <summary>What this adapter logs. Ids 1110 to 1139 are its own; none is used again (1134 was).</summary>
 internal static partial class Log
 {
     [LoggerMessage(1110, LogLevel.Warning, "NATS is not available: {reason}. Messages wait for it")]
@@ -32,14 +32,11 @@ internal static partial class Log
     [LoggerMessage(1131, LogLevel.Information, "NATS stream {stream} updated: {difference}")]
     public static partial void StreamUpdated(ILogger logger, string stream, string difference);
 
-    [LoggerMessage(1132, LogLevel.Warning, "NATS stream {stream} is not as it should be: {difference}. {why}")]
-    public static partial void StreamDiffers(ILogger logger, string stream, string difference, string why);
+    [LoggerMessage(1132, LogLevel.Warning, "NATS has {name} not as it should be: {difference}. {why}")]
+    public static partial void Differs(ILogger logger, string name, string difference, string why);
 
     [LoggerMessage(1133, LogLevel.Information, "NATS consumer {consumer} of the stream {stream} created or updated")]
     public static partial void ConsumerMade(ILogger logger, string consumer, string stream);
-
-    [LoggerMessage(1134, LogLevel.Warning, "NATS consumer {consumer} of the stream {stream} is not as it should be, and NATS_MANAGE_STREAMS is off, so it stays as it is")]
-    public static partial void ConsumerDiffers(ILogger logger, string consumer, string stream);
 
     [LoggerMessage(1135, LogLevel.Error, "NATS cannot be used: {reason}. It is tried again")]
     public static partial void Unusable(ILogger logger, string reason);

@@ -36,13 +36,32 @@ internal static class NatsStreamReader
             {
                 await puller.RequestAsync(count - read.Count, Patience, Patience / 3, noWait: false, null, cancellationToken);
             }
-            foreach (var message in await puller.ReadBatchAsync(count - read.Count, cancellationToken))
+            var messages = await puller.ReadBatchAsync(count - read.Count, cancellationToken);
+            foreach (var message in messages)
             {
                 read.Add(Message(query.Stream, (long)message.Metadata.StreamSequence, message.Metadata.Timestamp, message.Subject, message.Headers, message.Payload));
+            }
+            if (messages.Count == 0 && await IsDoneAsync(jetStream, stream, consumer.Name, read.Count, cancellationToken))
+            {
+                break;
             }
         }
         await jetStream.DeleteConsumerAsync(stream, consumer.Name, cancellationToken);
         return query.After > 0 && query.Since is { } since ? [.. read.Where(message => message.Time >= since)] : read.ToImmutable();
+    }
+
+    /// <summary>
+    /// Whether there are fewer than were counted, for some were deleted meanwhile. What the server sent over a connection that was lost it does not send again: that is no end
+    /// of the stream.
+    /// </summary>
+    private static async Task<bool> IsDoneAsync(JetStream jetStream, string stream, string consumer, int read, CancellationToken cancellationToken)
+    {
+        if (await jetStream.FindConsumerAsync(stream, consumer, cancellationToken) is not { Pending: 0 } info)
+        {
+            return false;
+        }
+        return (info.Delivered?.Consumer ?? 0) == (ulong)read ? true : throw new NatsException(
+            NatsFault.Disconnected, $"the connection was lost while the stream {stream} was read");
     }
 
     /// <summary>A message as the bus knows it: the headers that NATS adds are no part of it.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core.Messaging;
 using Microsoft.Extensions.Logging;
@@ -12,12 +13,14 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
 {
     private const string Results = "AGENT_RESULTS";
     private const string DeadLetters = "AGENT_DEAD_LETTERS";
+    private const string Unmanaged = "NATS_MANAGE_STREAMS is off, so it stays as it is";
 
     /// <summary>Jobs in the hands of all workers together; each holds no more than its slots.</summary>
     private const int MaxAckPending = 100_000;
 
     private readonly SemaphoreSlim _ensuring = new(1, 1);
     private volatile bool _isSure;
+    private readonly Dictionary<string, string> _complained = []; // by the name of a stream or consumer; used by who ensures alone
     private string _told = "";
 
     public TimeSpan DuplicateWindow { get; private set; } = TimeSpan.FromMinutes(bus.DuplicateMinutes);
@@ -41,9 +44,9 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
         {
             Doubt();
         }
-        if (!exception.IsTransient && exception.Fault != NatsFault.Closed && Interlocked.Exchange(ref _told, exception.Message) != exception.Message)
+        if (!exception.IsTransient && exception.Fault != NatsFault.Closed)
         {
-            Log.Unusable(logger, exception.Message);
+            Tell(exception.Message);
         }
     }
 
@@ -60,15 +63,15 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
             {
                 await jetStream.ConnectAsync(cancellationToken);
                 _isSure = true; // before the look: what is lost meanwhile is doubted again
-                foreach (var config in (StreamConfig[])[Jobs(), ResultsConfig(), DeadLettersConfig()])
-                {
-                    await (isClient ? RequireAsync(config.Name, cancellationToken) : EnsureAsync(config, cancellationToken));
-                }
-                if (!isClient)
-                {
-                    await EnsureConsumerAsync(cancellationToken);
-                }
+                await EnsureAllAsync(cancellationToken);
             }
+        }
+        catch (NatsException exception) when (exception.Fault == NatsFault.NoResponders)
+        {
+            Doubt();
+            var reason = "no JetStream answers: the server runs without it (start nats-server with -js), or it has no leader now";
+            Tell(reason);
+            throw new NatsException(NatsFault.NoResponders, reason, exception);
         }
         catch
         {
@@ -82,6 +85,18 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
     }
 
     public void Dispose() => _ensuring.Dispose();
+
+    private async Task EnsureAllAsync(CancellationToken cancellationToken)
+    {
+        foreach (var config in (StreamConfig[])[Jobs(), ResultsConfig(), DeadLettersConfig()])
+        {
+            await (isClient ? RequireAsync(config.Name, cancellationToken) : EnsureAsync(config, cancellationToken));
+        }
+        if (!isClient)
+        {
+            await EnsureConsumerAsync(cancellationToken);
+        }
+    }
 
     private async Task RequireAsync(string stream, CancellationToken cancellationToken) => _ = await jetStream.FindStreamAsync(stream, cancellationToken)
         ?? throw new NatsException(NatsFault.InvalidSettings, $"the stream {stream} is missing: start the service first, which makes it");
@@ -109,12 +124,12 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
     {
         if (!settings.ManageStreams)
         {
-            Log.StreamDiffers(logger, wanted.Name, difference, "NATS_MANAGE_STREAMS is off, so it stays as it is");
+            Complain(wanted.Name, difference, Unmanaged);
             return found;
         }
         if (found.Retention != wanted.Retention || found.Storage != wanted.Storage)
         {
-            Log.StreamDiffers(logger, wanted.Name, difference, "NATS cannot change that: delete the stream, or name another");
+            Complain(wanted.Name, difference, "NATS cannot change its retention and storage: delete it, and it is made anew");
             return found;
         }
         var merged = found with
@@ -141,23 +156,45 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
             MaxAckPending = MaxAckPending,
         };
         var found = (await jetStream.FindConsumerAsync(settings.StreamName, Consumer, cancellationToken))?.Config;
-        if (found is not null && found.AckWait == wanted.AckWait && found.MaxAckPending == wanted.MaxAckPending && found.MaxDeliver == wanted.MaxDeliver
-            && found.AckPolicy == wanted.AckPolicy)
-        {
-            return;
-        }
+        var merged = wanted;
         if (found is null)
         {
             Require($"the consumer {Consumer} of the stream {settings.StreamName} is missing");
         }
-        else if (!settings.ManageStreams)
+        else
         {
-            Log.ConsumerDiffers(logger, Consumer, settings.StreamName);
-            return;
+            merged = found with { AckWait = wanted.AckWait, MaxAckPending = wanted.MaxAckPending, MaxDeliver = wanted.MaxDeliver };
+            var difference = Difference(found, wanted);
+            if (difference.Length == 0)
+            {
+                return;
+            }
+            if (!settings.ManageStreams || found.AckPolicy != wanted.AckPolicy)
+            {
+                Complain($"{settings.StreamName}.{Consumer}", difference, settings.ManageStreams ? "NATS cannot change its acknowledgement: delete it, and it is made anew" : Unmanaged);
+                return;
+            }
         }
-        var merged = found is null ? wanted : found with { AckWait = wanted.AckWait, MaxAckPending = wanted.MaxAckPending, MaxDeliver = wanted.MaxDeliver };
         await jetStream.CreateConsumerAsync(settings.StreamName, merged, cancellationToken);
         Log.ConsumerMade(logger, Consumer, settings.StreamName);
+    }
+
+    /// <summary>It is looked for after each new connection; the same is said once.</summary>
+    private void Complain(string name, string difference, string why)
+    {
+        if (_complained.GetValueOrDefault(name) != difference)
+        {
+            _complained[name] = difference;
+            Log.Differs(logger, name, difference, why);
+        }
+    }
+
+    private void Tell(string reason)
+    {
+        if (Interlocked.Exchange(ref _told, reason) != reason)
+        {
+            Log.Unusable(logger, reason);
+        }
     }
 
     private void Require(string what)
@@ -169,26 +206,25 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
     }
 
     /// <summary>What we rely on; anything else about a stream is its owner's.</summary>
-    private static string Difference(StreamConfig found, StreamConfig wanted)
-    {
-        var differences = new List<string>();
-        Compare("subjects", string.Join(' ', found.Subjects ?? []), string.Join(' ', wanted.Subjects!));
-        Compare("retention", found.Retention, wanted.Retention);
-        Compare("storage", found.Storage, wanted.Storage);
-        Compare("discard", found.Discard, wanted.Discard);
-        Compare("max age", found.MaxAge, wanted.MaxAge);
-        Compare("duplicate window", found.DuplicateWindow ?? TimeSpan.Zero, wanted.DuplicateWindow!.Value);
-        Compare("replicas", found.Replicas, wanted.Replicas);
-        return string.Join(", ", differences);
+    private static string Difference(StreamConfig found, StreamConfig wanted) => Differences(
+        ("subjects", string.Join(' ', found.Subjects ?? []), string.Join(' ', wanted.Subjects!)),
+        ("retention", found.Retention, wanted.Retention),
+        ("storage", found.Storage, wanted.Storage),
+        ("discard", found.Discard, wanted.Discard),
+        ("max age", found.MaxAge, wanted.MaxAge),
+        ("duplicate window", found.DuplicateWindow ?? TimeSpan.Zero, wanted.DuplicateWindow!.Value),
+        ("replicas", found.Replicas, wanted.Replicas));
 
-        void Compare<T>(string what, T has, T wants)
-        {
-            if (!EqualityComparer<T>.Default.Equals(has, wants))
-            {
-                differences.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{what} is {has}, not {wants}"));
-            }
-        }
-    }
+    private static string Difference(ConsumerConfig found, ConsumerConfig wanted) => Differences(
+        ("acknowledgement", found.AckPolicy, wanted.AckPolicy),
+        ("ack wait", found.AckWait ?? TimeSpan.Zero, wanted.AckWait!.Value),
+        ("max ack pending", found.MaxAckPending ?? 0, wanted.MaxAckPending!.Value),
+        ("max deliver", found.MaxDeliver, wanted.MaxDeliver));
+
+    private static string Differences(params IEnumerable<(string What, object Has, object Wants)> all) => string.Join(
+        ", ",
+        all.Where(static it => !it.Has.Equals(it.Wants))
+            .Select(static it => string.Create(CultureInfo.InvariantCulture, $"{it.What} is {it.Has}, not {it.Wants}")));
 
     private StreamConfig Jobs() => Config(BusStream.Jobs, bus.JobHours);
 

@@ -27,7 +27,7 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
     {
         var message = delivery.Message;
         return PutAsync(
-            message, $"dead:{message.Sequence}:{message.Time.UtcTicks}", code, reason,
+            message, $"dead:{message.Sequence}:{message.Time.UtcTicks}", code, reason, // a stream that was made anew counts from 1 again
             [
                 KeyValuePair.Create(Sequence, message.Sequence.ToString(CultureInfo.InvariantCulture)),
                 KeyValuePair.Create(Attempts, delivery.Attempt.ToString(CultureInfo.InvariantCulture)),
@@ -82,28 +82,47 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
         }
     }
 
-    private ValueTask PutAsync(
+    /// <summary>
+    /// What a sender made up must not keep its message from being put aside: what cannot be sent on is left out, and what has no room with the headers of ours goes without
+    /// its body, and then without its own headers.
+    /// </summary>
+    private async ValueTask PutAsync(
         BusMessage message, string id, string code, string reason, ImmutableArray<KeyValuePair<string, string>> more, CancellationToken cancellationToken)
     {
-        var token = message.Subject[(message.Subject.LastIndexOf('.') + 1)..];
-        return bus.PublishAsync(
+        ImmutableArray<KeyValuePair<string, string>> own = [.. message.Headers.Where(CanBeSent)];
+        var letter = new BusMessage(BusSubjects.DeadLetterOf(message.Subject), message.Body)
+        {
+            Id = id,
+            Headers =
             [
-                new BusMessage($"{BusSubjects.DeadLetters}{token}", message.Body.Length <= bus.MaxBodyBytes ? message.Body : default) // what came in goes out, but for its new headers
-                {
-                    Id = id,
-                    Headers =
-                    [
-                        .. message.Headers.Where(static header => !header.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)),
-                        KeyValuePair.Create(Code, code),
-                        KeyValuePair.Create(Reason, OneLine(reason)),
-                        KeyValuePair.Create(Subject, message.Subject),
-                        KeyValuePair.Create(Time, time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture)),
-                        .. more,
-                    ],
-                },
+                .. own,
+                KeyValuePair.Create(Code, code),
+                KeyValuePair.Create(Reason, OneLine(reason)),
+                KeyValuePair.Create(Subject, OneLine(message.Subject)),
+                KeyValuePair.Create(Time, time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture)),
+                .. more,
             ],
-            cancellationToken);
+        };
+        foreach (var smaller in (BusMessage[])[letter, letter with { Body = default }])
+        {
+            try
+            {
+                await bus.PublishAsync([smaller], cancellationToken);
+                return;
+            }
+            catch (FaultException fault) when (fault.Code == FaultCodes.MessageTooLarge)
+            {
+                // the next is smaller
+            }
+        }
+        await bus.PublishAsync([letter with { Body = default, Headers = letter.Headers.RemoveRange(0, own.Length) }], cancellationToken);
     }
+
+    /// <summary>NATS passes on what its own clients refuse to send.</summary>
+    private static bool CanBeSent(KeyValuePair<string, string> header) =>
+        !header.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+        && header.Key.Length > 0 && !header.Key.Any(static it => it is ':' || char.IsWhiteSpace(it) || char.IsControl(it))
+        && !header.Value.Any(static it => it is '\r' or '\n');
 
     /// <summary>Headers are lines.</summary>
     private static string OneLine(string text)

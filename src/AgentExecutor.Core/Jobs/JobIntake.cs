@@ -17,6 +17,9 @@ internal sealed class JobIntake(
     /// <summary>Statements that store jobs at once.</summary>
     private const int MostAdmissions = 4;
 
+    /// <summary>A message that cannot be stored comes again later each time: a store that takes no writes for minutes must not use its deliveries up.</summary>
+    private const int LongestPauses = 60;
+
     private static readonly TimeSpan FetchWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -112,8 +115,34 @@ internal sealed class JobIntake(
         }
         if (requests.Count > 0)
         {
-            await AdmitAsync(readable, await desk.AdmitAsync(requests.ToImmutable(), lease, CancellationToken.None));
+            await AdmitAsync(readable, requests.ToImmutable());
         }
+    }
+
+    /// <summary>A job that the store refuses for good is put aside; those that came with it are not to blame, and are admitted one by one.</summary>
+    private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<JobRequest> requests)
+    {
+        ImmutableArray<Admission> admissions;
+        try
+        {
+            admissions = await desk.AdmitAsync(requests, lease, CancellationToken.None);
+        }
+        catch (FaultException fault) when (!fault.IsTransient && fault.Code != FaultCodes.StoreUnavailable)
+        {
+            if (requests.Length == 1)
+            {
+                await BuryAsync(deliveries[0], fault.Code, fault.Message, requests[0].JobId);
+            }
+            else
+            {
+                for (var i = 0; i < requests.Length; i++)
+                {
+                    await AdmitAsync([deliveries[i]], [requests[i]]);
+                }
+            }
+            return;
+        }
+        await AdmitAsync(deliveries, admissions);
     }
 
     private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
@@ -145,12 +174,15 @@ internal sealed class JobIntake(
         }
     }
 
-    /// <summary>A person sent a failed job again.</summary>
+    /// <summary>
+    /// A person sent a failed job again. On a later delivery a worker may have begun it before it died: then it failed after the message was sent, and is left so.
+    /// </summary>
     private async Task BeginAgainAsync(Admission admission, IDelivery delivery)
     {
-        if (delivery.Message.Header(DeadLetters.Redriven) is not null && delivery.Attempt == 1 && admission.Submitted.Run.Status == RunStatus.Failed)
+        var run = admission.Submitted.Run;
+        if (delivery.Message.Header(DeadLetters.Redriven) is not null && run.Status == RunStatus.Failed && (delivery.Attempt == 1 || run.UpdatedAt < delivery.Message.Time))
         {
-            await control.BeginAgainAsync(admission.Submitted.Run, CancellationToken.None);
+            await control.BeginAgainAsync(run, CancellationToken.None);
         }
     }
 
@@ -188,7 +220,7 @@ internal sealed class JobIntake(
         {
             foreach (var delivery in deliveries)
             {
-                await delivery.NakAsync(Pause, CancellationToken.None);
+                await delivery.NakAsync(Pause * Math.Min(delivery.Attempt * delivery.Attempt, LongestPauses), CancellationToken.None);
             }
         }
         catch (FaultException)

@@ -32,6 +32,13 @@ public static class BusSubjects
         _ => DeadLetters,
     };
 
+    /// <summary>The subject for a message of this one that is put aside. NATS takes tokens that we do not publish to, such as one with a wildcard's sign in it.</summary>
+    public static string DeadLetterOf(string subject)
+    {
+        var token = subject.AsSpan(subject.LastIndexOf('.') + 1);
+        return IsToken(token) ? $"{DeadLetters}{token}" : $"{DeadLetters}unnamed";
+    }
+
     /// <summary>One part of a subject: visible, without wildcards.</summary>
-    private static bool IsToken(ReadOnlySpan<char> token) => !token.IsEmpty && !token.ContainsAny(NoToken);
+    private static bool IsToken(ReadOnlySpan<char> token) => !token.IsEmpty && !token.ContainsAny(NoToken) && !token.ContainsAnyInRange('\0', ' ');
 }

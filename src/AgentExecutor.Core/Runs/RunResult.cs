@@ -15,6 +15,12 @@ namespace AgentExecutor.Core.Runs;
 /// </summary>
 public static class RunResult
 {
+    /// <summary>What is shortened has so many large fields at most.</summary>
+    private const int FieldShare = 4;
+
+    /// <summary>Room for an interrupt's id, three times over.</summary>
+    private const int LeastItem = 1_200;
+
     /// <summary>True where a run that comes to stand here has something to announce.</summary>
     public static bool IsOutcome(RunStatus status) =>
         status is RunStatus.Completed or RunStatus.Failed or RunStatus.Cancelled or RunStatus.Interrupted;
@@ -32,30 +38,75 @@ public static class RunResult
         JsonBytes.Write((run, state, open), static (writer, it) => Write(writer, it.run, it.state, it.open));
 
     /// <summary>
-    /// An outcome for where the whole has no room: texts are cut, lists and objects that are large are left out, and <c>truncated</c> says so.
+    /// An outcome for where the whole has no room: texts are cut, lists and objects that are large are left out, and <c>truncated</c> says so. It takes no more than twice
+    /// so many bytes.
     /// </summary>
     public static byte[] Shortened(ReadOnlyMemory<byte> json, int bytes) => JsonBytes.Write((JsonElement.Parse(json.Span), bytes), static (writer, it) =>
     {
         writer.WriteStartObject();
+        var isTold = false;
         foreach (var part in it.Item1.EnumerateObject())
         {
             writer.WritePropertyName(part.Name);
-            if (part.Value.ValueKind != JsonValueKind.Object)
+            if (part.Value.ValueKind == JsonValueKind.Object)
+            {
+                WriteShortenedFields(writer, part.Value, it.bytes, isTruncated: true);
+                isTold = true;
+            }
+            else if (part.Value.ValueKind == JsonValueKind.Array)
+            {
+                WriteShortenedItems(writer, part.Value, it.bytes);
+            }
+            else
             {
                 WriteShortened(writer, part.Value, it.bytes);
-                continue;
             }
-            writer.WriteStartObject();
-            foreach (var field in part.Value.EnumerateObject())
-            {
-                writer.WritePropertyName(field.Name);
-                WriteShortened(writer, field.Value, it.bytes / 4);
-            }
+        }
+        if (!isTold)
+        {
             writer.WriteBoolean("truncated"u8, true);
-            writer.WriteEndObject();
         }
         writer.WriteEndObject();
     });
+
+    private static void WriteShortenedFields(Utf8JsonWriter writer, JsonElement value, int bytes, bool isTruncated)
+    {
+        writer.WriteStartObject();
+        foreach (var field in value.EnumerateObject())
+        {
+            writer.WritePropertyName(field.Name);
+            WriteShortened(writer, field.Value, bytes / FieldShare);
+        }
+        if (isTruncated)
+        {
+            writer.WriteBoolean("truncated"u8, true);
+        }
+        writer.WriteEndObject();
+    }
+
+    /// <summary>Questions: without its id none could be answered.</summary>
+    private static void WriteShortenedItems(Utf8JsonWriter writer, JsonElement items, int bytes)
+    {
+        var each = bytes / Math.Max(1, items.GetArrayLength());
+        if (each < LeastItem)
+        {
+            writer.WriteNullValue();
+            return;
+        }
+        writer.WriteStartArray();
+        foreach (var item in items.EnumerateArray())
+        {
+            if (item.ValueKind == JsonValueKind.Object)
+            {
+                WriteShortenedFields(writer, item, each, isTruncated: false);
+            }
+            else
+            {
+                WriteShortened(writer, item, each);
+            }
+        }
+        writer.WriteEndArray();
+    }
 
     /// <summary>A character takes six bytes at most as JSON.</summary>
     private static void WriteShortened(Utf8JsonWriter writer, JsonElement value, int bytes)

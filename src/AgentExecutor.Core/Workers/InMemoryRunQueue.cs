@@ -9,7 +9,7 @@ namespace AgentExecutor.Core.Workers;
 public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider time) : IRunQueue, IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly List<Entry> _entries = []; // all that have not ended, by submission
+    private readonly List<Entry> _entries = []; // all that may yet be taken, by submission: one that failed or asks a person may go on
     private readonly Nudge _nudge = new();
 
     public ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken)
@@ -31,7 +31,7 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
         var claimed = ImmutableArray.CreateBuilder<ClaimedRun>();
         lock (_gate)
         {
-            _entries.RemoveAll(entry => RunOf(entry) is not { Status: RunStatus.Pending or RunStatus.Running });
+            _entries.RemoveAll(entry => RunOf(entry) is null or { Status: RunStatus.Completed or RunStatus.Cancelled });
             var now = time.GetUtcNow();
             foreach (var entry in _entries.Where(entry => entry.DueAt <= now).OrderBy(entry => entry.Submission.Priority).ThenBy(entry => entry.DueAt).ToList())
             {
@@ -175,7 +175,8 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
     private bool IsFree(Entry entry) =>
         RunOf(entry)?.Status == RunStatus.Pending
         && store.ThreadOf(entry.Submission.Run.ThreadId).Holder is null
-        && _entries.First(other => other.Submission.Run.ThreadId == entry.Submission.Run.ThreadId) == entry;
+        && _entries.First(other =>
+            other.Submission.Run.ThreadId == entry.Submission.Run.ThreadId && RunOf(other)?.Status is RunStatus.Pending or RunStatus.Running) == entry;
 
     private bool HasRoom(Entry entry) => entry.Submission.ConcurrencyKey is not { } key
         || _entries.Count(other => other.Submission.ConcurrencyKey == key && RunOf(other)?.Status == RunStatus.Running) < entry.Submission.ConcurrencyLimit;

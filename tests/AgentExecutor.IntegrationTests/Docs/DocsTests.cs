@@ -5,7 +5,9 @@ using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Docs;
 
-/// <summary>Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run serve</c>, <c>sh run postgres</c> and <c>json agent</c>.</summary>
+/// <summary>
+/// Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run serve</c>, <c>sh run postgres</c>, <c>json agent</c> and <c>json job</c>.
+/// </summary>
 public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 {
     private readonly AgentExecutorProgram _program = new();
@@ -17,6 +19,8 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
     public static TheoryData<string, string> PostgresCommands() => Blocks("sh run postgres");
 
     public static TheoryData<string, string> Definitions() => Blocks("json agent");
+
+    public static TheoryData<string, string> Jobs() => Blocks("json job");
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -73,6 +77,15 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 
         Assert.True(result.ExitCode == 0, $"{file}: {result.Output}");
         Assert.DoesNotContain("warning", result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Jobs))]
+    public async Task The_jobs_can_be_read(string file, string block)
+    {
+        var request = Core.Messaging.JobRequestReader.ReadMessage(null, [], System.Text.Encoding.UTF8.GetBytes(block));
+
+        await The_definitions_are_valid(file, System.Text.Encoding.UTF8.GetString(request.Definition.Span));
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using AgentExecutor.IntegrationTests.Servers;
 
@@ -7,21 +6,19 @@ namespace AgentExecutor.IntegrationTests.Interop;
 /// <summary>LangGraph.js reads what we wrote. Needs node, npm and its registry; the product needs none of them, so without them the test is skipped.</summary>
 public sealed class LangGraphTests(PostgresFixture postgres)
 {
-    private static readonly TimeSpan InstallLimit = TimeSpan.FromSeconds(120);
-
     [Fact]
     public async Task LangGraphs_own_saver_lists_and_loads_our_threads()
     {
         var settings = await postgres.SchemaAsync();
         using var program = new AgentExecutorProgram { Postgres = settings };
-        await InstallAsync(program);
+        await NodePackage.InstallAsync(program, "langgraph");
         var sample = Path.Combine(AgentExecutorProgram.Root, "samples", "log-triage");
         var run = await program.RunAsync(
             "run", Path.Combine(sample, "agent.json"), "--mount", Path.Combine(sample, "logs"), "--input", "What went wrong?", "--thread", "demo");
         Assert.True(run.ExitCode == 0, run.Error);
         var password = settings.Password.IsSet ? ":" + Uri.EscapeDataString(settings.Password.Value!) : "";
 
-        var loaded = await NodeAsync(program, "node", "load.mjs", $"postgresql://{settings.User}{password}@{settings.Host}:{settings.Port}/{settings.Db}", settings.Schema, "demo");
+        var loaded = await NodePackage.RunAsync(program, "node", "load.mjs", $"postgresql://{settings.User}{password}@{settings.Host}:{settings.Port}/{settings.Db}", settings.Schema, "demo");
 
         Assert.True(loaded.ExitCode == 0, loaded.Error);
         var theirs = JsonElement.Parse(loaded.Output);
@@ -37,29 +34,5 @@ public sealed class LangGraphTests(PostgresFixture postgres)
         var history = theirs.GetProperty("history").EnumerateArray().Select(count => count.GetInt32()).ToList();
         Assert.Equal(history.OrderDescending(), history);
         Assert.Equal(ours.GetArrayLength(), history[0]);
-    }
-
-    private static async Task InstallAsync(AgentExecutorProgram program)
-    {
-        foreach (var file in (string[])["package.json", "load.mjs"])
-        {
-            File.Copy(Path.Combine(AgentExecutorProgram.Root, "tests", "AgentExecutor.IntegrationTests", "Interop", file), program.File(file));
-        }
-        try
-        {
-            var installed = await NodeAsync(program, "npm", "install", "--no-audit", "--no-fund", "--loglevel=error");
-            Assert.SkipUnless(installed.ExitCode == 0, $"LangGraph.js cannot be installed: {installed.Error.Split('\n')[0]}");
-        }
-        catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or TimeoutException)
-        {
-            Assert.Skip($"node and npm are not here: {exception.Message}");
-        }
-    }
-
-    private static async Task<ProgramResult> NodeAsync(AgentExecutorProgram program, string command, params string[] args)
-    {
-        var start = new ProcessStartInfo(command, args) { WorkingDirectory = program.Directory, RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = new RunningProgram(Process.Start(start)!);
-        return await process.WaitAsync(InstallLimit);
     }
 }

@@ -109,6 +109,22 @@ public sealed class JobsOverNatsTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.NotEqual(0, (await _fleet.Program.RunAsync("dead-letters", "show", "999")).ExitCode);
     }
 
+    [Theory]
+    [InlineData("\"name\": \"once\"", "\"name\": \"on\\u0000ce\"")]
+    [InlineData("\"user_request\": \"go\"", "\"user_request\": \"g\\u0000o\"")]
+    [InlineData("trace-odd", "trace\\u0000odd")]
+    [InlineData("\"job_id\": \"odd\"", "\"job_id\": \"o\\u0000dd\"")]
+    [InlineData("\"text\": \"the tool", "\"text\": \"\\u0000 the tool")]
+    public async Task A_character_that_the_database_cannot_store_holds_nobody_up(string text, string odd)
+    {
+        await _bus.SendAsync(JobBus.Job("odd", Counting()).Replace(text, odd, StringComparison.Ordinal), JobBus.Job("fine", Counting()));
+
+        await Fleet.EventuallyAsync(async () => (await _bus.ResultsAsync()).Count + (await _bus.ReadAsync(BusStream.DeadLetters)).Count == 2);
+
+        Assert.Contains(await _bus.ResultsAsync(), it => it is { Job: "fine", Status: "completed" });
+        await AssertNothingIsLeftAsync();
+    }
+
     [Fact]
     public async Task A_job_with_a_bad_definition_fails_with_all_its_faults()
     {

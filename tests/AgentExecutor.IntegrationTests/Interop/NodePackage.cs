@@ -1,0 +1,33 @@
+using System.Diagnostics;
+
+namespace AgentExecutor.IntegrationTests.Interop;
+
+/// <summary>Scripts beside the tests, with the packages that they name. They need node, npm and its registry; the product needs none of them, so without them a test is skipped.</summary>
+internal static class NodePackage
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+
+    public static async Task InstallAsync(AgentExecutorProgram program, string folder)
+    {
+        foreach (var file in Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "tests", "AgentExecutor.IntegrationTests", "Interop", folder)))
+        {
+            File.Copy(file, program.File(Path.GetFileName(file)));
+        }
+        try
+        {
+            var installed = await RunAsync(program, "npm", "install", "--no-audit", "--no-fund", "--loglevel=error");
+            Assert.SkipUnless(installed.ExitCode == 0, $"the packages of {folder} cannot be installed: {installed.Error.Split('\n')[0]}");
+        }
+        catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or TimeoutException)
+        {
+            Assert.Skip($"node and npm are not here: {exception.Message}");
+        }
+    }
+
+    public static async Task<ProgramResult> RunAsync(AgentExecutorProgram program, string command, params string[] args)
+    {
+        var start = new ProcessStartInfo(command, args) { WorkingDirectory = program.Directory, RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = new RunningProgram(Process.Start(start)!);
+        return await process.WaitAsync(Limit);
+    }
+}
