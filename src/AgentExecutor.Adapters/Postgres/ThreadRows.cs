@@ -77,7 +77,7 @@ internal sealed class ChangeRows : RowSet
                 created_at = excluded.created_at, updated_at = excluded.updated_at, finished_at = excluded.finished_at, usage = excluded.usage,
                 failure = excluded.failure, is_queued = t.is_queued AND t.run_id = excluded.run_id,
                 concurrency_key = CASE WHEN t.run_id = excluded.run_id THEN t.concurrency_key END,
-                cancel_requested = t.cancel_requested AND t.run_id = excluded.run_id, crashes = CASE WHEN t.fence = excluded.fence THEN t.crashes ELSE 0 END
+                cancel_requested = t.cancel_requested AND t.run_id = excluded.run_id AND excluded.status IN ('pending', 'running', 'interrupted'), crashes = CASE WHEN t.fence = excluded.fence THEN t.crashes ELSE 0 END
             WHERE t.fence = excluded.fence AND t.run_id = excluded.run_id AND t.status = excluded.status AND t.last_sequence = excluded.last_sequence
                     AND excluded.holder IN ('', t.holder)
                 OR CASE WHEN excluded.holder = '' THEN t.fence < excluded.fence OR t.fence = excluded.fence AND t.status = 'running'
