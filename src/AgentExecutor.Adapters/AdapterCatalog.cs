@@ -73,8 +73,9 @@ public static class AdapterCatalog
         var outages = new OutageLog(time, loggers.CreateLogger<OutageLog>());
         var access = Access(settings, time, outages);
         var store = new PostgresCheckpointStore(access, settings.Committers);
-        // The queue and the leases have connections of their own: reading a hundred threads at once must not keep a lease from being renewed.
-        var queue = new PostgresRunQueue(Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), settings.Schema);
+        // Leases have connections of their own, those who submit and ask others: neither a hundred threads being read nor a thousand callers may keep a lease from being renewed.
+        var queue = new PostgresRunQueue(
+            Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), Access(settings with { MaxPoolSize = 8, Committers = 1 }, time, outages), settings.Schema);
         var relay = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages);
         return new ThreadStore(store, store, new PostgresParts(queue, store, relay)) { Queue = queue, Outbox = new PostgresOutbox(relay) };
     }

@@ -20,6 +20,7 @@ public static class FaultCodes
     public const string ThreadExists = "thread_exists";
     public const string ThreadBusy = "thread_busy";
     public const string NothingToResume = "nothing_to_resume";
+    public const string NothingToCancel = "nothing_to_cancel";
     public const string ExpressionFailed = "expression_failed";
     public const string SuperstepLimit = "superstep_limit";
     public const string ToolCallLimit = "tool_call_limit";

@@ -46,7 +46,7 @@ public sealed class App : IAsyncDisposable
 
     public IRunStore Runs => Store.Runs;
 
-    /// <summary>Null where the store is the embedded one.</summary>
+    /// <summary>Null where a command has the embedded store.</summary>
     public IRunQueue? Queue => Store.Queue;
 
     /// <summary>Null where there is no queue.</summary>

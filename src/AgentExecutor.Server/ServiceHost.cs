@@ -26,7 +26,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         var isLocal = !AdapterCatalog.IsNamed(settings.Postgres) && !AdapterCatalog.IsNamed(settings.Nats);
         Log.Starting(_logger, typeof(App).Assembly.GetName().Version!.ToString(3), active.ToString().ToLowerInvariant(), StoreName(), BusName());
         using var metrics = new MetricsRegistry();
-        var gate = new ServiceGate(stopping);
+        using var gate = new ServiceGate(stopping);
         var readiness = new Readiness(gate, TimeProvider.System);
         await using var http = await HttpServer.StartAsync(settings, isLocal, gate, readiness, metrics, loggers);
         Log.Listening(_logger, http.Url);
@@ -42,6 +42,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         var helping = Task.WhenAll(readiness.RunAsync(stopHelping.Token), Quietly(service.Waits.RunAsync(stopHelping.Token)));
         Log.Ready(_logger);
         await working;
+        await gate.LeaveAsync();
         await http.StopAsync(LastAnswers);
         await stopHelping.CancelAsync();
         await helping;

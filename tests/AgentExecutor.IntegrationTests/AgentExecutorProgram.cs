@@ -157,6 +157,13 @@ public sealed class RunningProgram : IDisposable
         return new ProgramResult(_process.ExitCode, string.Concat(_lines.Select(line => line + "\n")) + rest, await _error);
     }
 
+    /// <summary>Waits until a program that is drained has ended.</summary>
+    public async Task<ProgramResult> EndAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(AgentExecutorProgram.Limit);
+        return new ProgramResult(_process.ExitCode, string.Join('\n', _drained), await _error);
+    }
+
     /// <summary>Asks it to stop, and waits until it has.</summary>
     public async Task StopAsync()
     {

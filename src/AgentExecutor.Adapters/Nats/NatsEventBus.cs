@@ -13,6 +13,9 @@ internal sealed class NatsEventBus : IEventBus
     /// <summary>Headers beside a body that must fit with it.</summary>
     private const int HeaderRoom = 8 * 1024;
 
+    /// <summary>A shorter request needs no sign of life: its own end is one.</summary>
+    private static readonly TimeSpan LeastHeard = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan LeastExpiry = TimeSpan.FromMilliseconds(100);
 
     private readonly NatsConnection _connection;
@@ -47,7 +50,7 @@ internal sealed class NatsEventBus : IEventBus
 
     public bool IsConnected => _connection.IsConnected;
 
-    public int MaxBodyBytes => (int)Math.Min(_connection.Info?.MaxPayload ?? int.MaxValue, int.MaxValue) - HeaderRoom;
+    public int MaxBodyBytes => Math.Max(HeaderRoom, Math.Min(_connection.Info?.MaxPayload ?? int.MaxValue, _streams.MaxMessageBytes) - HeaderRoom);
 
     public async ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
@@ -128,7 +131,7 @@ internal sealed class NatsEventBus : IEventBus
         var missing = atMost - puller.Outstanding - puller.Buffered;
         if (missing > 0)
         {
-            await puller.RequestAsync(missing, expires, expires / 3, noWait: false, null, cancellationToken);
+            await puller.RequestAsync(missing, expires, expires >= LeastHeard ? expires / 3 : TimeSpan.Zero, noWait: false, null, cancellationToken);
         }
         return await puller.ReadBatchAsync(atMost, cancellationToken);
     }

@@ -23,7 +23,11 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
     private readonly Dictionary<string, string> _complained = []; // by the name of a stream or consumer; used by who ensures alone
     private string _told = "";
 
-    public TimeSpan DuplicateWindow { get; private set; } = TimeSpan.FromMinutes(bus.DuplicateMinutes);
+    /// <summary>That of the results; none until it is known.</summary>
+    public TimeSpan DuplicateWindow { get; private set; }
+
+    /// <summary>The largest message that the stream of results takes.</summary>
+    public int MaxMessageBytes { get; private set; } = int.MaxValue;
 
     public string Consumer => settings.ConsumerGroup;
 
@@ -98,8 +102,12 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
         }
     }
 
-    private async Task RequireAsync(string stream, CancellationToken cancellationToken) => _ = await jetStream.FindStreamAsync(stream, cancellationToken)
-        ?? throw new NatsException(NatsFault.InvalidSettings, $"the stream {stream} is missing: start the service first, which makes it");
+    private async Task RequireAsync(string stream, CancellationToken cancellationToken)
+    {
+        var found = await jetStream.FindStreamAsync(stream, cancellationToken)
+            ?? throw new NatsException(NatsFault.InvalidSettings, $"the stream {stream} is missing: start the service first, which makes it");
+        Learn(found.Config);
+    }
 
     private async Task EnsureAsync(StreamConfig wanted, CancellationToken cancellationToken)
     {
@@ -114,9 +122,15 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
         {
             found = await UpdateAsync(found, wanted, difference, cancellationToken);
         }
-        if (wanted.Name == Results)
+        Learn(found);
+    }
+
+    private void Learn(StreamConfig stream)
+    {
+        if (stream.Name == Results)
         {
-            DuplicateWindow = found.DuplicateWindow ?? DuplicateWindow;
+            DuplicateWindow = stream.DuplicateWindow ?? TimeSpan.Zero;
+            MaxMessageBytes = stream.MaxMsgSize > 0 ? stream.MaxMsgSize : int.MaxValue;
         }
     }
 

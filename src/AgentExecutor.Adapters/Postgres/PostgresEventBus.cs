@@ -61,13 +61,14 @@ internal sealed class PostgresEventBus(PostgresAccess access, string schema, Bus
         await SweepAsync(cancellationToken);
         for (var started = access.Time.GetTimestamp(); ;)
         {
+            var published = Listen(); // before the look: what is published meanwhile is heard
             var taken = await TakeAsync(atMost, cancellationToken);
             var left = wait - access.Time.GetElapsedTime(started);
             if (taken.Length > 0 || left <= TimeSpan.Zero)
             {
                 return taken;
             }
-            await WaitAsync(left < Poll ? left : Poll, cancellationToken);
+            await WaitAsync(published, left < Poll ? left : Poll, cancellationToken);
         }
     }
 
@@ -112,13 +113,8 @@ internal sealed class PostgresEventBus(PostgresAccess access, string schema, Bus
         cancellationToken);
 
     /// <summary>Until a job is published, or so long; a job that is due again comes without a notification.</summary>
-    private async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    private async Task WaitAsync(Task published, TimeSpan atMost, CancellationToken cancellationToken)
     {
-        Task published;
-        lock (_gate)
-        {
-            published = _published = _published.IsCompleted ? _listener.WaitAsync(_closing.Token) : _published; // one connection listens for all who wait
-        }
         try
         {
             await published.WaitAsync(atMost, access.Time, cancellationToken);
@@ -133,6 +129,15 @@ internal sealed class PostgresEventBus(PostgresAccess access, string schema, Bus
         }
     }
 
+    /// <summary>One connection listens for all who wait.</summary>
+    private Task Listen()
+    {
+        lock (_gate)
+        {
+            return _published = _published.IsCompleted ? _listener.WaitAsync(_closing.Token) : _published;
+        }
+    }
+
     /// <summary>Drops what is older than its stream keeps, now and then and not all at once.</summary>
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
@@ -141,17 +146,23 @@ internal sealed class PostgresEventBus(PostgresAccess access, string schema, Bus
             return;
         }
         _swept = access.Time.GetTimestamp();
-        await RunAsync(
-            (connection, cancel) => connection.RunAsync(
-                """
-                DELETE FROM messages WHERE sequence = ANY (ARRAY (
-                    SELECT m.sequence FROM (VALUES ('jobs', $1), ('results', $2), ('deadletters', $3)) AS s (stream, hours)
-                    CROSS JOIN LATERAL (
-                        SELECT sequence FROM messages WHERE messages.stream = s.stream AND published_at < now() - s.hours * interval '1 hour'
-                        ORDER BY published_at LIMIT 1000 FOR UPDATE SKIP LOCKED) AS m))
-                """, [settings.JobHours, settings.ResultHours, settings.DeadLetterHours], cancel),
-            cancellationToken);
+        const int Batch = 1_000;
+        for (var dropped = Batch; dropped >= Batch;)
+        {
+            dropped = await DropAsync(cancellationToken);
+        }
     }
+
+    private async Task<int> DropAsync(CancellationToken cancellationToken) => await RunAsync(
+        (connection, cancel) => connection.RunAsync(
+            """
+            DELETE FROM messages WHERE sequence = ANY (ARRAY (
+                SELECT m.sequence FROM (VALUES ('jobs', $1), ('results', $2), ('deadletters', $3)) AS s (stream, hours)
+                CROSS JOIN LATERAL (
+                    SELECT sequence FROM messages WHERE messages.stream = s.stream AND published_at < now() - s.hours * interval '1 hour'
+                    ORDER BY published_at LIMIT 1000 FOR UPDATE SKIP LOCKED) AS m))
+            """, [settings.JobHours, settings.ResultHours, settings.DeadLetterHours], cancel),
+        cancellationToken);
 
     private async ValueTask SettleAsync(Delivery delivery, string change, double seconds, CancellationToken cancellationToken) => await RunAsync(
         (connection, cancel) => connection.RunAsync(

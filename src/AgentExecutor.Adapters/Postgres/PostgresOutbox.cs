@@ -10,6 +10,9 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
     private const string Columns =
         "o.thread_id, o.run_id, o.sequence, o.status, o.json, coalesce(r.trace_parent, ''), o.created_at, extract(epoch FROM now() - o.created_at)::double precision, o.announced_at IS NOT NULL";
 
+    /// <summary>Of large outcomes fewer are taken at once; the others wait for the next time.</summary>
+    private const long MostBytes = 16 * 1024 * 1024;
+
     public async ValueTask<int> RelayAsync(int atMost, Func<ImmutableArray<Outcome>, CancellationToken, Task> announce, CancellationToken cancellationToken) => await access.RunAsync(
         async (connection, cancel) =>
         {
@@ -49,8 +52,8 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
         (connection, cancel) => connection.RunAsync(
             """
             DELETE FROM outbox WHERE ctid = ANY (ARRAY (
-                SELECT ctid FROM outbox WHERE created_at < now() - $1 * interval '1 second' AND announced_at IS NOT NULL
-                ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                SELECT ctid FROM outbox WHERE announced_at < now() - $1 * interval '1 second'
+                ORDER BY announced_at LIMIT $2 FOR UPDATE SKIP LOCKED))
             """, [olderThan.TotalSeconds, (long)atMost], cancel),
         cancellationToken,
         TimeSpan.Zero);
@@ -60,7 +63,7 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
         await using var command = query;
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var outcomes = ImmutableArray.CreateBuilder<Outcome>();
-        while (await row.ReadAsync(cancellationToken))
+        for (var bytes = 0L; bytes < MostBytes && await row.ReadAsync(cancellationToken); bytes += outcomes[^1].Json.Length)
         {
             outcomes.Add(new Outcome(
                 new RunKey(row.GetString(0), row.GetString(1)), row.GetInt64(2), PostgresRows.ReadStatus(row.GetString(3)), row.GetFieldValue<byte[]>(4),

@@ -101,9 +101,9 @@ internal static class PostgresRows
         };
     }
 
-    /// <summary>Reads <see cref="RunColumns"/>, from the first column on.</summary>
     public static RunStatus ReadStatus(string name) => Enum.Parse<RunStatus>(name, ignoreCase: true);
 
+    /// <summary>Reads <see cref="RunColumns"/>, from the first column on.</summary>
     public static Run ReadRun(NpgsqlDataReader row) => new()
     {
         ThreadId = row.GetString(0),

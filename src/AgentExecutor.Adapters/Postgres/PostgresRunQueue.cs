@@ -11,7 +11,7 @@ namespace AgentExecutor.Adapters.Postgres;
 /// The queue as a table. A run that waits is a row of <c>runs</c>; the one that a thread runs, with its lease, is the thread's row of <c>threads</c>.
 /// Claimers skip rows that others have locked. Waiting rows are found by partial indexes, so what has ended costs nothing.
 /// </summary>
-internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : IRunQueue, IAsyncDisposable
+internal sealed class PostgresRunQueue(PostgresAccess access, PostgresAccess callers, string schema) : IRunQueue, IAsyncDisposable
 {
     private const string Claimable =
         """
@@ -78,16 +78,16 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         """;
 
     /// <summary>Someone waits for the answer.</summary>
-    private static readonly TimeSpan SubmitPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CallerPatience = TimeSpan.FromSeconds(5);
 
     private readonly PostgresListener _listener = new(access, $"{schema}_runs");
 
     public async ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(
         ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken) =>
-        await access.RunAsync((connection, cancel) => PostgresSubmit.RunAsync(connection, submissions, takeFor, cancel), cancellationToken, SubmitPatience);
+        await callers.RunAsync((connection, cancel) => PostgresSubmit.RunAsync(connection, submissions, takeFor, cancel), cancellationToken, CallerPatience);
 
     public async ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) =>
-        await access.RunAsync((connection, cancel) => FindAsync(connection, threadId, runId, cancel), cancellationToken);
+        await callers.RunAsync((connection, cancel) => FindAsync(connection, threadId, runId, cancel), cancellationToken, CallerPatience);
 
     public async ValueTask<ImmutableArray<ClaimedRun>> ClaimAsync(Lease lease, int atMost, CancellationToken cancellationToken) =>
         await access.RunAsync((connection, cancel) => ClaimAsync(connection, lease, atMost, cancel), cancellationToken, TimeSpan.Zero);
@@ -152,9 +152,9 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         cancellationToken,
         TimeSpan.Zero);
 
-    public async ValueTask<bool> AskToCancelAsync(string threadId, CancellationToken cancellationToken) => await access.RunAsync(
+    public async ValueTask<bool> AskToCancelAsync(string threadId, CancellationToken cancellationToken) => await callers.RunAsync(
         (connection, cancel) => connection.RunAsync("UPDATE threads SET cancel_requested = true WHERE thread_id = $1 AND is_held", [threadId], cancel),
-        cancellationToken) > 0;
+        cancellationToken, CallerPatience) > 0;
 
     public async ValueTask<ImmutableArray<HeldRun>> CancelledAsync(Lease lease, CancellationToken cancellationToken) => await access.RunAsync(
         async (connection, cancel) =>
@@ -171,7 +171,11 @@ internal sealed class PostgresRunQueue(PostgresAccess access, string schema) : I
         cancellationToken,
         TimeSpan.Zero);
 
-    public ValueTask DisposeAsync() => access.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await access.DisposeAsync();
+        await callers.DisposeAsync();
+    }
 
     public Task WaitAsync(CancellationToken cancellationToken) => _listener.WaitAsync(cancellationToken);
 

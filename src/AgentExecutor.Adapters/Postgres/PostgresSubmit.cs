@@ -11,6 +11,7 @@ internal static class PostgresSubmit
 {
     /// <summary>
     /// The threads first: a run may be taken where its thread is new, and only the insertion knows. Then the runs, each running where its thread was taken.
+    /// Runs that are known are left out at once: a redelivery must not lock the thread of a run that a worker is busy with.
     /// </summary>
     private const string Sql =
         """
@@ -21,7 +22,8 @@ internal static class PostgresSubmit
             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[], $8::smallint[], $9::double precision[],
                 $10::text[], $11::integer[], $12::text[], $13::text[])
                 AS s (thread_id, run_id, name, trace_id, definition_hash, created_at, input, priority, delay_ms, concurrency_key, concurrency_limit, request_hash,
-                    trace_parent)),
+                    trace_parent)
+            WHERE (SELECT true FROM runs AS e WHERE e.thread_id = s.thread_id AND e.run_id = s.run_id) IS NULL),
         t AS (
             INSERT INTO threads AS t (thread_id, run_id, fence, holder, is_held, lease_until, status, attempt, last_sequence, name, trace_id, definition_hash,
                 created_at, updated_at, usage, is_queued)
@@ -31,7 +33,6 @@ internal static class PostgresSubmit
             FROM s ORDER BY thread_id
             ON CONFLICT (thread_id) DO UPDATE SET finished_at = NULL
             WHERE t.finished_at IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM runs AS e WHERE e.thread_id = excluded.thread_id AND e.run_id = excluded.run_id)
             RETURNING thread_id, run_id, xmax = 0 AND is_held AS is_taken),
         r AS (
             INSERT INTO runs (thread_id, run_id, status, name, trace_id, definition_hash, created_at, updated_at, usage, is_queued, input, priority, due_at,

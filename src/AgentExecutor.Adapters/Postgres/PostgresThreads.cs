@@ -80,10 +80,22 @@ internal static class PostgresThreads
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
-        await connection.RunAsync("DELETE FROM runs WHERE thread_id = $1 AND NOT (status = 'pending' AND is_queued)", [threadId], cancellationToken);
-        await connection.RunAsync($"DELETE FROM threads WHERE thread_id = $1 AND NOT {Waits}", [threadId], cancellationToken);
+        await DeleteRunsAsync(connection, threadId, cancellationToken);
+    }
+
+    /// <summary>With the thread's row locked first, whoever submits a run meanwhile did so before, and its run is seen to wait, or does so after, on a new thread.</summary>
+    private static async Task DeleteRunsAsync(NpgsqlConnection connection, string threadId, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await connection.RunAsync("SELECT FROM threads WHERE thread_id = $1 FOR UPDATE", [threadId], cancellationToken);
         await connection.RunAsync(
-            "UPDATE threads SET is_held = false, lease_until = NULL, finished_at = NULL, status = 'pending' WHERE thread_id = $1", [threadId], cancellationToken);
+            "DELETE FROM runs WHERE thread_id = $1 AND NOT (status = 'pending' AND is_queued) AND EXISTS (SELECT 1 FROM threads WHERE thread_id = $1 AND holder = 'deleted')",
+            [threadId], cancellationToken);
+        await connection.RunAsync($"DELETE FROM threads WHERE thread_id = $1 AND holder = 'deleted' AND NOT {Waits}", [threadId], cancellationToken);
+        await connection.RunAsync(
+            "UPDATE threads SET is_held = false, lease_until = NULL, finished_at = NULL, status = 'pending' WHERE thread_id = $1 AND holder = 'deleted'",
+            [threadId], cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
     }
 
     public static async Task<int> PruneAsync(NpgsqlConnection connection, string threadId, int keep, CancellationToken cancellationToken)

@@ -54,7 +54,8 @@ internal sealed class StepRows : RowSet
 /// <summary>
 /// Everything else that changes a run: taking its thread, a new status. A commit is let through where it is its own repetition; where it acquires (it names its
 /// holder) with a greater fence a thread that nobody holds and no submitted run waits for; or where it goes on with a running run. So a run that has ended stays
-/// ended, and a thread that was deleted stays so. Divides by zero like <see cref="StepRows"/>.
+/// ended, and a thread that was deleted stays so. Divides by zero like <see cref="StepRows"/>. Whether a thread is there is asked by a scalar query: an EXISTS beside
+/// an OR is answered from a hash of the whole table.
 /// </summary>
 internal sealed class ChangeRows : RowSet
 {
@@ -67,7 +68,7 @@ internal sealed class ChangeRows : RowSet
                 definition_hash, created_at, updated_at, CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN updated_at END, usage, failure
             FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS c (thread_id, run_id, fence, holder, lease_ms, status, attempt,
                 last_sequence, name, trace_id, definition_hash, created_at, updated_at, usage, failure, may_begin)
-            WHERE may_begin OR EXISTS (SELECT 1 FROM threads AS t WHERE t.thread_id = c.thread_id)
+            WHERE may_begin OR (SELECT true FROM threads AS t WHERE t.thread_id = c.thread_id)
             ORDER BY thread_id
             ON CONFLICT (thread_id) DO UPDATE SET
                 run_id = excluded.run_id, fence = excluded.fence, holder = CASE excluded.holder WHEN '' THEN t.holder ELSE excluded.holder END,
@@ -76,7 +77,7 @@ internal sealed class ChangeRows : RowSet
                 created_at = excluded.created_at, updated_at = excluded.updated_at, finished_at = excluded.finished_at, usage = excluded.usage,
                 failure = excluded.failure, is_queued = t.is_queued AND t.run_id = excluded.run_id,
                 concurrency_key = CASE WHEN t.run_id = excluded.run_id THEN t.concurrency_key END,
-                cancel_requested = t.cancel_requested AND t.run_id = excluded.run_id, crashes = CASE WHEN t.fence = excluded.fence THEN t.crashes ELSE 0 END
+                cancel_requested = t.cancel_requested AND t.run_id = excluded.run_id AND excluded.status IN ('pending', 'running', 'interrupted'), crashes = CASE WHEN t.fence = excluded.fence THEN t.crashes ELSE 0 END
             WHERE t.fence = excluded.fence AND t.run_id = excluded.run_id AND t.status = excluded.status AND t.last_sequence = excluded.last_sequence
                     AND excluded.holder IN ('', t.holder)
                 OR CASE WHEN excluded.holder = '' THEN t.fence < excluded.fence OR t.fence = excluded.fence AND t.status = 'running'

@@ -132,7 +132,7 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
                     database.Run(
                         """
                         DELETE FROM messages WHERE sequence IN (
-                            SELECT sequence FROM messages WHERE stream = $1 AND published_at < $2 ORDER BY published_at LIMIT 1000)
+                            SELECT sequence FROM messages WHERE stream = $1 AND published_at < $2 ORDER BY published_at LIMIT 20000)
                         """, SqliteCommit.Name(stream), access.Now - (long)TimeSpan.FromHours(hours).TotalMilliseconds);
                 }
                 return true;

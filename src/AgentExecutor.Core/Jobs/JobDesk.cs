@@ -22,6 +22,10 @@ public sealed class JobDesk(CompiledAgents agents, IRunQueue queue, TimeProvider
         InputReader.Read(JsonElement.Parse(request.Input.Span), agent.Graph.Channels, request.JobId, agent.NeedsMessage);
     }
 
+    /// <summary>True where the job was stored before.</summary>
+    public async ValueTask<bool> IsKnownAsync(JobRequest request, CancellationToken cancellationToken) =>
+        await queue.FindAsync(request.JobId, request.JobId, cancellationToken) is not null;
+
     /// <summary>Stores the jobs; durable when the call returns. What became of each, in order.</summary>
     /// <param name="takeFor">Takes those that are new at once.</param>
     public async ValueTask<ImmutableArray<Admission>> AdmitAsync(ImmutableArray<JobRequest> requests, Lease? takeFor, CancellationToken cancellationToken)

@@ -27,6 +27,9 @@ internal sealed class JobIntake(
     private int _admitting;
     private volatile bool _isStoreAway;
 
+    /// <summary>Messages that are being made runs: each will take a slot.</summary>
+    public int Admitting => Volatile.Read(ref _admitting);
+
     /// <summary>Small enough that workers who ask at the same time get their parts in turn.</summary>
     private int Portion { get; } = Math.Max(1, settings.Slots / 4);
 
@@ -92,7 +95,7 @@ internal sealed class JobIntake(
         }
         catch (Exception exception) // whatever it was, the messages come again
         {
-            _isStoreAway = exception is FaultException { Code: FaultCodes.StoreUnavailable };
+            _isStoreAway |= exception is FaultException { Code: FaultCodes.StoreUnavailable };
             await ReturnAsync(deliveries, exception);
         }
         finally
@@ -147,7 +150,8 @@ internal sealed class JobIntake(
 
     private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
     {
-        var known = new List<RunKey>();
+        Begin(deliveries, admissions); // first, and nothing can stand in its way: these runs are ours
+        var known = ImmutableArray.CreateBuilder<RunKey>();
         for (var i = 0; i < admissions.Length; i++)
         {
             var (admission, delivery) = (admissions[i], deliveries[i]);
@@ -155,12 +159,6 @@ internal sealed class JobIntake(
             {
                 await BuryAsync(
                     delivery, FaultCodes.JobConflict, $"the job '{admission.Request.JobId}' was accepted before, with another definition or input", admission.Request.JobId);
-                continue;
-            }
-            ledger.Hold(admission.Key, delivery);
-            if (admission.Submitted.Claimed is { } claimed)
-            {
-                completer.Begin(claimed);
             }
             else if (!admission.Submitted.IsNew)
             {
@@ -170,7 +168,22 @@ internal sealed class JobIntake(
         }
         if (known.Count > 0)
         {
-            await ledger.SettleAsync([.. known], CancellationToken.None);
+            await ledger.SettleAsync(known.ToImmutable(), CancellationToken.None);
+        }
+    }
+
+    private void Begin(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
+    {
+        for (var i = 0; i < admissions.Length; i++)
+        {
+            if (!admissions[i].IsConflict)
+            {
+                ledger.Hold(admissions[i].Key, deliveries[i]);
+            }
+            if (admissions[i].Submitted.Claimed is { } claimed)
+            {
+                completer.Begin(claimed);
+            }
         }
     }
 
@@ -189,14 +202,15 @@ internal sealed class JobIntake(
     /// <summary>Null where it cannot be read, and was put aside.</summary>
     private async Task<JobRequest?> ReadAsync(IDelivery delivery)
     {
-        if (delivery.Attempt > settings.MaxDeliveries)
-        {
-            await BuryAsync(delivery, FaultCodes.DeliveredTooOften, $"delivered {delivery.Attempt} times and never done with", "");
-            return null;
-        }
         try
         {
-            return JobRequestReader.ReadMessage(null, delivery.Message.Headers, delivery.Message.Body);
+            var request = JobRequestReader.ReadMessage(null, delivery.Message.Headers, delivery.Message.Body);
+            if (delivery.Attempt <= settings.MaxDeliveries || await desk.IsKnownAsync(request, CancellationToken.None))
+            {
+                return request; // a job that runs for days sees many deliveries
+            }
+            await BuryAsync(delivery, FaultCodes.DeliveredTooOften, $"delivered {delivery.Attempt} times and never stored", request.JobId);
+            return null;
         }
         catch (EventException fault)
         {

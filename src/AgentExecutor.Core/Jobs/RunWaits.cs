@@ -11,10 +11,18 @@ public sealed class RunWaits(IOutbox outbox, TimeProvider time)
     private readonly ConcurrentDictionary<RunKey, TaskCompletionSource<Outcome>> _waiting = new();
 
     /// <summary>The run's outcome: its end, or the question that it waits for.</summary>
-    public async Task<Outcome> WaitAsync(RunKey run, CancellationToken cancellationToken)
+    /// <param name="after">How far the run is known to have come: a question from before that was answered since, and a failure begun again.</param>
+    public async Task<Outcome> WaitAsync(RunKey run, long after, CancellationToken cancellationToken)
     {
-        var told = _waiting.GetOrAdd(run, static _ => new TaskCompletionSource<Outcome>(TaskCreationOptions.RunContinuationsAsynchronously));
-        return await told.Task.WaitAsync(cancellationToken); // whoever gives up leaves it to be told, and forgotten then
+        while (true)
+        {
+            var told = _waiting.GetOrAdd(run, static _ => new TaskCompletionSource<Outcome>(TaskCreationOptions.RunContinuationsAsynchronously));
+            var outcome = await told.Task.WaitAsync(cancellationToken); // whoever gives up leaves it to be told, and forgotten then
+            if (outcome.Sequence > after)
+            {
+                return outcome;
+            }
+        }
     }
 
     /// <summary>Tells whoever waits for it.</summary>
@@ -43,9 +51,9 @@ public sealed class RunWaits(IOutbox outbox, TimeProvider time)
                     Tell(outcome);
                 }
             }
-            catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
+            catch (FaultException)
             {
-                // the store says so itself, once
+                // The store says so itself, once. Those who wait depend on there being a next look, whatever was wrong with this one.
             }
         }
     }

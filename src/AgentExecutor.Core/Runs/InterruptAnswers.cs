@@ -19,7 +19,15 @@ internal static class InterruptAnswers
         {
             throw new FaultException(FaultCodes.InvalidAnswer, $"the thread '{threadId}' waits for {Describe(open)}", "answer at least one of them");
         }
-        return answers.ToDictionary(answer => IdOf(answer.Key, open, threadId), answer => answer.Value, StringComparer.Ordinal);
+        var given = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var (id, answer) in answers)
+        {
+            if (!given.TryAdd(IdOf(id, open, threadId), answer))
+            {
+                throw new FaultException(FaultCodes.InvalidAnswer, "two answers are given for one question", "give one");
+            }
+        }
+        return given;
     }
 
     private static string IdOf(string id, ImmutableArray<InterruptRequest> open, string threadId)

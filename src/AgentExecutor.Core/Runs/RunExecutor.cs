@@ -162,11 +162,6 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         finally
         {
             Telemetry.JobsInFlight.Add(-1);
-            if (session.Run.IsFinished)
-            {
-                Telemetry.Jobs.Add(1, new KeyValuePair<string, object?>("status", session.Run.Status.ToString().ToLowerInvariant()));
-                Telemetry.JobDuration.Record(session.Usage.Current.ActiveSeconds);
-            }
         }
     }
 

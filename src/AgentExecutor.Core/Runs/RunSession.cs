@@ -85,6 +85,7 @@ public sealed class RunSession : IDisposable
                     cancellationToken);
                 isStored = true;
                 Volatile.Write(ref _run, next);
+                Count(next);
             }
             finally
             {
@@ -116,6 +117,15 @@ public sealed class RunSession : IDisposable
         (_definition, _isHeld) = (null, true);
         Telemetry.CheckpointCommits.Add(1);
         Telemetry.CheckpointCommitSeconds.Record(Services.Time.GetElapsedTime(started).TotalSeconds);
+    }
+
+    private static void Count(Run run)
+    {
+        if (run.IsFinished)
+        {
+            Telemetry.Jobs.Add(1, new KeyValuePair<string, object?>("status", run.Status.ToString().ToLowerInvariant()));
+            Telemetry.JobDuration.Record(run.Usage.ActiveSeconds);
+        }
     }
 
     private RunChange Next(Func<Run, DateTimeOffset, RunChange>? transition, DateTimeOffset now)

@@ -18,7 +18,7 @@ public interface IOutbox
     /// <summary>The newest outcome of each of these runs; those without one are left out.</summary>
     ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken);
 
-    /// <summary>Drops outcomes that were announced and are older than this, at most so many; returns how many.</summary>
+    /// <summary>Drops outcomes that were announced longer ago than this, at most so many; returns how many.</summary>
     ValueTask<int> DropAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken);
 }
 

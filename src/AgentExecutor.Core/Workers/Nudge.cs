@@ -11,9 +11,9 @@ internal sealed class Nudge : IDisposable
         {
             _signal.Release();
         }
-        catch (SemaphoreFullException)
+        catch (Exception exception) when (exception is SemaphoreFullException or ObjectDisposedException)
         {
-            // one is kept already
+            // one is kept already, or nobody will wait any more
         }
     }
 

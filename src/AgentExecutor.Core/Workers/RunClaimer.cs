@@ -3,7 +3,7 @@ using AgentExecutor.Core.Runs;
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>Takes runs for the free slots, and no more: at a wake-up, when a run ends, and now and then in case a wake-up was lost.</summary>
-internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings settings, RunCompleter completer, Nudge nudge, TimeProvider time)
+internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings settings, Func<int> taken, RunCompleter completer, Nudge nudge, TimeProvider time)
 {
     /// <summary>The last look left runs that wait, or there was no room to look.</summary>
     public bool MayHaveMore { get; private set; } = true;
@@ -31,7 +31,7 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
     /// <summary>True where there may be more at once.</summary>
     private async Task<bool> ClaimAsync(CancellationToken stopping)
     {
-        var free = settings.Slots - completer.Count;
+        var free = settings.Slots - taken();
         if (free <= 0)
         {
             MayHaveMore = true;

@@ -7,8 +7,11 @@ namespace AgentExecutor.Core.Workers;
 
 /// <summary>Has each claimed run executed, and sees to its end: says how it went, frees the slot, wakes the claimer.</summary>
 internal sealed class RunCompleter(
-    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action<ClaimedRun> ended, ILogger logger) : IDisposable
+    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action<ClaimedRun> ended, TimeProvider time, ILogger logger) : IDisposable
 {
+    /// <summary>How long a store may take to store what is given back, once the grace is over.</summary>
+    private static readonly TimeSpan GiveBackLimit = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<HeldRun, Held> _running = new();
     private readonly CancellationTokenSource _giveBack = new();
     private readonly CancellationTokenSource _abandon = new();
@@ -30,7 +33,14 @@ internal sealed class RunCompleter(
     {
         _abandon.CancelAfter(grace);
         await _giveBack.CancelAsync();
-        await Task.WhenAll(_running.Values.Select(static held => held.Completion));
+        try
+        {
+            await Task.WhenAll(_running.Values.Select(static held => held.Completion)).WaitAsync(grace + GiveBackLimit, time);
+        }
+        catch (TimeoutException)
+        {
+            // the store is away: their leases run out, and others take them
+        }
     }
 
     /// <summary>Breaks the run off for good, if it is in hand still.</summary>

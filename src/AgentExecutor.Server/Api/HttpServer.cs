@@ -23,6 +23,9 @@ internal sealed class HttpServer : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public string Url => _app.Urls.First();
 
+    /// <summary>The routes, for whoever describes them.</summary>
+    public IEnumerable<RouteEndpoint> Routes => ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();
+
     /// <exception cref="FaultException">The port is taken, or the address is not this machine's.</exception>
     public static async Task<HttpServer> StartAsync(ServerSettings settings, bool isLocal, ServiceGate gate, Readiness readiness, MetricsRegistry metrics, ILoggerFactory loggers)
     {
@@ -70,14 +73,17 @@ internal sealed class HttpServer : IAsyncDisposable
         var status = new StatusEndpoints(gate, readiness, metrics, TimeProvider.System);
         app.MapPost("/", jobs.ReceiveAsync);
         app.MapPost("/deepagents-runtime/invoke", jobs.InvokeAsync);
-        app.MapGet("/deepagents-runtime/state/{thread_id}", jobs.StateAsync);
+        Get("/deepagents-runtime/state/{thread_id}", jobs.StateAsync);
         app.MapPost("/threads/{thread_id}/cancel", threads.CancelAsync);
         app.MapPost("/threads/{thread_id}/resume", threads.ResumeAsync);
-        app.MapGet("/threads/{thread_id}/history", threads.HistoryAsync);
-        app.MapGet("/health", status.HealthAsync);
-        app.MapGet("/ready", status.ReadyAsync);
-        app.MapGet("/metrics", status.MetricsAsync);
-        app.MapGet("/openapi.json", StatusEndpoints.OpenApiAsync);
+        Get("/threads/{thread_id}/history", threads.HistoryAsync);
+        Get("/health", status.HealthAsync);
+        Get("/ready", status.ReadyAsync);
+        Get("/metrics", status.MetricsAsync);
+        Get("/openapi.json", StatusEndpoints.OpenApiAsync);
+
+        // Kestrel leaves the body out of an answer to HEAD, and keeps its headers.
+        void Get(string pattern, RequestDelegate answer) => app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], answer);
     }
 
     /// <summary>A path or a method that nothing answers is a fault like others.</summary>
@@ -85,8 +91,20 @@ internal sealed class HttpServer : IAsyncDisposable
     {
         null => throw new FaultException(FaultCodes.UnknownRoute, $"there is nothing at {context.Request.Path}", "GET /openapi.json lists what there is"),
         RouteEndpoint => next(context),
-        _ => throw new FaultException(FaultCodes.MethodNotAllowed, $"{context.Request.Path} takes no {context.Request.Method}", "GET /openapi.json lists what there is"),
+        { } rejection => RejectAsync(context, rejection),
     };
+
+    /// <summary>The path is one of ours and the method is not. The router's own endpoint knows which methods the path takes.</summary>
+    private static async Task RejectAsync(HttpContext context, Endpoint rejection)
+    {
+        await rejection.RequestDelegate!(context);
+        context.Response.Headers.Allow = $"{context.Response.Headers.Allow}, OPTIONS";
+        if (!HttpMethods.IsOptions(context.Request.Method))
+        {
+            throw new FaultException(FaultCodes.MethodNotAllowed, $"{context.Request.Path} takes no {context.Request.Method}", "GET /openapi.json lists what there is");
+        }
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
 
     private static async Task CountAsync(HttpContext context, Problems problems, RequestDelegate next)
     {

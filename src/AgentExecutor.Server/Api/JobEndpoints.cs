@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Jobs;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Workers;
@@ -18,14 +20,13 @@ internal sealed class JobEndpoints(ServiceGate gate)
         var body = await Requests.ReadBodyAsync(context);
         var isBatch = JobRequestReader.IsBatch(context.Request.ContentType);
         IReadOnlyList<JobRequest> requests = isBatch
-            ? ReadBatch(body)
+            ? BatchRequests.Read(body, service.Desk)
             : [JobRequestReader.ReadMessage(context.Request.ContentType, Requests.Headers(context), body)];
-        foreach (var request in requests)
+        if (!isBatch)
         {
-            service.Desk.Check(request);
+            service.Desk.Check(requests[0]);
         }
-        var admissions = await service.Desk.AdmitAsync([.. requests], null, context.RequestAborted);
-        RefuseConflicts(admissions);
+        var admissions = await AdmitAsync(context, service, [.. requests]);
         if (Requests.PrefersAsync(context))
         {
             await AcceptAsync(context, admissions, isBatch);
@@ -42,8 +43,7 @@ internal sealed class JobEndpoints(ServiceGate gate)
         var service = gate.RequireTaking();
         var request = JobRequestReader.ReadMessage(context.Request.ContentType, [], await Requests.ReadBodyAsync(context));
         service.Desk.Check(request);
-        var admissions = await service.Desk.AdmitAsync([request], null, context.RequestAborted);
-        RefuseConflicts(admissions);
+        await AdmitAsync(context, service, [request]);
         await Requests.WriteAsync(context, StatusCodes.Status200OK, writer =>
         {
             writer.WriteString("thread_id"u8, request.JobId);
@@ -55,17 +55,19 @@ internal sealed class JobEndpoints(ServiceGate gate)
     public async Task StateAsync(HttpContext context)
     {
         var (service, threadId) = (gate.Require(), Requests.ThreadId(context));
-        var state = await new RunStates(service).FindAsync(threadId, context.RequestAborted)
+        using var deadline = Requests.Deadline(context);
+        var state = await new RunStates(service).FindAsync(threadId, deadline.Token)
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "check the id");
         await Requests.WriteAsync(context, StatusCodes.Status200OK, state.Write);
     }
 
-    /// <summary>Every fault of every event; one bad event keeps the whole batch out, so that sending it again does no harm.</summary>
-    private static List<JobRequest> ReadBatch(ReadOnlyMemory<byte> body)
+    /// <summary>Who gives up does no harm: what was stored meanwhile is found when the same job is sent again.</summary>
+    private static async Task<ImmutableArray<Admission>> AdmitAsync(HttpContext context, Service service, ImmutableArray<JobRequest> requests)
     {
-        var entries = JobRequestReader.ReadBatch(body);
-        var faults = entries.SelectMany(entry => entry.Fault?.Faults ?? []).ToList();
-        return faults.Count == 0 ? [.. entries.Select(entry => entry.Value!)] : throw new EventException(FaultCodes.InvalidEvent, faults);
+        using var deadline = Requests.Deadline(context);
+        var admissions = await service.Desk.AdmitAsync(requests, null, deadline.Token);
+        RefuseConflicts(admissions);
+        return admissions;
     }
 
     private static void RefuseConflicts(IReadOnlyList<Admission> admissions)
@@ -82,53 +84,62 @@ internal sealed class JobEndpoints(ServiceGate gate)
     private static async Task AcceptAsync(HttpContext context, IReadOnlyList<Admission> admissions, bool isBatch)
     {
         context.Response.Headers["Preference-Applied"] = "respond-async";
-        if (isBatch)
-        {
-            await Requests.WriteListAsync(context, StatusCodes.Status202Accepted, admissions, static (writer, admission) => WriteAccepted(writer, admission.Request.JobId));
-            return;
-        }
-        context.Response.Headers.Location = StatePath(admissions[0].Request.JobId);
-        await Requests.WriteAsync(context, StatusCodes.Status202Accepted, writer => WriteAcceptedFields(writer, admissions[0].Request.JobId));
+        await AnswerAsync(context, admissions, new Outcome?[admissions.Count], isBatch);
     }
 
-    private static async Task AnswerAsync(HttpContext context, Service service, IReadOnlyList<Admission> admissions, bool isBatch)
+    private async Task AnswerAsync(HttpContext context, Service service, IReadOnlyList<Admission> admissions, bool isBatch)
     {
-        var outcomes = await Task.WhenAll(admissions.Select(admission => OutcomeAsync(context, service, admission)));
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, gate.Leaving);
+        var outcomes = await Task.WhenAll(admissions.Select(admission => OutcomeAsync(context, service, admission, waiting.Token)));
+        await AnswerAsync(context, admissions, outcomes, isBatch);
+    }
+
+    /// <summary>200 where all have come to their end; else 202, and where to ask for what has not.</summary>
+    private static async Task AnswerAsync(HttpContext context, IReadOnlyList<Admission> admissions, Outcome?[] outcomes, bool isBatch)
+    {
+        var status = outcomes.All(outcome => outcome is { Status: not RunStatus.Interrupted }) ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
         if (isBatch)
         {
-            await Requests.WriteListAsync(context, StatusCodes.Status200OK, outcomes, static (writer, outcome) => writer.WriteRawValue(outcome.Json.Span, skipInputValidation: true));
+            await Requests.WriteListAsync(context, status, [.. admissions.Zip(outcomes)], static (writer, it) => Write(writer, it.First, it.Second));
             return;
         }
-        var isEnd = outcomes[0].Status != RunStatus.Interrupted;
-        if (!isEnd)
+        if (status == StatusCodes.Status202Accepted)
         {
             context.Response.Headers.Location = StatePath(admissions[0].Request.JobId);
         }
-        context.Response.StatusCode = isEnd ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
-        context.Response.ContentType = Requests.Json;
-        await context.Response.BodyWriter.WriteAsync(outcomes[0].Json, context.RequestAborted);
+        await Requests.WriteAsync(context, status, JsonBytes.Write((admissions[0], outcomes[0]), static (writer, it) => Write(writer, it.Item1, it.Item2)));
     }
 
-    private static async Task<Outcome> OutcomeAsync(HttpContext context, Service service, Admission admission)
+    /// <summary>Null where the service left before it came.</summary>
+    private async Task<Outcome?> OutcomeAsync(HttpContext context, Service service, Admission admission, CancellationToken waiting)
     {
         var run = admission.Submitted.Run;
-        return run.IsFinished && await new RunStates(service).OutcomeAsync(run, context.RequestAborted) is { } known
-            ? known
-            : await service.Waits.WaitAsync(admission.Key, context.RequestAborted);
+        if (RunResult.IsOutcome(run.Status))
+        {
+            return await new RunStates(service).OutcomeAsync(run, context.RequestAborted);
+        }
+        try
+        {
+            return await service.Waits.WaitAsync(admission.Key, run.LastSequence, waiting);
+        }
+        catch (OperationCanceledException) when (gate.Leaving.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 
-    private static void WriteAccepted(Utf8JsonWriter writer, string jobId)
+    private static void Write(Utf8JsonWriter writer, Admission admission, Outcome? outcome)
     {
+        if (outcome is not null)
+        {
+            writer.WriteRawValue(outcome.Json.Span, skipInputValidation: true);
+            return;
+        }
         writer.WriteStartObject();
-        WriteAcceptedFields(writer, jobId);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteAcceptedFields(Utf8JsonWriter writer, string jobId)
-    {
-        writer.WriteString("job_id"u8, jobId);
+        writer.WriteString("job_id"u8, admission.Request.JobId);
         writer.WriteString("status"u8, "accepted"u8);
-        writer.WriteString("location"u8, StatePath(jobId));
+        writer.WriteString("location"u8, StatePath(admission.Request.JobId));
+        writer.WriteEndObject();
     }
 
     private static string StatePath(string jobId) => $"/deepagents-runtime/state/{Uri.EscapeDataString(jobId)}";

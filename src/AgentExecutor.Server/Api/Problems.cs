@@ -22,7 +22,12 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // nobody is there to be answered
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody is there to be answered; this is what is counted
+        }
+        catch (OperationCanceledException)
+        {
+            // Of what a request waits for, only its deadline at the store cancels without the caller.
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, new FaultException(FaultCodes.StoreUnavailable, "the store did not answer in time", "try again"));
         }
         catch (BadHttpRequestException bad)
         {
@@ -46,14 +51,14 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             context.Abort();
             return;
         }
+        var allow = context.Response.Headers.Allow;
         context.Response.Clear();
-        context.Response.StatusCode = status;
-        context.Response.ContentType = "application/problem+json";
+        context.Response.Headers.Allow = allow;
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
             context.Response.Headers.RetryAfter = settings.RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         }
-        await context.Response.BodyWriter.WriteAsync(Encode(status, fault), context.RequestAborted);
+        await Requests.WriteAsync(context, status, Encode(status, fault), "application/problem+json");
     }
 
     /// <summary>The caller's faults, the others', and ours.</summary>
@@ -64,7 +69,8 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             or FaultCodes.UnknownInterrupt or FaultCodes.UnknownProvider => StatusCodes.Status400BadRequest,
         FaultCodes.UnknownThread or FaultCodes.UnknownCheckpoint or FaultCodes.UnknownRoute => StatusCodes.Status404NotFound,
         FaultCodes.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
-        FaultCodes.JobConflict or FaultCodes.RunExists or FaultCodes.ThreadBusy or FaultCodes.NothingToResume or FaultCodes.LeaseLost => StatusCodes.Status409Conflict,
+        FaultCodes.JobConflict or FaultCodes.RunExists or FaultCodes.ThreadBusy or FaultCodes.NothingToResume
+            or FaultCodes.NothingToCancel or FaultCodes.LeaseLost => StatusCodes.Status409Conflict,
         FaultCodes.StoreUnavailable or FaultCodes.BusUnavailable or FaultCodes.ShuttingDown => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };

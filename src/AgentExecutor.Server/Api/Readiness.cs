@@ -1,4 +1,3 @@
-using AgentExecutor.Core;
 using AgentExecutor.Core.Messaging;
 
 namespace AgentExecutor.Server.Api;
@@ -53,7 +52,7 @@ internal sealed class Readiness(ServiceGate gate, TimeProvider time)
             await use(either.Token);
             return true;
         }
-        catch (Exception exception) when (exception is FaultException or OperationCanceledException)
+        catch (Exception) // the border of a probe: whatever it was, it cannot be reached, and the next look must come
         {
             return false;
         }

@@ -11,6 +11,17 @@ internal static class Requests
 {
     public const string Json = "application/json";
 
+    // Longer than the store's own tries to submit a job, which say what is wrong with it.
+    private static readonly TimeSpan StoreDeadline = TimeSpan.FromSeconds(8);
+
+    /// <summary>For what a request asks of the store: a worker has the patience to wait for it, a caller has not.</summary>
+    public static CancellationTokenSource Deadline(HttpContext context)
+    {
+        var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        deadline.CancelAfter(StoreDeadline);
+        return deadline;
+    }
+
     /// <summary>The whole body; the server holds its length against the limit.</summary>
     public static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext context)
     {
@@ -63,10 +74,10 @@ internal static class Requests
             writer.WriteEndArray();
         }));
 
-    public static async Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> json)
+    public static async Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> json, string contentType = Json)
     {
         context.Response.StatusCode = status;
-        context.Response.ContentType = Json;
+        context.Response.ContentType = contentType;
         context.Response.ContentLength = json.Length;
         await context.Response.BodyWriter.WriteAsync(json, context.RequestAborted);
     }

@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Server.View;
 using Microsoft.AspNetCore.Http;
@@ -17,10 +15,11 @@ internal sealed class ThreadEndpoints(ServiceGate gate)
     /// <summary>200 where it is cancelled, 202 where its worker was told to.</summary>
     public async Task CancelAsync(HttpContext context)
     {
-        var run = await gate.Require().Control.CancelAsync(Requests.ThreadId(context), context.RequestAborted);
+        using var deadline = Requests.Deadline(context);
+        var run = await gate.Require().Control.CancelAsync(Requests.ThreadId(context), deadline.Token);
         if (run.Status is RunStatus.Completed or RunStatus.Failed)
         {
-            throw new FaultException(FaultCodes.NothingToResume, $"the thread '{run.ThreadId}' is {run.Status.ToString().ToLowerInvariant()}; there is nothing to cancel");
+            throw new FaultException(FaultCodes.NothingToCancel, $"the thread '{run.ThreadId}' is {run.Status.ToString().ToLowerInvariant()}; there is nothing to cancel");
         }
         var isDone = run.Status == RunStatus.Cancelled;
         await Requests.WriteAsync(context, isDone ? StatusCodes.Status200OK : StatusCodes.Status202Accepted, writer =>
@@ -34,7 +33,9 @@ internal sealed class ThreadEndpoints(ServiceGate gate)
     public async Task ResumeAsync(HttpContext context)
     {
         var (service, threadId) = (gate.RequireTaking(), Requests.ThreadId(context));
-        var run = await service.Control.AnswerAsync(threadId, ReadAnswers(await Requests.ReadBodyAsync(context)), context.RequestAborted);
+        var answers = AnswerReader.Read(await Requests.ReadBodyAsync(context));
+        using var deadline = Requests.Deadline(context);
+        var run = await service.Control.AnswerAsync(threadId, answers, deadline.Token);
         context.Response.Headers.Location = $"/deepagents-runtime/state/{Uri.EscapeDataString(threadId)}";
         await Requests.WriteAsync(context, StatusCodes.Status202Accepted, writer =>
         {
@@ -47,12 +48,13 @@ internal sealed class ThreadEndpoints(ServiceGate gate)
     public async Task HistoryAsync(HttpContext context)
     {
         var (service, threadId, query) = (gate.Require(), Requests.ThreadId(context), context.Request.Query);
-        _ = await service.App.Runs.FindAsync(threadId, context.RequestAborted)
+        using var deadline = Requests.Deadline(context);
+        _ = await service.App.Runs.FindAsync(threadId, deadline.Token)
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "check the id");
-        var ns = query["all"] == "true" ? null : query["ns"].ToString();
-        var before = query["before"].ToString();
+        var ns = ReadAll(query["all"].ToString()) ? null : ReadName(query, "ns");
+        var before = ReadName(query, "before");
         var list = service.App.Services.Checkpoints.ListAsync(
-            new CheckpointQuery(threadId, ns, before.Length > 0 ? before : null, Limit: ReadLimit(query["limit"].ToString())), context.RequestAborted);
+            new CheckpointQuery(threadId, ns, before.Length > 0 ? before : null, Limit: ReadLimit(query["limit"].ToString())), deadline.Token);
         var checkpoints = new List<StoredCheckpoint>();
         await foreach (var checkpoint in list)
         {
@@ -67,29 +69,19 @@ internal sealed class ThreadEndpoints(ServiceGate gate)
         });
     }
 
+    private static bool ReadAll(string text) => text switch
+    {
+        "" or "false" => false,
+        "true" => true,
+        _ => throw new FaultException(FaultCodes.InvalidInput, $"all: '{text}' is neither true nor false", "leave it out for false"),
+    };
+
+    /// <summary>No name that we gave holds control characters, and not every store can be asked for one.</summary>
+    private static string ReadName(IQueryCollection query, string parameter) => query[parameter].ToString() is var text && !text.Any(char.IsControl)
+        ? text
+        : throw new FaultException(FaultCodes.InvalidInput, $"{parameter}: it holds control characters", "copy it from the answer of this route");
+
     private static int ReadLimit(string text) => text.Length == 0 ? 100
         : int.TryParse(text, CultureInfo.InvariantCulture, out var limit) && limit is > 0 and <= MostCheckpoints ? limit
         : throw new FaultException(FaultCodes.InvalidInput, $"limit: '{text}' is no number from 1 to {MostCheckpoints}", "leave it out for 100");
-
-    private static Dictionary<string, JsonElement> ReadAnswers(ReadOnlyMemory<byte> body)
-    {
-        if (body.Length == 0)
-        {
-            return [];
-        }
-        const string Hint = """send {"answer": ...}, or {"answers": {"INTERRUPT_ID": ...}}""";
-        try
-        {
-            var json = JsonElement.Parse(body.Span);
-            return json.ValueKind != JsonValueKind.Object ? throw new FaultException(FaultCodes.InvalidAnswer, "the body is no JSON object", Hint)
-                : json.Property("answers") is { ValueKind: JsonValueKind.Object } answers ? answers.EnumerateObject().ToDictionary(it => it.Name, it => it.Value)
-                : json.Property("answer") is { } answer ? new Dictionary<string, JsonElement> { [""] = answer }
-                : !json.EnumerateObject().Any() ? []
-                : throw new FaultException(FaultCodes.InvalidAnswer, "the body has neither 'answer' nor 'answers'", Hint);
-        }
-        catch (JsonException exception)
-        {
-            throw new FaultException(FaultCodes.InvalidAnswer, $"the body is no JSON: {exception.Message}", Hint);
-        }
-    }
 }

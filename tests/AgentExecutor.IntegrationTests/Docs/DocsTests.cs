@@ -1,15 +1,20 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using AgentExecutor.IntegrationTests.Api;
 using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Docs;
 
-/// <summary>Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run postgres</c>, <c>json agent</c> and <c>json job</c>.</summary>
+/// <summary>
+/// Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run serve</c>, <c>sh run postgres</c>, <c>json agent</c> and <c>json job</c>.
+/// </summary>
 public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 {
     private readonly AgentExecutorProgram _program = new();
 
     public static TheoryData<string, string> Commands() => Blocks("sh run");
+
+    public static TheoryData<string, string> ServedCommands() => Blocks("sh run serve");
 
     public static TheoryData<string, string> PostgresCommands() => Blocks("sh run postgres");
 
@@ -20,6 +25,17 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
     [Theory]
     [MemberData(nameof(Commands))]
     public async Task The_commands_run(string file, string block) => await RunAsync(file, block, _program);
+
+    /// <summary>With a service that runs at <c>$URL</c>.</summary>
+    [Theory]
+    [MemberData(nameof(ServedCommands))]
+    public async Task The_commands_for_a_service_run(string file, string block)
+    {
+        await using var server = await ApiServer.StartAsync();
+        _program.Variables["URL"] = server.Http.BaseAddress!.ToString().TrimEnd('/');
+        Directory.CreateDirectory(_program.File("data"));
+        await RunAsync(file, block, _program);
+    }
 
     [Theory]
     [MemberData(nameof(PostgresCommands))]

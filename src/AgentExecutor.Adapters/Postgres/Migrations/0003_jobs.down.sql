@@ -1,4 +1,6 @@
 DROP TABLE messages;
+CREATE INDEX outbox_by_age ON outbox (created_at);
+DROP INDEX outbox_announced;
 DROP INDEX outbox_waiting;
 ALTER TABLE outbox DROP COLUMN announced_at;
 DROP INDEX threads_cancelled;

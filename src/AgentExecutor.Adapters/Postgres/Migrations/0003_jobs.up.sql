@@ -9,6 +9,8 @@ CREATE INDEX threads_cancelled ON threads (holder) WHERE is_held AND cancel_requ
 -- Outcomes are announced by a relay.
 ALTER TABLE outbox ADD COLUMN announced_at timestamptz;
 CREATE INDEX outbox_waiting ON outbox (created_at) WHERE announced_at IS NULL;
+CREATE INDEX outbox_announced ON outbox (announced_at) WHERE announced_at IS NOT NULL;
+DROP INDEX outbox_by_age; -- it holds all rows in the order in which the relay looks for the few that wait
 
 -- The bus, where no other is named: jobs, results and dead letters. A job is handed out until it is done, each time for a while.
 CREATE TABLE messages (

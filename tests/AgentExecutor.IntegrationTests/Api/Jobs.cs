@@ -1,0 +1,47 @@
+namespace AgentExecutor.IntegrationTests.Api;
+
+/// <summary>Requests for jobs, and the agents that they ask for.</summary>
+internal static class Jobs
+{
+    public const string Structured = "application/cloudevents+json";
+    public const string Batch = "application/cloudevents-batch+json";
+
+    /// <summary>Says what it was told.</summary>
+    public const string Echo =
+        """{"name": "echo", "nodes": [{"id": "e", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "e", "script": [{"text": "You said {{input}}."}]}}}]}""";
+
+    /// <summary>Writes a file first.</summary>
+    public const string Writer =
+        """
+        {"name": "writer", "nodes": [{"id": "w", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "w", "script": [
+          {"tool_calls": [{"name": "write_file", "args": {"file_path": "/a.md", "content": "hi"}}]}, {"text": "written"}]}}}]}
+        """;
+
+    /// <summary>Its model refuses.</summary>
+    public const string Failing =
+        """
+        {"name": "failing", "nodes": [{"id": "f", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "f", "script": [
+          {"error": {"class": "invalid_request", "message": "no such thing"}}]}}}]}
+        """;
+
+    /// <summary>Asks a person, then calls the counting tool.</summary>
+    public static string Asking(string url) =>
+        """
+        {"name": "asking", "tool_definitions": [{"name": "count", "description": "Counts.", "runtime": {"type": "http", "url": "URL"}, "parameters": {"type": "object"}}],
+         "nodes": [{"id": "ask", "type": "human", "config": {"question": "Go on?", "output": "answer"}},
+                   {"id": "count", "type": "tool", "config": {"tool": "count", "arguments": {"who": "me"}, "output": "counted"}}],
+         "edges": [{"from": "START", "to": "ask"}, {"from": "ask", "to": "count"}, {"from": "count", "to": "END"}]}
+        """.Replace("URL", url, StringComparison.Ordinal);
+
+    public static string Data(string id, string definition = Echo, string input = "hello") =>
+        $$$"""{"trace_id": "trace-{{{id}}}", "job_id": "{{{id}}}", "agent_definition": {{{definition}}}, "input_payload": {"messages": [{"role": "user", "content": "{{{input}}}"}]}}""";
+
+    public static string Event(string id, string definition = Echo, string input = "hello") => EventOf(Data(id, definition, input));
+
+    public static string EventOf(string data) =>
+        $$"""{"specversion": "1.0", "id": "e1", "source": "/tests", "type": "dev.my-platform.agent.execute", "datacontenttype": "application/json", "data": {{data}}}""";
+
+    /// <summary>The headers of binary mode.</summary>
+    public static (string, string)[] Headers { get; } =
+        [("ce-specversion", "1.0"), ("ce-id", "e1"), ("ce-source", "/tests"), ("ce-type", "dev.my-platform.agent.execute")];
+}
