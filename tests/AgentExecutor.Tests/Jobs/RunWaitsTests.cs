@@ -15,8 +15,8 @@ public sealed class RunWaitsTests : IAsyncDisposable
     public async Task All_who_wait_are_told_but_for_who_gave_up()
     {
         using var impatient = new CancellationTokenSource();
-        var waiting = Enumerable.Range(0, 3).Select(_ => _service.Waits.WaitAsync(Key, JobService.Cancel)).ToList();
-        var gaveUp = _service.Waits.WaitAsync(Key, impatient.Token);
+        var waiting = Enumerable.Range(0, 3).Select(_ => _service.Waits.WaitAsync(Key, 0, JobService.Cancel)).ToList();
+        var gaveUp = _service.Waits.WaitAsync(Key, 0, impatient.Token);
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gaveUp);
         Assert.All(waiting, wait => Assert.False(wait.IsCompleted));
@@ -30,11 +30,11 @@ public sealed class RunWaitsTests : IAsyncDisposable
     [Fact]
     public async Task What_was_told_is_forgotten()
     {
-        var wait = _service.Waits.WaitAsync(Key, JobService.Cancel);
+        var wait = _service.Waits.WaitAsync(Key, 0, JobService.Cancel);
         _service.Waits.Tell(Outcome(RunStatus.Interrupted));
         Assert.Equal(RunStatus.Interrupted, (await wait).Status);
 
-        var next = _service.Waits.WaitAsync(Key, JobService.Cancel);
+        var next = _service.Waits.WaitAsync(Key, 0, JobService.Cancel);
         Assert.False(next.IsCompleted);
         _service.Waits.Tell(Outcome(RunStatus.Completed) with { Run = new RunKey("b", "b") });
         Assert.False(next.IsCompleted);
@@ -49,7 +49,7 @@ public sealed class RunWaitsTests : IAsyncDisposable
         using var stopping = new CancellationTokenSource();
         var looking = _service.Waits.RunAsync(stopping.Token);
         await _service.AdmitAsync(JobService.Job("a"));
-        var wait = _service.Waits.WaitAsync(Key, JobService.Cancel);
+        var wait = _service.Waits.WaitAsync(Key, 0, JobService.Cancel);
         await _service.Control.CancelAsync("a", JobService.Cancel); // nobody relays it: no worker is there
 
         Assert.Equal(RunStatus.Cancelled, (await wait.WaitAsync(Eventually.Limit, JobService.Cancel)).Status);
