@@ -39,8 +39,8 @@ internal static class JobsBenchmark
             figures["start_to_ready_ms"] = await worker.ReadyAsync();
             await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System);
             figures["idle_rss_mb"] = worker.RssMegabytes();
-            await ManyAsync(connection, OneStep, "w1", 3_000); // until the code is compiled for good
-            await ManyAsync(connection, ThreeSteps, "w3", 2_000);
+            await ManyAsync(connection, OneStep, "w1", 8_000); // until the code is compiled for good
+            await ManyAsync(connection, ThreeSteps, "w3", 4_000);
             figures["jobs_per_second_1_step"] = await ManyAsync(connection, OneStep, "one", 10_000);
             figures["jobs_per_second_3_steps"] = await ManyAsync(connection, ThreeSteps, "three", 5_000);
             figures["queue_to_start_p50_ms"] = await QueueToStartAsync(postgres, connection);

@@ -28,9 +28,10 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         using var metrics = new MetricsRegistry();
         using var gate = new ServiceGate(stopping);
         var readiness = new Readiness(gate, TimeProvider.System);
+        var opening = OpenAsync(stopping); // beside the web server: each takes a while to begin
         await using var http = await HttpServer.StartAsync(settings, isLocal, gate, readiness, metrics, loggers);
         Log.Listening(_logger, http.Url);
-        await using var service = await OpenAsync(stopping);
+        await using var service = await opening;
         if (service is null)
         {
             return;
@@ -65,6 +66,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
     /// <summary>Waits for the server and its schema: pods start in any order. Null where it was asked to stop meanwhile.</summary>
     private async Task<Service?> OpenAsync(CancellationToken stopping)
     {
+        await Task.Yield();
         string? told = null;
         while (!stopping.IsCancellationRequested)
         {

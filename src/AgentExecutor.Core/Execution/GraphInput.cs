@@ -18,7 +18,8 @@ public abstract record GraphInput
 
     /// <summary>Writes updates to the state and starts from the beginning of the graph. Where the thread has checkpoints, on top of them.</summary>
     /// <param name="Updates">By channel name, each of the channel's own type.</param>
-    public sealed record Begin(ImmutableArray<KeyValuePair<string, object>> Updates) : GraphInput;
+    /// <param name="IsNewThread">The thread is known to have no checkpoint: none is looked for.</param>
+    public sealed record Begin(ImmutableArray<KeyValuePair<string, object>> Updates, bool IsNewThread = false) : GraphInput;
 
     /// <summary>Like <see cref="Begin"/> where there is no checkpoint yet, else like <see cref="Continue"/>: for a sub-graph that may have begun before a crash.</summary>
     public sealed record BeginOrContinue(ImmutableArray<KeyValuePair<string, object>> Updates) : GraphInput;

@@ -60,7 +60,8 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
 
     private async ValueTask<Position> OpenAsync(GraphInput input, CancellationToken cancellationToken)
     {
-        var loaded = await _session.Services.Checkpoints.LoadAsync(_session.ThreadId, scope.Namespace, null, cancellationToken);
+        var loaded = input is GraphInput.Begin { IsNewThread: true }
+            ? null : await _session.Services.Checkpoints.LoadAsync(_session.ThreadId, scope.Namespace, null, cancellationToken);
         var at = loaded is null ? Position.Before(graph.Channels) : CheckpointReader.Read(loaded, graph.Channels);
         return input switch
         {

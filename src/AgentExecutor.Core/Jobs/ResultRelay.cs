@@ -15,6 +15,9 @@ internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledge
 
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
+    /// <summary>Where results come in numbers, some more are waited for: a batch costs little more than one.</summary>
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
+
     private readonly PublishedResults _published = new(bus);
 
     public async Task RunAsync(CancellationToken stopping)
@@ -23,9 +26,11 @@ internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledge
         {
             try
             {
-                if (await RelayAsync(stopping) < Batch)
+                var count = await RelayAsync(stopping);
+                if (count < Batch)
                 {
                     await nudge.WaitAsync(Poll, time, stopping);
+                    await Task.Delay(count > 1 ? Gather : TimeSpan.Zero, time, stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)

@@ -99,7 +99,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             return GraphInput.Continue.Instance;
         }
         var input = InputReader.Read(JsonElement.Parse(claimed.Input.Span), agent.Graph.Channels, claimed.Run.RunId, agent.NeedsMessage);
-        return new GraphInput.Begin(newest is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input);
+        return new GraphInput.Begin(newest is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input, IsNewThread: newest is null);
     }
 
     /// <summary>The definition that a run runs, compiled.</summary>
