@@ -1,4 +1,5 @@
 using AgentExecutor.Adapters;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
@@ -11,6 +12,9 @@ namespace AgentExecutor.Server;
 /// <summary>What the parts of a serving process share: the program, the bus, and what takes jobs and answers for them.</summary>
 public sealed class Service : IAsyncDisposable
 {
+    /// <summary>How long a service that is ready otherwise waits for its bus.</summary>
+    private static readonly TimeSpan Courtesy = TimeSpan.FromMilliseconds(200);
+
     private Service(App app, IEventBus bus)
     {
         (App, Bus) = (app, bus);
@@ -36,19 +40,42 @@ public sealed class Service : IAsyncDisposable
     public RunWaits Waits { get; }
 
     /// <param name="isClient">A command beside the service: it makes no streams.</param>
-    /// <exception cref="Core.FaultException">The store cannot be opened.</exception>
+    /// <exception cref="FaultException">The store cannot be opened.</exception>
     public static async Task<Service> OpenAsync(ServerSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken, bool isClient = false)
     {
-        var app = await App.BuildAsync(settings, cancellationToken, loggers: loggers, isShared: true);
-        return new Service(app, OpenBus(settings, app, isClient, loggers));
+        // NATS first, so that it connects while the store is being opened.
+        var nats = AdapterCatalog.IsNamed(settings.Nats) ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers) : null;
+        try
+        {
+            var connecting = nats is null ? Task.CompletedTask : TouchAsync(nats, cancellationToken);
+            var app = await App.BuildAsync(settings, cancellationToken, loggers: loggers, isShared: true);
+            await Task.WhenAny(connecting, Task.Delay(Courtesy, TimeProvider.System, cancellationToken));
+            return new Service(app, nats ?? OpenStoreBus(settings, app, loggers));
+        }
+        catch when (nats is not null)
+        {
+            await nats.DisposeAsync();
+            throw;
+        }
     }
 
-    /// <summary>The bus that the settings name: NATS, else a table of the store.</summary>
-    private static IEventBus OpenBus(ServerSettings settings, App app, bool isClient, ILoggerFactory loggers) => AdapterCatalog.IsNamed(settings.Nats)
-        ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers)
-        : AdapterCatalog.IsNamed(settings.Postgres)
-            ? AdapterCatalog.OpenPostgresBus(settings.Postgres, settings.Bus, TimeProvider.System, loggers)
-            : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus);
+    /// <summary>Where no NATS is named: tables of the store.</summary>
+    private static IEventBus OpenStoreBus(ServerSettings settings, App app, ILoggerFactory loggers) => AdapterCatalog.IsNamed(settings.Postgres)
+        ? AdapterCatalog.OpenPostgresBus(settings.Postgres, settings.Bus, TimeProvider.System, loggers)
+        : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus);
+
+    /// <summary>Connects, and sees that the streams are there; a bus that is away says so itself, and is tried again by whoever uses it.</summary>
+    private static async Task TouchAsync(IEventBus bus, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await bus.ReadAsync(new BusQuery(BusStream.DeadLetters, 1, HasBodies: false), cancellationToken);
+        }
+        catch (Exception exception) when (exception is FaultException or OperationCanceledException)
+        {
+            // see above
+        }
+    }
 
     /// <summary>Takes jobs and runs them until it is asked to stop.</summary>
     public Task WorkAsync(CancellationToken stopping)

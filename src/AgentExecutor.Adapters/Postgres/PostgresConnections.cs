@@ -28,6 +28,7 @@ internal static partial class PostgresConnections
     public static NpgsqlDataSource Open(PostgresSettings settings)
     {
         var source = new NpgsqlDataSourceBuilder(Options(settings).ConnectionString);
+        source.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // ours are the server's own: there is no need to ask for them with each pool
         return source.ConnectionStringBuilder.Host!.Contains(',', StringComparison.Ordinal)
             ? source.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
             : source.Build();
