@@ -3,7 +3,6 @@ using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Messaging;
 using Microsoft.Extensions.Logging;
-using BusMessageStored = AgentExecutor.Core.Messaging.StoredMessage;
 
 namespace AgentExecutor.Adapters.Nats;
 
@@ -98,7 +97,7 @@ internal sealed class NatsEventBus : IEventBus
         }
     }
 
-    public async ValueTask<ImmutableArray<BusMessageStored>> ReadAsync(BusQuery query, CancellationToken cancellationToken) => await RunAsync(
+    public async ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken) => await RunAsync(
         async cancel =>
         {
             await _streams.EnsureAsync(cancel);
@@ -196,7 +195,7 @@ internal sealed class NatsEventBus : IEventBus
 
     private sealed class Delivery(NatsEventBus bus, JetStreamMessage message) : IDelivery
     {
-        public BusMessageStored Message { get; } = NatsStreamReader.Message(
+        public StoredMessage Message { get; } = NatsStreamReader.Message(
             BusStream.Jobs, (long)message.Metadata.StreamSequence, message.Metadata.Timestamp, message.Subject, message.Headers, message.Payload);
 
         public int Attempt => (int)message.Metadata.Delivered;

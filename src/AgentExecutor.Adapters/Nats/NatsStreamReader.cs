@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core.Messaging;
-using BusMessageStored = AgentExecutor.Core.Messaging.StoredMessage;
 
 namespace AgentExecutor.Adapters.Nats;
 
@@ -13,7 +12,7 @@ internal static class NatsStreamReader
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    public static async Task<ImmutableArray<BusMessageStored>> ReadAsync(JetStream jetStream, string stream, BusQuery query, CancellationToken cancellationToken)
+    public static async Task<ImmutableArray<StoredMessage>> ReadAsync(JetStream jetStream, string stream, BusQuery query, CancellationToken cancellationToken)
     {
         var consumer = await jetStream.CreateConsumerAsync(
             stream,
@@ -28,7 +27,7 @@ internal static class NatsStreamReader
             },
             cancellationToken);
         var count = (int)Math.Min(query.AtMost, consumer.Pending);
-        var read = ImmutableArray.CreateBuilder<BusMessageStored>(count);
+        var read = ImmutableArray.CreateBuilder<StoredMessage>(count);
         using var puller = jetStream.Pull(stream, consumer.Name);
         while (read.Count < count)
         {
@@ -65,7 +64,7 @@ internal static class NatsStreamReader
     }
 
     /// <summary>A message as the bus knows it: the headers that NATS adds are no part of it.</summary>
-    public static BusMessageStored Message(BusStream stream, long sequence, DateTimeOffset time, string subject, NatsHeaders headers, ReadOnlyMemory<byte> body) =>
+    public static StoredMessage Message(BusStream stream, long sequence, DateTimeOffset time, string subject, NatsHeaders headers, ReadOnlyMemory<byte> body) =>
         new(stream, sequence, time, subject, body)
         {
             Id = headers[MessageId] ?? "",

@@ -11,7 +11,7 @@ namespace AgentExecutor.Core.Runs;
 
 /// <summary>
 /// The outcome of a run as UTF-8 JSON, the <c>data</c> of the event that announces it: <c>{job_id, result: {output, status, files?, todos?, usage}}</c>,
-/// <c>{job_id, error: {message, type, code}}</c>, or <c>{job_id, interrupts: [...]}</c>.
+/// <c>{job_id, error: {message, type, code}}</c>, <c>{job_id, status: "cancelled"}</c>, or <c>{job_id, interrupts: [...]}</c>.
 /// </summary>
 public static class RunResult
 {
@@ -144,6 +144,9 @@ public static class RunResult
                 writer.WriteStartObject("error"u8);
                 RunEventJson.WriteFailure(writer, run.Failure!);
                 writer.WriteEndObject();
+                break;
+            case RunStatus.Cancelled:
+                writer.WriteString("status"u8, "cancelled"u8);
                 break;
             case RunStatus.Interrupted:
                 writer.WritePropertyName("interrupts"u8);

@@ -1,3 +1,4 @@
+using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.IntegrationTests.Crash;
 using AgentExecutor.IntegrationTests.Servers;
 
@@ -69,14 +70,16 @@ public sealed class PostgresCommandTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task Serve_and_submit_need_a_server_and_say_so()
+    public async Task Without_a_server_or_a_service_submit_says_what_to_start()
     {
-        using var program = new AgentExecutorProgram();
+        using var program = new AgentExecutorProgram { Postgres = new PostgresSettings() };
+        program.Variables["PORT"] = "1"; // nobody listens there
 
-        var serve = await program.RunAsync("--verbose", "serve");
+        var submit = await program.RunAsync("submit", Path.Combine(Sample, "agent.json"), "--input", "x");
 
-        Assert.Equal(2, serve.ExitCode);
-        Assert.Contains("POSTGRES_HOST", serve.Error, StringComparison.Ordinal);
+        Assert.Equal(5, submit.ExitCode);
+        Assert.Contains("no service answers at http://127.0.0.1:1", submit.Error, StringComparison.Ordinal);
+        Assert.Contains("agent-executor serve", submit.Error, StringComparison.Ordinal);
     }
 
     [Fact]

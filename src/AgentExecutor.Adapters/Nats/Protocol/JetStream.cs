@@ -48,11 +48,11 @@ internal sealed class JetStream(NatsConnection connection)
         $"CONSUMER.DELETE.{Pair(stream, name)}", default, JetStreamErrors.ConsumerNotFound, JetStreamJson.Default.SuccessAnswer, cancellationToken) is not null;
 
     /// <summary>Null where the stream has no such message, or no longer.</summary>
-    public Task<StoredMessage?> GetMessageAsync(string stream, ulong sequence, CancellationToken cancellationToken) =>
+    public Task<StreamMessage?> GetMessageAsync(string stream, ulong sequence, CancellationToken cancellationToken) =>
         GetMessageAsync(stream, new MessageRequest(sequence, null), cancellationToken);
 
     /// <summary>The last one whose subject matches; null where there is none.</summary>
-    public Task<StoredMessage?> GetLastMessageAsync(string stream, string subject, CancellationToken cancellationToken) =>
+    public Task<StreamMessage?> GetLastMessageAsync(string stream, string subject, CancellationToken cancellationToken) =>
         GetMessageAsync(stream, new MessageRequest(null, subject), cancellationToken);
 
     /// <summary>False where the stream has no such message.</summary>
@@ -74,12 +74,12 @@ internal sealed class JetStream(NatsConnection connection)
     /// <summary>Reads from a pull consumer. Several may pull from the same one, here and in other processes.</summary>
     public JetStreamPuller Pull(string stream, string consumer) => new(connection, Pair(stream, consumer));
 
-    private async Task<StoredMessage?> GetMessageAsync(string stream, MessageRequest request, CancellationToken cancellationToken)
+    private async Task<StreamMessage?> GetMessageAsync(string stream, MessageRequest request, CancellationToken cancellationToken)
     {
         var body = JetStreamApi.Body(request, JetStreamJson.Default.MessageRequest);
         var answer = await _api.FindAsync(
             $"STREAM.MSG.GET.{NatsSubjects.CheckName(stream)}", body, JetStreamErrors.MessageNotFound, JetStreamJson.Default.MessageAnswer, cancellationToken);
-        return answer?.Message is not { } message ? null : new StoredMessage(
+        return answer?.Message is not { } message ? null : new StreamMessage(
             message.Subject, message.Seq, message.Hdrs is null ? NatsHeaders.Empty : NatsHeaders.Decode(message.Hdrs), message.Data ?? [], message.Time);
     }
 

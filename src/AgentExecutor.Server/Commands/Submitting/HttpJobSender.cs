@@ -65,7 +65,8 @@ internal sealed class HttpJobSender(Uri url) : IJobSender
         catch (HttpRequestException exception)
         {
             throw new FaultException(
-                FaultCodes.BusUnavailable, $"no service answers at {Target}: {exception.Message}", "start one with: agent-executor serve; or name one with --to URL", exception) { IsTransient = true };
+                FaultCodes.BusUnavailable, $"no service answers at {Target}: {exception.Message}", "start one with: agent-executor serve; or name one with --to URL", exception)
+            { IsTransient = true };
         }
     }
 
@@ -88,6 +89,7 @@ internal sealed class HttpJobSender(Uri url) : IJobSender
         throw new FaultException(
             problem?.TextProperty("code") ?? FaultCodes.BusUnavailable,
             problem?.TextProperty("detail") ?? $"the service answered {(int)response.StatusCode} {response.ReasonPhrase}",
-            problem?.TextProperty("hint")) { IsTransient = response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
+            problem?.TextProperty("hint"))
+        { IsTransient = response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
     }
 }
