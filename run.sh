@@ -13,7 +13,7 @@ if ! command -v dotnet >/dev/null; then
 fi
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-[ $# -gt 0 ] || echo "building (about a minute the first time) ..." >&2
+[ $# -gt 0 ] && [ -x artifacts/bin/AgentExecutor.Server/release/agent-executor ] || echo "building (about a minute the first time) ..." >&2
 if ! output="$(dotnet build src/AgentExecutor.Server -c Release --nologo -v quiet 2>&1)"; then
   echo "$output" >&2
   echo "error: the build failed. The .NET SDK here is $(dotnet --version); global.json asks for version 10." >&2

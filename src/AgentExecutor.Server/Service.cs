@@ -12,12 +12,11 @@ namespace AgentExecutor.Server;
 /// <summary>What the parts of a serving process share: the program, the bus, and what takes jobs and answers for them.</summary>
 public sealed class Service : IAsyncDisposable
 {
-    /// <summary>How long a service that is ready otherwise waits for its bus.</summary>
-    private static readonly TimeSpan Courtesy = TimeSpan.FromMilliseconds(200);
+    private readonly IEventBus? _ownBus;
 
-    private Service(App app, IEventBus bus)
+    private Service(App app, IEventBus? nats, IEventBus? ownBus)
     {
-        (App, Bus) = (app, bus);
+        (App, Bus, _ownBus) = (app, nats ?? ownBus!, ownBus);
         Queue = app.Queue!;
         Outbox = app.Outbox!;
         Desk = new JobDesk(app.Agents, Queue, TimeProvider.System);
@@ -39,24 +38,25 @@ public sealed class Service : IAsyncDisposable
 
     public RunWaits Waits { get; }
 
+    /// <summary>The bus on NATS, connecting; null where none is named. It connects while the store is being opened, and is there when that has to be tried again.</summary>
     /// <param name="isClient">A command beside the service: it makes no streams.</param>
-    /// <exception cref="FaultException">The store cannot be opened.</exception>
-    public static async Task<Service> OpenAsync(ServerSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken, bool isClient = false)
+    public static IEventBus? ConnectNats(ServerSettings settings, bool isClient, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        // NATS first, so that it connects while the store is being opened.
-        var nats = AdapterCatalog.IsNamed(settings.Nats) ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers) : null;
-        try
+        if (!AdapterCatalog.IsNamed(settings.Nats))
         {
-            var connecting = nats is null ? Task.CompletedTask : TouchAsync(nats, cancellationToken);
-            var app = await App.BuildAsync(settings, cancellationToken, loggers: loggers, isShared: true);
-            await Task.WhenAny(connecting, Task.Delay(Courtesy, TimeProvider.System, cancellationToken));
-            return new Service(app, nats ?? OpenStoreBus(settings, app, loggers));
+            return null;
         }
-        catch when (nats is not null)
-        {
-            await nats.DisposeAsync();
-            throw;
-        }
+        var nats = AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers);
+        _ = TouchAsync(nats, cancellationToken); // it throws nothing
+        return nats;
+    }
+
+    /// <param name="nats">The bus, where it is to be NATS; its owner closes it.</param>
+    /// <exception cref="FaultException">The store cannot be opened.</exception>
+    public static async Task<Service> OpenAsync(ServerSettings settings, ILoggerFactory loggers, IEventBus? nats, CancellationToken cancellationToken)
+    {
+        var app = await App.BuildAsync(settings, cancellationToken, loggers: loggers, isShared: true);
+        return new Service(app, nats, nats is null ? OpenStoreBus(settings, app, loggers) : null);
     }
 
     /// <summary>Where no NATS is named: tables of the store.</summary>
@@ -87,7 +87,10 @@ public sealed class Service : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Bus.DisposeAsync();
+        if (_ownBus is not null)
+        {
+            await _ownBus.DisposeAsync();
+        }
         await App.DisposeAsync();
     }
 }

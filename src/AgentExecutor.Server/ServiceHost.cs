@@ -1,5 +1,6 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Workers;
 using AgentExecutor.Server.Api;
 using AgentExecutor.Server.Metrics;
@@ -28,7 +29,8 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         using var metrics = new MetricsRegistry();
         using var gate = new ServiceGate(stopping);
         var readiness = new Readiness(gate, TimeProvider.System);
-        var opening = OpenAsync(stopping); // beside the web server: each takes a while to begin
+        await using var nats = Service.ConnectNats(settings, isClient: false, loggers, stopping);
+        var opening = OpenAsync(nats, stopping); // beside the web server: each takes a while to begin
         await using var http = await HttpServer.StartAsync(settings, isLocal, gate, readiness, metrics, loggers);
         Log.Listening(_logger, http.Url);
         await using var service = await opening;
@@ -64,7 +66,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
     }
 
     /// <summary>Waits for the server and its schema: pods start in any order. Null where it was asked to stop meanwhile.</summary>
-    private async Task<Service?> OpenAsync(CancellationToken stopping)
+    private async Task<Service?> OpenAsync(IEventBus? nats, CancellationToken stopping)
     {
         await Task.Yield();
         string? told = null;
@@ -72,13 +74,14 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         {
             try
             {
-                return await Service.OpenAsync(settings, loggers, stopping);
+                return await Service.OpenAsync(settings, loggers, nats, stopping);
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
             {
                 if (told != fault.Message)
                 {
-                    Log.Waiting(_logger, told = fault.Message);
+                    told = fault.Message;
+                    Log.Waiting(_logger, fault.Hint is null ? told : $"{told} ({fault.Hint})");
                 }
                 await Task.Delay(Pause, TimeProvider.System, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }

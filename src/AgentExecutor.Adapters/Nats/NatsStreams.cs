@@ -48,7 +48,7 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
         {
             Doubt();
         }
-        if (!exception.IsTransient && exception.Fault != NatsFault.Closed)
+        if (!exception.IsTransient && exception.Fault is not (NatsFault.Closed or NatsFault.PayloadTooLarge or NatsFault.InvalidArgument))
         {
             Tell(exception.Message);
         }

@@ -26,6 +26,10 @@ internal static class CommandLine
         return root;
     }
 
+    /// <summary>The commands that lead to it, each with a space behind.</summary>
+    private static string PathOf(System.CommandLine.Parsing.CommandResult command) => command.Command is RootCommand ? ""
+        : (command.Parent is System.CommandLine.Parsing.CommandResult parent ? PathOf(parent) : "") + command.Command.Name + " ";
+
     /// <summary>Parses and runs; never throws.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -36,7 +40,7 @@ internal static class CommandLine
             {
                 Console.Error.WriteLine($"error: {error.Message}");
             }
-            CommandErrors.WriteHint($"agent-executor {(result.CommandResult.Command is RootCommand ? "" : result.CommandResult.Command.Name + " ")}--help tells more");
+            CommandErrors.WriteHint($"agent-executor {PathOf(result.CommandResult)}--help tells more");
             return ExitCode.Usage;
         }
         try

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using AgentExecutor.Adapters;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
@@ -43,7 +44,7 @@ internal static class DeadLettersCommand
             }
             if (!result.GetValue(json))
             {
-                table.Write(Console.Out, whenEmpty: "There are no dead letters.");
+                table.Write(Console.Out, whenEmpty: $"There are no dead letters {Place(result.GetValue(dataDir))}.");
             }
         }, cancellationToken));
         return command;
@@ -107,6 +108,10 @@ internal static class DeadLettersCommand
             {
                 chosen.Add(letter.Sequence);
             }
+            foreach (var number in numbers)
+            {
+                await letters.FindAsync(number, cancellationToken); // all of them, before any is touched
+            }
             foreach (var number in chosen)
             {
                 await act(letters, number);
@@ -135,9 +140,19 @@ internal static class DeadLettersCommand
 
     private static async Task<int> WithAsync(string? dataDir, Func<DeadLetters, Task> use, CancellationToken cancellationToken)
     {
-        await using var service = await Service.OpenAsync(CommonOptions.Settings(dataDir), LineLoggers.ForCommands, cancellationToken, isClient: true);
+        var settings = CommonOptions.Settings(dataDir);
+        await using var nats = Service.ConnectNats(settings, isClient: true, LineLoggers.ForCommands, cancellationToken);
+        await using var service = await Service.OpenAsync(settings, LineLoggers.ForCommands, nats, cancellationToken);
         await use(new DeadLetters(service.Bus, TimeProvider.System));
         return ExitCode.Success;
+    }
+
+    /// <summary>Where was looked: an empty list of the wrong place says nothing.</summary>
+    private static string Place(string? dataDir)
+    {
+        var settings = CommonOptions.Settings(dataDir);
+        return AdapterCatalog.IsNamed(settings.Nats) ? $"in {AdapterCatalog.Describe(settings.Nats)}"
+            : $"in the tables of {(AdapterCatalog.IsNamed(settings.Postgres) ? AdapterCatalog.Describe(settings.Postgres) : settings.DataDir)} (NATS_URL is not set)";
     }
 
     private static string ToJson(StoredMessage letter) => JsonBytes.WriteText(letter, static (writer, it) =>

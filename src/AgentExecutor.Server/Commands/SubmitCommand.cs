@@ -46,6 +46,14 @@ internal static class SubmitCommand
                     return await SendAsync(sender, json, result.GetValue(input), result.GetValue(runId), result.GetValue(wait), cancellationToken);
                 }
             }
+            if (JobFile.IsJob(json))
+            {
+                throw new FaultException(FaultCodes.InvalidInput, "the file is a whole job, which the queue in PostgreSQL does not take", "send it with --to http://HOST:PORT or nats://HOST:PORT");
+            }
+            if (AdapterCatalog.IsNamed(settings.Nats))
+            {
+                Console.Error.WriteLine($"not over NATS, for --thread, --priority, --key, --delay and --out are of the queue: stored in {AdapterCatalog.Describe(settings.Postgres)}");
+            }
             var submission = new StoreSubmission(json, InputArgument.Read(result.GetValue(input), []), result.GetValue(runId), result.GetValue(thread))
             {
                 Priority = result.GetValue(priority),
@@ -96,8 +104,12 @@ internal static class SubmitCommand
         {
             throw new FaultException(FaultCodes.InvalidInput, "the file is a whole job: it has its own input and job_id", "leave --input and --run-id out");
         }
+        if (!isJob && input is null)
+        {
+            throw new FaultException(FaultCodes.InvalidInput, "a job needs an input", "add --input TEXT, @FILE or JSON");
+        }
         var jobId = isJob ? JobFile.IdOf(json) : id ?? Guid.CreateVersion7().ToString();
-        var data = isJob ? json : JobFile.Make(jobId, json, InputArgument.Read(input, []));
+        var data = isJob ? json : JobFile.Make(jobId, JobFile.CheckJson(json), InputArgument.Read(input, []));
         JobRequestReader.ReadMessage(null, [], data); // refused here, not by the service
         await sender.SendAsync(jobId, data, cancellationToken);
         if (!wait)

@@ -28,9 +28,9 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
     public static LogLevel Level(string name) => Levels.TryGetValue(name, out var level) ? level : throw new Core.FaultException(
         "invalid_settings", $"LOG_LEVEL: '{name}' is no level", $"use one of {string.Join(", ", Levels.Keys)}");
 
-    /// <summary>Of the web server only what is wrong: it tells of each request in several lines.</summary>
+    /// <summary>Of the web server only what is wrong: it tells of each request in several lines. That it cannot start it also throws.</summary>
     public ILogger CreateLogger(string categoryName) => new Logger(
-        this, categoryName, categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) && minimum < LogLevel.Warning ? LogLevel.Warning : minimum);
+        this, categoryName, categoryName.StartsWith("Microsoft.Extensions.Hosting", StringComparison.Ordinal) ? LogLevel.None : categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) && minimum < LogLevel.Warning ? LogLevel.Warning : minimum);
 
     /// <summary>There are no providers but this.</summary>
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("log lines go to one place");

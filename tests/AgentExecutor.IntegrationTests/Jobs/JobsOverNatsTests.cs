@@ -232,6 +232,13 @@ public sealed class JobsOverNatsTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.True(waited.ExitCode == 0, waited.Error);
         Assert.StartsWith("the tool said: counted", waited.Output, StringComparison.Ordinal);
+        var again = await _fleet.Program.RunAsync("submit", definition, "--input", "go", "--run-id", "cli", "--wait");
+        Assert.Equal((0, waited.Output), (again.ExitCode, again.Output));
+        var other = await _fleet.Program.RunAsync("submit", definition, "--input", "something else", "--run-id", "cli", "--wait");
+        Assert.Equal((2, ""), (other.ExitCode, other.Output));
+        Assert.Contains("[job_conflict]", other.Error, StringComparison.Ordinal);
+        Assert.Equal(2, (await _fleet.Program.RunAsync("submit", Path.Combine(AgentExecutorProgram.Root, "README.md"), "--input", "x")).ExitCode);
+        Assert.Contains("--input", (await _fleet.Program.RunAsync("submit", definition)).Error, StringComparison.Ordinal);
         var whole = _fleet.Program.WriteFile("job.json", JobBus.Job("whole", Counting()));
         var overHttp = await _fleet.Program.RunAsync("submit", whole, "--to", Fleet.Url(_fleet.Workers[0]), "--wait");
         Assert.True(overHttp.ExitCode == 0, overHttp.Error);

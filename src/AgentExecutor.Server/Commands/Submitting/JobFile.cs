@@ -21,6 +21,20 @@ internal static class JobFile
         }
     }
 
+    /// <summary>The bytes, which are JSON.</summary>
+    public static byte[] CheckJson(byte[] json)
+    {
+        try
+        {
+            JsonElement.Parse(json);
+            return json;
+        }
+        catch (JsonException exception)
+        {
+            throw new FaultException(FaultCodes.InvalidDefinition, $"the file is no JSON: {exception.Message}", "name an agent definition, or a whole job");
+        }
+    }
+
     /// <summary>The job's id as the request has it.</summary>
     public static string IdOf(ReadOnlySpan<byte> json)
     {

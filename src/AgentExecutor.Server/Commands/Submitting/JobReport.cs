@@ -23,7 +23,7 @@ internal static class JobReport
                 return ExitCode.Failed;
             case RunStatus.Interrupted:
                 Console.Error.WriteLine($"waits for an answer: {(end.Data.Property("interrupts") is { } asked ? EventText.Safe(JsonBytes.Compact(asked)) : "")}");
-                Console.Error.WriteLine($"  answer it with: POST /threads/{jobId}/resume");
+                Console.Error.WriteLine($"  answer it with: agent-executor resume {jobId} --answer ANSWER, where the store is at hand; or POST /threads/{jobId}/resume to the service");
                 return ExitCode.Interrupted;
             default:
                 return ExitCode.Cancelled;
