@@ -38,18 +38,11 @@ public sealed class Service : IAsyncDisposable
 
     public RunWaits Waits { get; }
 
-    /// <summary>The bus on NATS, connecting; null where none is named. It connects while the store is being opened, and is there when that has to be tried again.</summary>
+    /// <summary>The bus on NATS; null where none is named. It connects at its first use.</summary>
     /// <param name="isClient">A command beside the service: it makes no streams.</param>
-    public static IEventBus? ConnectNats(ServerSettings settings, bool isClient, ILoggerFactory loggers, CancellationToken cancellationToken)
-    {
-        if (!AdapterCatalog.IsNamed(settings.Nats))
-        {
-            return null;
-        }
-        var nats = AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers);
-        _ = TouchAsync(nats, cancellationToken); // it throws nothing
-        return nats;
-    }
+    public static IEventBus? OpenNats(ServerSettings settings, bool isClient, ILoggerFactory loggers) => AdapterCatalog.IsNamed(settings.Nats)
+        ? AdapterCatalog.OpenNatsBus(settings.Nats, settings.Bus, isClient, TimeProvider.System, loggers)
+        : null;
 
     /// <param name="nats">The bus, where it is to be NATS; its owner closes it.</param>
     /// <exception cref="FaultException">The store cannot be opened.</exception>
@@ -65,7 +58,7 @@ public sealed class Service : IAsyncDisposable
         : AdapterCatalog.OpenSqliteBus(app.Store, settings.Bus);
 
     /// <summary>Connects, and sees that the streams are there; a bus that is away says so itself, and is tried again by whoever uses it.</summary>
-    private static async Task TouchAsync(IEventBus bus, CancellationToken cancellationToken)
+    public static async Task ConnectAsync(IEventBus bus, CancellationToken cancellationToken)
     {
         try
         {

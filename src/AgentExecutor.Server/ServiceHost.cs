@@ -29,20 +29,22 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         using var metrics = new MetricsRegistry();
         using var gate = new ServiceGate(stopping);
         var readiness = new Readiness(gate, TimeProvider.System);
-        await using var nats = Service.ConnectNats(settings, isClient: false, loggers, stopping);
+        await using var nats = Service.OpenNats(settings, isClient: false, loggers);
+        var connecting = nats is null ? Task.CompletedTask : Service.ConnectAsync(nats, stopping);
         var opening = OpenAsync(nats, stopping); // beside the web server: each takes a while to begin
         await using var http = await HttpServer.StartAsync(settings, isLocal, gate, readiness, metrics, loggers);
         Log.Listening(_logger, http.Url);
         await using var service = await opening;
         if (service is null)
         {
+            await connecting;
             return;
         }
         gate.Open(service);
         await readiness.LookAsync(stopping);
         using var stopHelping = new CancellationTokenSource();
         var working = Task.WhenAll(Roles(service, stopping));
-        var helping = Task.WhenAll(readiness.RunAsync(stopHelping.Token), Quietly(service.Waits.RunAsync(stopHelping.Token)));
+        var helping = Task.WhenAll(connecting, readiness.RunAsync(stopHelping.Token), Quietly(service.Waits.RunAsync(stopHelping.Token)));
         Log.Ready(_logger);
         await working;
         await gate.LeaveAsync();

@@ -118,12 +118,12 @@ internal sealed class JobIntake(
         }
         if (requests.Count > 0)
         {
-            await AdmitAsync(readable, requests.ToImmutable());
+            await StoreAsync(readable, requests.ToImmutable());
         }
     }
 
     /// <summary>A job that the store refuses for good is put aside; those that came with it are not to blame, and are admitted one by one.</summary>
-    private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<JobRequest> requests)
+    private async Task StoreAsync(List<IDelivery> deliveries, ImmutableArray<JobRequest> requests)
     {
         ImmutableArray<Admission> admissions;
         try
@@ -140,15 +140,16 @@ internal sealed class JobIntake(
             {
                 for (var i = 0; i < requests.Length; i++)
                 {
-                    await AdmitAsync([deliveries[i]], [requests[i]]);
+                    await StoreAsync([deliveries[i]], [requests[i]]);
                 }
             }
             return;
         }
-        await AdmitAsync(deliveries, admissions);
+        await FollowAsync(deliveries, admissions);
     }
 
-    private async Task AdmitAsync(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
+    /// <summary>Begins what is new, and finds out about what is not.</summary>
+    private async Task FollowAsync(List<IDelivery> deliveries, ImmutableArray<Admission> admissions)
     {
         Begin(deliveries, admissions); // first, and nothing can stand in its way: these runs are ours
         var known = ImmutableArray.CreateBuilder<RunKey>();

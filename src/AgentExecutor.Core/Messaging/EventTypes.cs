@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>The names that stand in events of jobs and on their way. Other systems depend on them.</summary>
+/// <summary>The names that stand in events of jobs; those of subjects are in <see cref="BusSubjects"/>. Other systems depend on them.</summary>
 public static class EventTypes
 {
     public const string Execute = "dev.my-platform.agent.execute";
@@ -11,13 +11,4 @@ public static class EventTypes
 
     /// <summary>The source of every result.</summary>
     public const string Source = "agent-executor-service";
-
-    public const string ExecuteSubjects = "agent.execute.*";
-    public const string StatusSubjects = "agent.status.*";
-    public const string DeadLetterSubjects = "agent.dead-letter.*";
-
-    public const string CompletedSubject = "agent.status.completed";
-    public const string FailedSubject = "agent.status.failed";
-    public const string InterruptedSubject = "agent.status.interrupted";
-    public const string CancelledSubject = "agent.status.cancelled";
 }

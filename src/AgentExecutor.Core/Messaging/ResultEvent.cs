@@ -12,7 +12,7 @@ public static class ResultEvent
     {
         Id = eventId,
         Source = EventTypes.Source,
-        Type = NamesOf(status).Type,
+        Type = TypeOf(status),
         Subject = jobId,
         Time = time,
         DataContentType = MediaTypeNames.Application.Json,
@@ -23,14 +23,18 @@ public static class ResultEvent
 
     /// <summary>The NATS subject on which results of this status are published.</summary>
     /// <exception cref="ArgumentException">There is no such status.</exception>
-    public static string SubjectOf(string status) => NamesOf(status).Subject;
-
-    private static (string Type, string Subject) NamesOf(string status) => status switch
+    public static string SubjectOf(string status)
     {
-        "completed" => (EventTypes.Completed, EventTypes.CompletedSubject),
-        "failed" => (EventTypes.Failed, EventTypes.FailedSubject),
-        "interrupted" => (EventTypes.Interrupted, EventTypes.InterruptedSubject),
-        "cancelled" => (EventTypes.Cancelled, EventTypes.CancelledSubject),
+        TypeOf(status);
+        return $"{BusSubjects.Results}{status}";
+    }
+
+    private static string TypeOf(string status) => status switch
+    {
+        "completed" => EventTypes.Completed,
+        "failed" => EventTypes.Failed,
+        "interrupted" => EventTypes.Interrupted,
+        "cancelled" => EventTypes.Cancelled,
         _ => throw new ArgumentException($"no event tells of the status '{status}'", nameof(status)),
     };
 }

@@ -141,7 +141,7 @@ internal static class DeadLettersCommand
     private static async Task<int> WithAsync(string? dataDir, Func<DeadLetters, Task> use, CancellationToken cancellationToken)
     {
         var settings = CommonOptions.Settings(dataDir);
-        await using var nats = Service.ConnectNats(settings, isClient: true, LineLoggers.ForCommands, cancellationToken);
+        await using var nats = Service.OpenNats(settings, isClient: true, LineLoggers.ForCommands);
         await using var service = await Service.OpenAsync(settings, LineLoggers.ForCommands, nats, cancellationToken);
         await use(new DeadLetters(service.Bus, TimeProvider.System));
         return ExitCode.Success;

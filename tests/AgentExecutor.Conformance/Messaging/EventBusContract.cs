@@ -107,12 +107,14 @@ public abstract class EventBusContract : IAsyncLifetime
     {
         await PublishAsync([.. Enumerable.Range(0, 60).Select(i => $"{i}")]);
         var seen = new ConcurrentBag<string>();
+        using var limit = new CancellationTokenSource(Limit, TimeProvider.System);
 
         await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
         {
-            while (seen.Count < 60 && await Bus.FetchAsync(7, TimeSpan.FromMilliseconds(500), Cancel) is { Length: > 0 } jobs)
+            while (seen.Count < 60 && !limit.IsCancellationRequested) // an empty fetch on a busy machine is not the end
             {
-                Assert.InRange(jobs.Length, 1, 7);
+                var jobs = await Bus.FetchAsync(7, TimeSpan.FromMilliseconds(500), Cancel);
+                Assert.InRange(jobs.Length, 0, 7);
                 foreach (var job in jobs)
                 {
                     seen.Add(Text(job.Message));

@@ -43,7 +43,7 @@ public sealed class NatsServer : IAsyncDisposable
     /// <param name="config">What stands in its configuration file besides port and store, for the directory that it gets.</param>
     public static async Task<NatsServer> StartOwnAsync(Func<string, string>? config = null, bool hasJetStream = true)
     {
-        var server = Prepare(FreePort(), config, hasJetStream);
+        var server = Prepare(LocalProcess.FreePort(), config, hasJetStream);
         await server.StartAgainAsync();
         return server;
     }
@@ -51,10 +51,10 @@ public sealed class NatsServer : IAsyncDisposable
     /// <summary>Three that know of each other; streams may have three copies.</summary>
     public static async Task<NatsServer[]> StartClusterAsync()
     {
-        int[] routes = [FreePort(), FreePort(), FreePort()];
+        int[] routes = [LocalProcess.FreePort(), LocalProcess.FreePort(), LocalProcess.FreePort()];
         var known = string.Join(", ", routes.Select(route => string.Create(CultureInfo.InvariantCulture, $"\"nats://127.0.0.1:{route}\"")));
         NatsServer[] servers = [.. routes.Select((route, index) => Prepare(
-            FreePort(), _ => string.Create(CultureInfo.InvariantCulture, $"server_name: n{index}\ncluster {{ name: c, listen: \"127.0.0.1:{route}\", routes: [{known}] }}\n"), hasJetStream: true))];
+            LocalProcess.FreePort(), _ => string.Create(CultureInfo.InvariantCulture, $"server_name: n{index}\ncluster {{ name: c, listen: \"127.0.0.1:{route}\", routes: [{known}] }}\n"), hasJetStream: true))];
         await Task.WhenAll(servers.Select(server => server.StartAgainAsync()));
         return servers;
     }
@@ -94,17 +94,17 @@ public sealed class NatsServer : IAsyncDisposable
     /// <summary>In good order.</summary>
     public async Task StopAsync()
     {
-        await RunAsync("kill", "-TERM", _process!.Id.ToString(CultureInfo.InvariantCulture));
+        await LocalProcess.RunAsync("kill", "-TERM", _process!.Id.ToString(CultureInfo.InvariantCulture));
         await EndedAsync();
     }
 
     /// <summary>Stopped for now, with its connections open: a server that hangs.</summary>
-    public Task FreezeAsync() => RunAsync("kill", "-STOP", _process!.Id.ToString(CultureInfo.InvariantCulture));
+    public Task FreezeAsync() => LocalProcess.RunAsync("kill", "-STOP", _process!.Id.ToString(CultureInfo.InvariantCulture));
 
-    public Task ThawAsync() => RunAsync("kill", "-CONT", _process!.Id.ToString(CultureInfo.InvariantCulture));
+    public Task ThawAsync() => LocalProcess.RunAsync("kill", "-CONT", _process!.Id.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>It asks its clients to go, and takes no new ones.</summary>
-    public Task BecomeLameDuckAsync() => RunAsync(FindProgram()!, "--signal", string.Create(CultureInfo.InvariantCulture, $"ldm={_process!.Id}"));
+    public Task BecomeLameDuckAsync() => LocalProcess.RunAsync(FindProgram()!, "--signal", string.Create(CultureInfo.InvariantCulture, $"ldm={_process!.Id}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -153,23 +153,4 @@ public sealed class NatsServer : IAsyncDisposable
     }
 
     private static string? FindProgram() => Places.FirstOrDefault(File.Exists);
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static async Task RunAsync(params string[] command)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(Limit);
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {await output} {error}");
-        }
-    }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using Npgsql;
 
@@ -54,10 +53,10 @@ public sealed class PostgresServer : IAsyncDisposable
         var directory = Directory.CreateTempSubdirectory("agent-executor-pg-").FullName;
         if (IsRoot)
         {
-            await RunAsync("chown", "postgres", directory);
+            await LocalProcess.RunAsync("chown", "postgres", directory);
         }
-        var server = new PostgresServer(directory, bin, FreePort(), options);
-        await RunAsync(As($"{bin}/initdb", "-D", $"{directory}/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"));
+        var server = new PostgresServer(directory, bin, LocalProcess.FreePort(), options);
+        await LocalProcess.RunAsync(As($"{bin}/initdb", "-D", $"{directory}/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"));
         await server.StartAgainAsync();
         return server;
     }
@@ -85,7 +84,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <param name="mode"><c>fast</c>, or <c>immediate</c>: without a word to its clients, as a crash.</param>
     public async Task StopAsync(string mode)
     {
-        await RunAsync(As($"{_bin}/pg_ctl", "stop", "-D", $"{_directory}/data", "-m", mode, "-w", "-s"));
+        await LocalProcess.RunAsync(As($"{_bin}/pg_ctl", "stop", "-D", $"{_directory}/data", "-m", mode, "-w", "-s"));
         await _process!.WaitForExitAsync().WaitAsync(Limit);
         _process.Dispose();
         _process = null;
@@ -142,23 +141,4 @@ public sealed class PostgresServer : IAsyncDisposable
     private static string? FindBin() => !Directory.Exists("/usr/lib/postgresql") ? null : Directory.GetDirectories("/usr/lib/postgresql")
         .OrderByDescending(path => int.TryParse(Path.GetFileName(path), out var version) ? version : 0)
         .Select(path => Path.Combine(path, "bin")).FirstOrDefault(path => File.Exists(Path.Combine(path, "initdb")));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static async Task RunAsync(params string[] command)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(Limit);
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{string.Join(' ', command)} ended with {process.ExitCode}: {await output} {error}");
-        }
-    }
 }
