@@ -36,6 +36,7 @@ public static class FaultCodes
     public const string StoreRefused = "store_refused";
     public const string StoreUnavailable = "store_unavailable";
     public const string BusUnavailable = "bus_unavailable";
+    public const string StreamUnavailable = "stream_unavailable";
     public const string MessageTooLarge = "message_too_large";
     public const string UnknownRoute = "unknown_route";
     public const string MethodNotAllowed = "method_not_allowed";

@@ -1,0 +1,154 @@
+using System.Collections.Immutable;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>A transport within one process, between those made by <see cref="Join"/>. It can be taken away, as a server can.</summary>
+public sealed class InMemoryEventTransport : IEventTransport
+{
+    private const int Kept = 4096;
+
+    private readonly Server _server;
+    private readonly Dictionary<string, (Action<StreamEvent> Receive, Action Restored)> _subscriptions = new(StringComparer.Ordinal);
+
+    public InMemoryEventTransport()
+        : this(new Server())
+    {
+    }
+
+    private InMemoryEventTransport(Server server)
+    {
+        _server = server;
+        lock (server)
+        {
+            server.Clients.Add(this);
+        }
+    }
+
+    public bool IsConnected => _server.Up.Task.IsCompleted;
+
+    /// <summary>Another process's end of it.</summary>
+    public InMemoryEventTransport Join() => new(_server);
+
+    /// <summary>Takes it away from all, or gives it back; what is kept stays.</summary>
+    public void SetConnected(bool isConnected)
+    {
+        lock (_server)
+        {
+            if (isConnected == IsConnected)
+            {
+                return;
+            }
+            if (!isConnected)
+            {
+                _server.Up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return;
+            }
+            _server.Up.SetResult();
+            foreach (var (_, restored) in _server.Clients.SelectMany(client => client._subscriptions.Values))
+            {
+                restored();
+            }
+        }
+    }
+
+    public ValueTask<int> PublishAsync(IReadOnlyList<(string ThreadId, StreamEvent Event)> events, CancellationToken cancellationToken)
+    {
+        lock (_server)
+        {
+            ThrowIfDown();
+            foreach (var (threadId, value) in events)
+            {
+                _server.Keep(threadId, value);
+                foreach (var client in _server.Clients)
+                {
+                    if (client._subscriptions.TryGetValue(threadId, out var subscription))
+                    {
+                        subscription.Receive(value);
+                    }
+                }
+            }
+        }
+        return ValueTask.FromResult(events.Count);
+    }
+
+    public Task ConnectedAsync(CancellationToken cancellationToken) => _server.Up.Task.WaitAsync(cancellationToken);
+
+    public Task SubscribeAsync(string threadId, Action<StreamEvent> receive, Action restored, CancellationToken cancellationToken)
+    {
+        lock (_server)
+        {
+            _subscriptions[threadId] = (receive, restored);
+            ThrowIfDown();
+        }
+        return Task.CompletedTask;
+    }
+
+    public void Unsubscribe(string threadId)
+    {
+        lock (_server)
+        {
+            _subscriptions.Remove(threadId);
+        }
+    }
+
+    public ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, CancellationToken cancellationToken)
+    {
+        lock (_server)
+        {
+            ThrowIfDown();
+            return ValueTask.FromResult(_server.Read(threadId, after));
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        lock (_server)
+        {
+            _server.Clients.Remove(this);
+        }
+        return ValueTask.CompletedTask;
+    }
+
+    private void ThrowIfDown()
+    {
+        if (!IsConnected)
+        {
+            throw new FaultException(FaultCodes.StreamUnavailable, "the event transport is away", "it is tried again by itself");
+        }
+    }
+
+    /// <summary>What all ends share; it is its own lock.</summary>
+    private sealed class Server
+    {
+        private readonly Dictionary<string, SortedList<long, StreamEvent>> _streams = new(StringComparer.Ordinal);
+
+        public Server() => Up.SetResult();
+
+        public List<InMemoryEventTransport> Clients { get; } = [];
+
+        public volatile TaskCompletionSource Up = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Keep(string threadId, StreamEvent value)
+        {
+            if (value.Sequence == 1)
+            {
+                _streams.Remove(threadId);
+            }
+            if (!_streams.TryGetValue(threadId, out var stream))
+            {
+                _streams[threadId] = stream = [];
+            }
+            if (stream.Count == 0 || stream.GetKeyAtIndex(stream.Count - 1) < value.Sequence)
+            {
+                stream.Add(value.Sequence, value);
+            }
+            if (stream.Count > Kept)
+            {
+                stream.RemoveAt(0);
+            }
+        }
+
+        public ImmutableArray<StreamEvent> Read(string threadId, long after) =>
+            _streams.TryGetValue(threadId, out var stream) ? [.. stream.Values.Where(value => value.Sequence > after)] : [];
+    }
+}
