@@ -40,6 +40,8 @@ public static class FaultCodes
     public const string MessageTooLarge = "message_too_large";
     public const string UnknownRoute = "unknown_route";
     public const string MethodNotAllowed = "method_not_allowed";
+    public const string UpgradeRequired = "upgrade_required";
+    public const string OriginRefused = "origin_refused";
     public const string ShuttingDown = "shutting_down";
     public const string UnknownMessage = "unknown_message";
     public const string JobConflict = "job_conflict";

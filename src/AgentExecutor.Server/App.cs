@@ -19,15 +19,21 @@ public sealed class App : IAsyncDisposable
     /// <summary>Whose model it is where the default model names no provider.</summary>
     private const string DefaultProvider = "openai";
 
-    private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers)
+    private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers, bool isShared)
     {
         (Settings, Store, Loggers) = (settings, store, loggers);
         Environment = EnvironmentOf(settings, model);
         Keeper = store.Queue is { } queue
             ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System)
             : null;
-        Services = new RunServices(Store.Checkpoints, Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
         Agents = new CompiledAgents(Environment);
+        if (isShared)
+        {
+            Transport = null;
+            var replay = new EventReplay(store.Log, store.Checkpoints, store.Runs, Agents, settings.Stream.State);
+            Live = new LiveEvents(replay, Transport, settings.Stream, TimeProvider.System, loggers.CreateLogger<LiveEvents>());
+        }
+        Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
         Executor = new RunExecutor(Services, Store.Runs, Agents);
         Editor = new ThreadEditor(Services, Store.Runs, Executor);
     }
@@ -40,7 +46,14 @@ public sealed class App : IAsyncDisposable
 
     public RunServices Services { get; }
 
+    /// <summary>What a command's own runs tell.</summary>
     public InMemoryEventStream Events { get; } = new();
+
+    /// <summary>What the runs of a serving process tell, and those who watch them; null in a command.</summary>
+    public LiveEvents? Live { get; }
+
+    /// <summary>To and from other processes; null where none is named.</summary>
+    public IEventTransport? Transport { get; }
 
     public ILoggerFactory Loggers { get; }
 
@@ -79,7 +92,7 @@ public sealed class App : IAsyncDisposable
         var store = AdapterCatalog.IsNamed(settings.Postgres)
             ? await AdapterCatalog.OpenPostgresAsync(settings.Postgres, TimeProvider.System, loggers, cancellationToken)
             : OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit }, isShared);
-        return new App(settings, model, store, loggers);
+        return new App(settings, model, store, loggers, isShared);
     }
 
     private static ThreadStore OpenSqlite(SqliteSettings settings, bool isShared) =>
@@ -97,5 +110,13 @@ public sealed class App : IAsyncDisposable
     public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(
         FaultCodes.InvalidInput, $"'{text}' names no model", "write provider:model, such as scripted:demo");
 
-    public ValueTask DisposeAsync() => Store.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        Live?.Dispose();
+        if (Transport is not null)
+        {
+            await Transport.DisposeAsync();
+        }
+        await Store.DisposeAsync();
+    }
 }

@@ -1,5 +1,6 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
@@ -37,6 +38,9 @@ public sealed class Service : IAsyncDisposable
     public RunControl Control { get; }
 
     public RunWaits Waits { get; }
+
+    /// <summary>What runs tell as they run.</summary>
+    public LiveEvents Live => App.Live!;
 
     /// <summary>The bus on NATS; null where none is named. It connects at its first use.</summary>
     /// <param name="isClient">A command beside the service: it makes no streams.</param>

@@ -25,7 +25,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
     public async Task RunAsync(CancellationToken stopping)
     {
         var isLocal = !AdapterCatalog.IsNamed(settings.Postgres) && !AdapterCatalog.IsNamed(settings.Nats);
-        Log.Starting(_logger, typeof(App).Assembly.GetName().Version!.ToString(3), active.ToString().ToLowerInvariant(), StoreName(), BusName());
+        Log.Starting(_logger, typeof(App).Assembly.GetName().Version!.ToString(3), active.ToString().ToLowerInvariant(), StoreName(), BusName(), StreamName());
         using var metrics = new MetricsRegistry();
         using var gate = new ServiceGate(stopping);
         var readiness = new Readiness(gate, TimeProvider.System);
@@ -42,12 +42,16 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
         }
         gate.Open(service);
         await readiness.LookAsync(stopping);
+        using var stopTelling = new CancellationTokenSource();
         using var stopHelping = new CancellationTokenSource();
+        var telling = service.Live.RunAsync(stopTelling.Token);
         var working = Task.WhenAll(Roles(service, stopping));
         var helping = Task.WhenAll(connecting, readiness.RunAsync(stopHelping.Token), Quietly(service.Waits.RunAsync(stopHelping.Token)));
         Log.Ready(_logger);
         await working;
         await gate.LeaveAsync();
+        await stopTelling.CancelAsync();
+        await telling;
         await http.StopAsync(LastAnswers);
         await stopHelping.CancelAsync();
         await helping;
@@ -98,6 +102,8 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
     private static async Task Quietly(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private string StoreName() => AdapterCatalog.IsNamed(settings.Postgres) ? AdapterCatalog.Describe(settings.Postgres) : $"the embedded database in {settings.DataDir}";
+
+    private string StreamName() => "this process alone";
 
     private string BusName() => AdapterCatalog.IsNamed(settings.Nats) ? AdapterCatalog.Describe(settings.Nats) : "a table of the store";
 }

@@ -97,5 +97,8 @@ public sealed class KeptEvents : IEventStream
         }
     }
 
-    public IAsyncEnumerable<EventEnvelope> WatchAsync(string threadId, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public void Leave(string threadId)
+    {
+        // all are kept
+    }
 }

@@ -16,7 +16,8 @@ namespace AgentExecutor.Core.Agents;
 /// <param name="Turn">How many answers it holds.</param>
 /// <param name="Tools">The tools that the model may call.</param>
 /// <param name="MessageId">The id of the answer, stable across attempts.</param>
-internal sealed record ModelRequest(IReadOnlyList<ChatMessage> Messages, int Turn, IList<AITool> Tools, string MessageId);
+/// <param name="MayHaveBegun">A worker that died may have shown some of the answer.</param>
+internal sealed record ModelRequest(IReadOnlyList<ChatMessage> Messages, int Turn, IList<AITool> Tools, string MessageId, bool MayHaveBegun);
 
 /// <summary>
 /// Calls a model and streams its answer to whoever watches. A transient failure is tried again with back-off; what was shown
@@ -30,6 +31,10 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
     {
         using var span = Telemetry.Source.StartActivity(Telemetry.ModelSpan, ActivityKind.Client);
         span?.SetTag("gen_ai.operation.name", "chat").SetTag("gen_ai.provider.name", spec.Model.Provider).SetTag("gen_ai.request.model", spec.Model.Model);
+        if (request.MayHaveBegun)
+        {
+            new Answer(spec.Name, request.MessageId, scope).Supersede("its worker died, and another goes on");
+        }
         for (var attempt = 1; ; attempt++)
         {
             scope.Session.Usage.CheckTokens();
@@ -41,13 +46,18 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
             catch (Exception exception) when (Retry.Allows(exception, attempt) && !cancellationToken.IsCancellationRequested)
             {
                 Count("retried");
-                answer.Supersede(exception.Message);
+                answer.SupersedeShown(exception.Message);
                 await Task.Delay(Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble()), scope.Session.Services.Time, cancellationToken);
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (OperationCanceledException)
+            {
+                answer.SupersedeShown("it was broken off");
+                throw;
+            }
+            catch (Exception exception)
             {
                 Count("failed");
-                answer.Supersede(exception.Message);
+                answer.SupersedeShown(exception.Message);
                 span?.SetStatus(ActivityStatusCode.Error, exception.Message);
                 throw;
             }
@@ -135,13 +145,15 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
             Reasoning = _reasoning.Length > 0 ? _reasoning.ToString() : null,
         };
 
-        public void Supersede(string reason)
+        public void SupersedeShown(string reason)
         {
             if (_shown)
             {
-                scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
+                Supersede(reason);
             }
         }
+
+        public void Supersede(string reason) => scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
 
         private void Show(string text, string? reasoning, ToolCall? call)
         {

@@ -13,7 +13,7 @@ internal sealed class ModelNode(AgentSpec spec, IChatClient client, Toolbox tool
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
-        var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}");
+        var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}", context.MayHaveBegun);
         var answer = await _caller.CallAsync(request, context.Scope, cancellationToken);
         context.Write(AgentState.Messages, MessageUpdate.Append(answer));
     }

@@ -27,7 +27,7 @@ internal sealed class SummarizeNode(AgentSpec spec, IChatClient client) : NodeBo
         var messages = context.State.Messages;
         var cut = Cut(messages);
         var transcript = Message.Human("transcript", Transcript(messages.Take(cut)));
-        var request = new ModelRequest(new ChatView(_system, [transcript]), messages.AiTurns, [], $"summary-{context.TaskId}");
+        var request = new ModelRequest(new ChatView(_system, [transcript]), messages.AiTurns, [], $"summary-{context.TaskId}", context.MayHaveBegun);
         var answer = await _caller.CallAsync(request, context.Scope, cancellationToken);
         var summary = Message.Human($"summary-{context.TaskId}", $"Here is a summary of the conversation so far:\n\n{answer.Text}");
         context.Write(AgentState.Messages, MessageUpdate.Replace([summary, .. messages.Skip(cut)]));

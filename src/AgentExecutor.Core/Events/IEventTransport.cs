@@ -32,7 +32,7 @@ public interface IEventTransport : IAsyncDisposable
     /// <summary>No more events of the thread are handed over.</summary>
     void Unsubscribe(string threadId);
 
-    /// <summary>What is still kept of the thread's events after a sequence number, in order. Older ones may be gone, so there may be a hole at the beginning.</summary>
+    /// <summary>What is still kept of the thread's events with numbers above the one and up to the other, in order. There may be holes: older ones go, and some never came.</summary>
     /// <exception cref="FaultException"><see cref="FaultCodes.StreamUnavailable"/>.</exception>
-    ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, CancellationToken cancellationToken);
+    ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, long upTo, CancellationToken cancellationToken);
 }

@@ -26,7 +26,12 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
         }
     }
 
-    /// <summary>Watches from the moment of the call, not of the first read.</summary>
+    public void Leave(string threadId)
+    {
+        // it keeps nothing
+    }
+
+    /// <summary>The thread's events from the moment of the call, not of the first read, in order, until cancelled.</summary>
     public IAsyncEnumerable<EventEnvelope> WatchAsync(string threadId, CancellationToken cancellationToken)
     {
         var channel = Channel.CreateBounded<EventEnvelope>(new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest });

@@ -91,12 +91,12 @@ public sealed class InMemoryEventTransport : IEventTransport
         }
     }
 
-    public ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
     {
         lock (_server)
         {
             ThrowIfDown();
-            return ValueTask.FromResult(_server.Read(threadId, after));
+            return ValueTask.FromResult(_server.Read(threadId, after, upTo));
         }
     }
 
@@ -148,7 +148,7 @@ public sealed class InMemoryEventTransport : IEventTransport
             }
         }
 
-        public ImmutableArray<StreamEvent> Read(string threadId, long after) =>
-            _streams.TryGetValue(threadId, out var stream) ? [.. stream.Values.Where(value => value.Sequence > after)] : [];
+        public ImmutableArray<StreamEvent> Read(string threadId, long after, long upTo) =>
+            _streams.TryGetValue(threadId, out var stream) ? [.. stream.Values.Where(value => value.Sequence > after && value.Sequence <= upTo)] : [];
     }
 }

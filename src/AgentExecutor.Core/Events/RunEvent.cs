@@ -31,19 +31,20 @@ public abstract record RunEvent
     /// <param name="Step">The superstep's number.</param>
     /// <param name="Nodes">Which nodes ran.</param>
     /// <param name="Changes">The updates of delta channels, the new values of the others.</param>
-    /// <param name="Final">Where the run ends here: the whole state, instead of what changed. Written as JSON only if someone reads it.</param>
+    /// <param name="State">The whole state after it. Written as JSON only if someone reads it.</param>
+    /// <param name="IsFinal">The run ends here: the whole state is told, instead of what changed.</param>
     public sealed record StateUpdated(
-        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Changes, ChannelState? Final = null) : RunEvent
+        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Changes, ChannelState? State = null, bool IsFinal = false) : RunEvent
     {
-        public bool IsFinal => Final is not null;
+        /// <summary>The state that the run ends with.</summary>
+        public ChannelState? Final => IsFinal ? State : null;
 
         /// <summary>What changed, or at the end all there is.</summary>
-        public ImmutableArray<ChannelUpdate> Channels => Final is { } state ? Whole(state) : Changes;
+        public ImmutableArray<ChannelUpdate> Channels => ChannelsAs(StreamState.Updates);
 
-        private static ImmutableArray<ChannelUpdate> Whole(ChannelState state) => [.. state.Slots
-            .Select((slot, index) => (Channel: state.Channels[index], slot.Value))
-            .Where(it => it.Value is not null)
-            .Select(it => new ChannelUpdate(it.Channel.Name, [it.Channel.EncodeValue(it.Value!)]))];
+        /// <summary>Whole values are the thread's: a sub-agent tells what it changed in either case.</summary>
+        public ImmutableArray<ChannelUpdate> ChannelsAs(StreamState form) =>
+            State is not null && (IsFinal || (form == StreamState.Values && Namespace.Length == 0)) ? ChannelUpdate.Whole(State) : Changes;
     }
 
     public sealed record Interrupted(ImmutableArray<InterruptRequest> Interrupts) : RunEvent;
@@ -57,4 +58,11 @@ public abstract record RunEvent
 /// <summary>A channel's change in an event.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="Json">One UTF-8 JSON value a task that wrote (delta channels), or the new value alone.</param>
-public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json);
+public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json)
+{
+    /// <summary>Every channel that has a value, whole.</summary>
+    public static ImmutableArray<ChannelUpdate> Whole(ChannelState state) => [.. state.Slots
+        .Select((slot, index) => (Channel: state.Channels[index], slot.Value))
+        .Where(it => it.Value is not null)
+        .Select(it => new ChannelUpdate(it.Channel.Name, [it.Channel.EncodeValue(it.Value!)]))];
+}

@@ -13,18 +13,26 @@ public static class RunEventJson
     /// <summary>Longer arguments and outputs of tools stand in the thread's messages, under their tool_call_id; the log does not repeat them.</summary>
     private const int LongestLogged = 512;
 
+    /// <summary>In the log, which channels of a state update were told whole; watchers do not see it.</summary>
+    public const string WholeMember = "whole";
+
     /// <summary>True where the event log keeps it: chunks live shorter, and the message that they make up is in the state.</summary>
     public static bool IsLogged(RunEvent value) => value is not (RunEvent.LlmStream or RunEvent.LlmSuperseded);
 
-    public static void Write(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, isLogged: false);
+    public static void Write(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, StreamState.Updates);
+
+    /// <summary>As it goes to those who watch.</summary>
+    public static StreamEvent Encode(EventEnvelope envelope, StreamState state) =>
+        new(envelope.Sequence, TypeOf(envelope.Event), JsonBytes.Write((envelope, state), static (writer, it) => Write(writer, it.envelope, it.state)));
 
     /// <summary>
     /// As the log stores it: a state update names its checkpoint and the channels that it changed, whose values are stored there already, and a tool's long
     /// arguments and output are left out.
     /// </summary>
-    public static void WriteLogged(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, isLogged: true);
+    public static void WriteLogged(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, null);
 
-    private static void Write(Utf8JsonWriter writer, EventEnvelope envelope, bool isLogged)
+    /// <param name="state">What a state update carries; null where it carries nothing.</param>
+    private static void Write(Utf8JsonWriter writer, EventEnvelope envelope, StreamState? state)
     {
         writer.WriteStartObject();
         writer.WriteString("event_type"u8, TypeOf(envelope.Event));
@@ -33,7 +41,7 @@ public static class RunEventJson
         {
             writer.WriteString("ns"u8, envelope.Event.Namespace);
         }
-        WriteData(writer, envelope.Event, isLogged);
+        WriteData(writer, envelope.Event, state);
         writer.WriteEndObject();
         writer.WriteNumber("seq"u8, envelope.Sequence);
         writer.WriteString("ts"u8, envelope.Time);
@@ -42,17 +50,17 @@ public static class RunEventJson
 
     public static string TypeOf(RunEvent value) => value switch
     {
-        RunEvent.LlmStream or RunEvent.LlmSuperseded => "on_llm_stream",
-        RunEvent.ToolStarted => "on_tool_start",
-        RunEvent.ToolEnded => "on_tool_end",
-        RunEvent.StateUpdated => "on_state_update",
-        RunEvent.Interrupted => "on_interrupt",
-        RunEvent.Failed => "on_error",
-        RunEvent.Ended => "end",
+        RunEvent.LlmStream or RunEvent.LlmSuperseded => EventKinds.LlmStream,
+        RunEvent.ToolStarted => EventKinds.ToolStart,
+        RunEvent.ToolEnded => EventKinds.ToolEnd,
+        RunEvent.StateUpdated => EventKinds.StateUpdate,
+        RunEvent.Interrupted => EventKinds.Interrupt,
+        RunEvent.Failed => EventKinds.Error,
+        RunEvent.Ended => EventKinds.End,
         _ => throw new InvalidOperationException($"no wire name for {value.GetType().Name}"),
     };
 
-    private static void WriteData(Utf8JsonWriter writer, RunEvent value, bool isLogged)
+    private static void WriteData(Utf8JsonWriter writer, RunEvent value, StreamState? state)
     {
         switch (value)
         {
@@ -65,11 +73,11 @@ public static class RunEventJson
                 writer.WriteString("reason"u8, superseded.Reason);
                 break;
             case RunEvent.ToolStarted started:
-                WriteCall(writer, started.Agent, started.Call, isLogged);
+                WriteCall(writer, started.Agent, started.Call, state is null);
                 break;
             case RunEvent.ToolEnded ended:
-                WriteCall(writer, ended.Agent, ended.Call, isLogged);
-                if (!isLogged || ended.Content.Length <= LongestLogged)
+                WriteCall(writer, ended.Agent, ended.Call, state is null);
+                if (state is not null || ended.Content.Length <= LongestLogged)
                 {
                     writer.WriteString("output"u8, ended.Content);
                 }
@@ -77,7 +85,7 @@ public static class RunEventJson
                 writer.WriteNumber("duration_ms"u8, Math.Round(ended.Duration.TotalMilliseconds, 3));
                 break;
             case RunEvent.StateUpdated updated:
-                WriteState(writer, updated, isLogged);
+                WriteState(writer, updated, state);
                 break;
             case RunEvent.Interrupted interrupted:
                 writer.WritePropertyName("interrupts"u8);
@@ -127,7 +135,7 @@ public static class RunEventJson
         }
     }
 
-    private static void WriteState(Utf8JsonWriter writer, RunEvent.StateUpdated updated, bool isLogged)
+    private static void WriteState(Utf8JsonWriter writer, RunEvent.StateUpdated updated, StreamState? state)
     {
         writer.WriteString("checkpoint_id"u8, updated.CheckpointId);
         writer.WriteNumber("step"u8, updated.Step);
@@ -138,11 +146,37 @@ public static class RunEventJson
         }
         writer.WriteEndArray();
         writer.WriteBoolean("final"u8, updated.IsFinal);
-        if (isLogged)
+        if (state is { } form)
         {
-            return;
+            WriteChannels(writer, updated.ChannelsAs(form));
         }
-        foreach (var (channel, json) in updated.Channels)
+    }
+
+    /// <summary>A state update as the log stored it, with the channels that it then carried.</summary>
+    public static void WriteReplayed(Utf8JsonWriter writer, JsonElement logged, ImmutableArray<ChannelUpdate> channels)
+    {
+        writer.WriteStartObject();
+        foreach (var property in logged.EnumerateObject())
+        {
+            if (!property.NameEquals("data"u8))
+            {
+                property.WriteTo(writer);
+                continue;
+            }
+            writer.WriteStartObject("data"u8);
+            foreach (var member in property.Value.EnumerateObject().Where(static member => !member.NameEquals(WholeMember)))
+            {
+                member.WriteTo(writer);
+            }
+            WriteChannels(writer, channels);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteChannels(Utf8JsonWriter writer, ImmutableArray<ChannelUpdate> channels)
+    {
+        foreach (var (channel, json) in channels)
         {
             writer.WritePropertyName(channel);
             WriteJoined(writer, json);

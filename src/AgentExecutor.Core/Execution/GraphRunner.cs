@@ -71,7 +71,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             GraphInput.Edit edit => await WriteAsync(at, edit.Updates, edit.AsNode, edit.Source, cancellationToken),
             _ when loaded is null => throw new FaultException(
                 FaultCodes.NothingToResume, $"the thread '{_session.ThreadId}' has no checkpoint", "start it with an input"),
-            _ => at,
+            _ => at with { IsLeft = _session.IsAfterCrash },
         };
     }
 
@@ -127,7 +127,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         var tasks = ImmutableArray.CreateBuilder<GraphTask>(at.Due.Length);
         foreach (var due in at.Due)
         {
-            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), _session.ThreadId, at.CheckpointId!, scope.Namespace);
+            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), _session.ThreadId, at.CheckpointId!, scope.Namespace) { MayHaveBegun = at.IsLeft };
             if (!at.Pending.IsEmpty)
             {
                 PendingWrites.Restore(task, at.Pending, at.State.Channels);
@@ -217,7 +217,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             Checkpoint = Header(at, next, fold, source),
         };
         var told = new RunEvent.StateUpdated(
-            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), ends ? next.State : null)
+            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), next.State, ends)
         { Namespace = scope.Namespace };
         await _session.CommitAsync(commit, told, ends ? Complete.Apply : null, cancellationToken);
         return next;
@@ -243,7 +243,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
     {
         if (scope.IsRoot && !_session.Run.IsFinished)
         {
-            var told = new RunEvent.StateUpdated(at.CheckpointId!, at.Step, [], [], at.State);
+            var told = new RunEvent.StateUpdated(at.CheckpointId!, at.Step, [], [], at.State, IsFinal: true);
             var commit = new StepCommit { ThreadId = _session.ThreadId, Fence = 0 };
             await _session.CommitAsync(commit, told, Complete.Apply, cancellationToken);
         }

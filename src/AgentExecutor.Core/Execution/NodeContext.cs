@@ -24,6 +24,9 @@ public sealed class NodeContext(GraphTask task, StateView state, GraphScope scop
 
     public string Node => task.Node.Name;
 
+    /// <summary>A worker that died may have been running the task.</summary>
+    public bool MayHaveBegun => task.MayHaveBegun;
+
     /// <summary>The item of a fan-out; undefined where the node runs on the state alone.</summary>
     public JsonElement Argument => task.Argument;
 

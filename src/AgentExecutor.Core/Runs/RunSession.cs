@@ -41,6 +41,9 @@ public sealed class RunSession : IDisposable
     /// <summary>Someone asked the run to stop at its next checkpoint.</summary>
     public CancellationToken Stopping { get; }
 
+    /// <summary>The worker before this one died since the newest checkpoint, in the middle of what is due there.</summary>
+    public bool IsAfterCrash { get; init; }
+
     public UsageMeter Usage { get; }
 
     /// <summary>The tool calls that do something to the world.</summary>
@@ -108,7 +111,11 @@ public sealed class RunSession : IDisposable
 
     public void Publish(RunEvent value) => _events.Publish(value);
 
-    public void Dispose() => _commits.Dispose();
+    public void Dispose()
+    {
+        Services.Events.Leave(ThreadId);
+        _commits.Dispose();
+    }
 
     private async ValueTask StoreAsync(StepCommit commit, CancellationToken cancellationToken)
     {

@@ -66,10 +66,12 @@ internal sealed class HttpServer : IAsyncDisposable
     {
         var problems = new Problems(settings.Http, loggers.CreateLogger<HttpServer>());
         app.Use(next => context => CountAsync(context, problems, next));
+        app.UseWebSockets(new WebSocketOptions());
         app.UseRouting();
         app.Use(next => context => FindRouteAsync(context, next));
         var jobs = new JobEndpoints(gate);
         var threads = new ThreadEndpoints(gate);
+        var streams = new StreamEndpoints(gate, new Origins(settings.Http), TimeSpan.FromSeconds(settings.Stream.HeartbeatSeconds), TimeProvider.System);
         var status = new StatusEndpoints(gate, readiness, metrics, TimeProvider.System);
         app.MapPost("/", jobs.ReceiveAsync);
         app.MapPost("/deepagents-runtime/invoke", jobs.InvokeAsync);
@@ -77,6 +79,8 @@ internal sealed class HttpServer : IAsyncDisposable
         app.MapPost("/threads/{thread_id}/cancel", threads.CancelAsync);
         app.MapPost("/threads/{thread_id}/resume", threads.ResumeAsync);
         Get("/threads/{thread_id}/history", threads.HistoryAsync);
+        app.MapGet("/threads/{thread_id}/events", streams.EventsAsync);
+        app.MapGet("/deepagents-runtime/stream/{thread_id}", streams.SocketAsync);
         Get("/health", status.HealthAsync);
         Get("/ready", status.ReadyAsync);
         Get("/metrics", status.MetricsAsync);

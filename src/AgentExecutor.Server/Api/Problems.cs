@@ -69,9 +69,11 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             or FaultCodes.UnknownInterrupt or FaultCodes.UnknownProvider => StatusCodes.Status400BadRequest,
         FaultCodes.UnknownThread or FaultCodes.UnknownCheckpoint or FaultCodes.UnknownRoute => StatusCodes.Status404NotFound,
         FaultCodes.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
+        FaultCodes.UpgradeRequired => StatusCodes.Status426UpgradeRequired,
+        FaultCodes.OriginRefused => StatusCodes.Status403Forbidden,
         FaultCodes.JobConflict or FaultCodes.RunExists or FaultCodes.ThreadBusy or FaultCodes.NothingToResume
             or FaultCodes.NothingToCancel or FaultCodes.LeaseLost => StatusCodes.Status409Conflict,
-        FaultCodes.StoreUnavailable or FaultCodes.BusUnavailable or FaultCodes.ShuttingDown => StatusCodes.Status503ServiceUnavailable,
+        FaultCodes.StoreUnavailable or FaultCodes.BusUnavailable or FaultCodes.StreamUnavailable or FaultCodes.ShuttingDown => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };
 

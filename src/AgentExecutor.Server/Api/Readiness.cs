@@ -12,7 +12,7 @@ internal sealed class Readiness(ServiceGate gate, TimeProvider time)
 
     private volatile bool _hasStore;
 
-    public IReadOnlyList<(string Name, bool IsUp)> Services => [("postgres", _hasStore), ("dragonfly", true), ("nats", gate.Service?.Bus.IsConnected ?? false)];
+    public IReadOnlyList<(string Name, bool IsUp)> Services => [("postgres", _hasStore), ("dragonfly", gate.Service?.App.Transport?.IsConnected ?? true), ("nats", gate.Service?.Bus.IsConnected ?? false)];
 
     public async Task RunAsync(CancellationToken stopping)
     {

@@ -12,6 +12,9 @@ public sealed record HttpSettings
     [AboveZero]
     public long MaxBodyBytes { get; init; } = 4 * 1024 * 1024;
 
+    /// <summary>Web pages of other hosts that may watch live events, as origins with commas (`https://app.example.com`), or `*` for all. Pages of the service's own host always may.</summary>
+    public string AllowedOrigins { get; init; } = "";
+
     /// <summary>Seconds that a caller is told to wait where something that is needed is away.</summary>
     [AboveZero]
     public int RetryAfterSeconds { get; init; } = 5;

@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
@@ -31,6 +32,9 @@ public sealed record ServerSettings
 
     /// <summary>How it listens.</summary>
     public HttpSettings Http { get; init; } = new();
+
+    /// <summary>How live events are streamed.</summary>
+    public StreamSettings Stream { get; init; } = new();
 
     /// <summary>How `serve` takes runs.</summary>
     public WorkerSettings Worker { get; init; } = new();

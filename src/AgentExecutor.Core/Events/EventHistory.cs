@@ -1,0 +1,101 @@
+using System.Collections.Immutable;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>
+/// Reads what a thread has told so far, from the log and from what lives shorter: the run's tail in this process, the transport's stream.
+/// <list type="number">
+/// <item>The log is complete up to a number, <c>covered</c>. Below it the logged events are the truth: what a dead worker told and never stored is not among them.
+/// Chunks are put between them where they are still kept.</item>
+/// <item>Above it stands what was told and is not stored yet. That is passed on only as far as its numbers leave no gap: what is missing may be an event that
+/// will be stored.</item>
+/// </list>
+/// </summary>
+internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventTransport? transport, StreamState form)
+{
+    private const int PageCommits = 200;
+
+    public IEventLog Log => replay.Log;
+
+    /// <summary>The thread's events after a number, as far as one page of its log goes; null where there is no such thread.</summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>.</exception>
+    public async ValueTask<Stretch?> ReadAsync(string threadId, long after, CancellationToken cancellationToken)
+    {
+        if (await replay.Log.ReadAsync(threadId, after, PageCommits, cancellationToken) is not { } page)
+        {
+            return null;
+        }
+        var newest = page.Commits.IsEmpty ? after : page.Commits[^1].Last;
+        var covered = page.HasMore ? newest : Math.Max(newest, page.Position.Last);
+        var kept = await ReadKeptAsync(threadId, after, page.HasMore ? covered : long.MaxValue, cancellationToken);
+        var logged = await replay.ReadAsync(threadId, page, after, kept, cancellationToken);
+        var events = Merge(logged, kept.Values.Where(value => !value.IsLogged && value.Sequence <= covered));
+        var upTo = Math.Max(covered, after);
+        while (!page.HasMore && kept.TryGetValue(upTo + 1, out var next))
+        {
+            events.Add(next);
+            upTo++;
+        }
+        return new Stretch(events, upTo, page.Position, page.HasMore);
+    }
+
+    private async ValueTask<SortedDictionary<long, StreamEvent>> ReadKeptAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
+    {
+        var kept = new SortedDictionary<long, StreamEvent>();
+        foreach (var value in await ReadTransportAsync(threadId, after, upTo, cancellationToken))
+        {
+            kept[value.Sequence] = value;
+        }
+        foreach (var envelope in tails.Read(threadId, after, upTo))
+        {
+            if (!kept.ContainsKey(envelope.Sequence))
+            {
+                kept.Add(envelope.Sequence, RunEventJson.Encode(envelope, form));
+            }
+        }
+        return kept;
+    }
+
+    private async ValueTask<ImmutableArray<StreamEvent>> ReadTransportAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
+    {
+        if (transport is not { IsConnected: true })
+        {
+            return [];
+        }
+        try
+        {
+            return await transport.ReadAsync(threadId, after, upTo, cancellationToken);
+        }
+        catch (FaultException fault) when (fault.Code == FaultCodes.StreamUnavailable)
+        {
+            return []; // the log has all but chunks
+        }
+    }
+
+    private static List<StreamEvent> Merge(List<StreamEvent> logged, IEnumerable<StreamEvent> chunks)
+    {
+        var merged = new List<StreamEvent>(logged.Count);
+        var at = 0;
+        foreach (var chunk in chunks)
+        {
+            while (at < logged.Count && logged[at].Sequence < chunk.Sequence)
+            {
+                merged.Add(logged[at++]);
+            }
+            merged.Add(chunk);
+        }
+        merged.AddRange(logged.Skip(at));
+        return merged;
+    }
+}
+
+/// <summary>A stretch of a thread's events.</summary>
+/// <param name="Events">In order.</param>
+/// <param name="UpTo">Every event up to this number is among them, or lies before, or is a chunk that is no longer kept.</param>
+/// <param name="Position">How the thread stood.</param>
+/// <param name="HasMore">The log goes on.</param>
+internal sealed record Stretch(List<StreamEvent> Events, long UpTo, LogPosition Position, bool HasMore)
+{
+    /// <summary>Nothing follows unless someone has the run go on.</summary>
+    public bool IsOver => !HasMore && UpTo >= Position.Last && Position.Status is Runs.RunStatus.Completed or Runs.RunStatus.Failed or Runs.RunStatus.Cancelled or Runs.RunStatus.Interrupted;
+}

@@ -1,0 +1,166 @@
+using System.Runtime.CompilerServices;
+
+namespace AgentExecutor.Core.Events;
+
+/// <summary>
+/// One watcher of a thread: first what the thread has told after a number, from its history, then what it tells as it happens, without a gap or a repeat between the two.
+/// <list type="number">
+/// <item>Join the feed: what comes after its position waits in the queue.</item>
+/// <item>Read the history up to that position, page by page.</item>
+/// <item>Read the queue, leaving out what the history had already. A queue that ran full meanwhile is joined anew: only who was up to date once and then fell
+/// behind is too slow.</item>
+/// </list>
+/// </summary>
+public sealed class Watch : IAsyncDisposable
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(50);
+
+    private readonly ThreadFeed _feed;
+    private readonly EventHistory _history;
+    private readonly StreamSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly Func<Watch, ValueTask> _leave;
+    private bool _hasLeft;
+    private WatchQueue _queue;
+    private long _joinedAt;
+    private long _last;
+    private bool _isOver;
+
+    private Watch(ThreadFeed feed, EventHistory history, long after, StreamSettings settings, TimeProvider time, Func<Watch, ValueTask> leave)
+    {
+        (_feed, _history, _last, _settings, _time, _leave) = (feed, history, after, settings, time, leave);
+        _queue = NewQueue();
+    }
+
+    public string ThreadId => _feed.ThreadId;
+
+    /// <summary>The number of the last event that was read; who comes again begins after it.</summary>
+    public long Last => _last;
+
+    /// <summary>Why nothing more comes; null until then.</summary>
+    public WatchEnd? End { get; private set; }
+
+    /// <summary>The run has ended and was told of before: there is nothing to watch.</summary>
+    public bool IsOver => _isOver;
+
+    /// <exception cref="FaultException"><see cref="FaultCodes.UnknownThread"/>, or <see cref="FaultCodes.StoreUnavailable"/>.</exception>
+    internal static async ValueTask<Watch> OpenAsync(
+        ThreadFeed feed, EventHistory history, long after, StreamSettings settings, TimeProvider time, Func<Watch, ValueTask> leave, CancellationToken cancellationToken)
+    {
+        var watch = new Watch(feed, history, after, settings, time, leave);
+        try
+        {
+            watch._joinedAt = await feed.JoinAsync(watch._queue, cancellationToken);
+            if (after >= watch._joinedAt && await history.ReadAsync(feed.ThreadId, after, cancellationToken) is { IsOver: true, Events.Count: 0 })
+            {
+                (watch._isOver, watch.End) = (true, WatchEnd.RunEnded);
+            }
+            return watch;
+        }
+        catch
+        {
+            await watch.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Everything after the number given, as many events at a time as there are; none is a sign of life, after a while without any. Ends with <see cref="End"/> set, or by
+    /// cancellation. To be read once.
+    /// </summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>: the history cannot be read.</exception>
+    public async IAsyncEnumerable<IReadOnlyList<StreamEvent>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (End is null)
+        {
+            while (_last < _joinedAt && End is null)
+            {
+                if (await ReadHistoryAsync(cancellationToken) is { Count: > 0 } told)
+                {
+                    yield return told;
+                }
+            }
+            var wasUpToDate = false;
+            while (End is null)
+            {
+                var taken = _queue.Take(out var end);
+                if (taken.Count > 0)
+                {
+                    yield return Take(taken);
+                }
+                else if (end == WatchEnd.TooSlow && !wasUpToDate)
+                {
+                    await RejoinAsync(cancellationToken);
+                    break;
+                }
+                else if (end is not null)
+                {
+                    End = end;
+                }
+                else
+                {
+                    wasUpToDate = true;
+                    if (!await _queue.WaitAsync(TimeSpan.FromSeconds(_settings.HeartbeatSeconds), _time, cancellationToken))
+                    {
+                        yield return [];
+                    }
+                }
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_hasLeft)
+        {
+            _hasLeft = true;
+            _feed.Leave(_queue);
+            await _leave(this);
+        }
+    }
+
+    private async ValueTask<IReadOnlyList<StreamEvent>> ReadHistoryAsync(CancellationToken cancellationToken)
+    {
+        var before = _last;
+        if (await _history.ReadAsync(ThreadId, _last, cancellationToken) is not { } stretch)
+        {
+            End = WatchEnd.ThreadDeleted;
+            return [];
+        }
+        _last = stretch.UpTo;
+        if (stretch.IsOver && stretch.Events is [.., { IsEnd: true }])
+        {
+            End = WatchEnd.RunEnded;
+        }
+        else if (_last == before)
+        {
+            await Task.Delay(Retry, _time, cancellationToken); // told, kept nowhere, and not stored yet: it soon is
+        }
+        return stretch.Events;
+    }
+
+    /// <summary>What the history had already is left out; nothing follows an end.</summary>
+    private List<StreamEvent> Take(IReadOnlyList<StreamEvent> taken)
+    {
+        var events = new List<StreamEvent>(taken.Count);
+        foreach (var value in taken)
+        {
+            if (value.Sequence > _last && End is null)
+            {
+                events.Add(value);
+                _last = value.Sequence;
+                End = value.IsEnd ? WatchEnd.RunEnded : null;
+            }
+        }
+        return events;
+    }
+
+    private async Task RejoinAsync(CancellationToken cancellationToken)
+    {
+        _feed.Leave(_queue);
+        _queue = NewQueue();
+        _joinedAt = await _feed.JoinAsync(_queue, cancellationToken);
+    }
+
+    private WatchQueue NewQueue() => new(_settings.WatcherEvents, _settings.WatcherBytes);
+}

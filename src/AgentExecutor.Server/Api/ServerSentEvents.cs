@@ -1,0 +1,90 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.IO.Pipelines;
+using System.Text;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Server.Api;
+
+/// <summary>Writes events as the HTML standard has them (https://html.spec.whatwg.org/multipage/server-sent-events.html): what is told at once goes out at once.</summary>
+internal sealed class ServerSentEvents(PipeWriter writer)
+{
+    private const int FlushEvery = 64 * 1024;
+
+    /// <summary>Says, in a comment, what follows: whoever looks at it in a terminal sees that it has begun.</summary>
+    public async Task BeginAsync(string threadId, long after, CancellationToken cancellationToken)
+    {
+        WriteText($": events of {threadId}{(after > 0 ? $" after {after}" : "")}\nretry: 1000\n\n");
+        await writer.FlushAsync(cancellationToken);
+    }
+
+    /// <param name="told">None: a sign of life.</param>
+    public async Task WriteAsync(IReadOnlyList<StreamEvent> told, CancellationToken cancellationToken)
+    {
+        if (told.Count == 0)
+        {
+            writer.Write(": still here\n\n"u8);
+        }
+        foreach (var value in told)
+        {
+            WriteNumber(value.Sequence);
+            WriteText($"event: {value.Type}\n");
+            WriteData(value.Json.Span);
+            if (writer.UnflushedBytes >= FlushEvery)
+            {
+                await writer.FlushAsync(cancellationToken);
+            }
+        }
+        await writer.FlushAsync(cancellationToken);
+    }
+
+    /// <summary>Where it ends before the run does, it says why. The event has no id: whoever comes again goes on after the last one that has.</summary>
+    public async Task EndAsync(Watch watch, CancellationToken cancellationToken)
+    {
+        if (watch.End is { } end and not WatchEnd.RunEnded)
+        {
+            writer.Write("event: closed\n"u8);
+            WriteData(JsonBytes.Write((end, watch.Last), static (json, it) =>
+            {
+                json.WriteStartObject();
+                json.WriteString("reason"u8, ReasonOf(it.end));
+                json.WriteNumber("after"u8, it.Last);
+                json.WriteEndObject();
+            }));
+            await writer.FlushAsync(cancellationToken);
+        }
+    }
+
+    public static string ReasonOf(WatchEnd end) => end switch
+    {
+        WatchEnd.RunEnded => "run_ended",
+        WatchEnd.TooSlow => "too_slow",
+        WatchEnd.ThreadDeleted => "thread_deleted",
+        WatchEnd.Stopping => "stopping",
+        _ => throw new ArgumentOutOfRangeException(nameof(end)),
+    };
+
+    private void WriteNumber(long sequence)
+    {
+        var span = writer.GetSpan(32);
+        "id: "u8.CopyTo(span);
+        Utf8Formatter.TryFormat(sequence, span[4..], out var digits);
+        span[4 + digits] = (byte)'\n';
+        writer.Advance(digits + 5);
+    }
+
+    /// <summary>A line each, though our own JSON has one.</summary>
+    private void WriteData(ReadOnlySpan<byte> json)
+    {
+        foreach (var line in json.Split((byte)'\n'))
+        {
+            writer.Write("data: "u8);
+            writer.Write(json[line]);
+            writer.Write("\n"u8);
+        }
+        writer.Write("\n"u8);
+    }
+
+    private void WriteText(string text) => Encoding.UTF8.GetBytes(text, writer);
+}

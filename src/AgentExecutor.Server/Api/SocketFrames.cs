@@ -1,0 +1,101 @@
+using System.Net.WebSockets;
+using AgentExecutor.Core.Events;
+
+namespace AgentExecutor.Server.Api;
+
+/// <summary>Sends a watcher's events over a WebSocket, and reads what the other side sends only to know when it leaves.</summary>
+internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
+{
+    private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
+    private const WebSocketCloseStatus TryAgainLater = (WebSocketCloseStatus)1013;
+
+    /// <summary>A reader that takes nothing for so long is not waited for.</summary>
+    private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
+
+    public async Task SendAsync(Watch watch, CancellationToken aborted)
+    {
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(aborted);
+        var listening = ListenAsync(left);
+        try
+        {
+            await foreach (var told in watch.ReadAsync(left.Token))
+            {
+                foreach (var value in told)
+                {
+                    await SendAsync(value.Json, left.Token);
+                }
+            }
+            await CloseAsync(watch, listening);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or WebSocketException)
+        {
+            await AnswerCloseAsync(); // the other side left, or takes nothing: it may come again
+        }
+        finally
+        {
+            socket.Abort(); // where it was closed in order, this changes nothing
+            await listening;
+        }
+    }
+
+    private async Task AnswerCloseAsync()
+    {
+        if (socket.State == WebSocketState.CloseReceived)
+        {
+            using var limit = new CancellationTokenSource(CloseLimit, time);
+            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> json, CancellationToken left)
+    {
+        var sending = socket.SendAsync(json, WebSocketMessageType.Text, endOfMessage: true, left);
+        if (sending.IsCompletedSuccessfully)
+        {
+            return;
+        }
+        try
+        {
+            await sending.AsTask().WaitAsync(SendLimit, time, left);
+        }
+        catch (TimeoutException)
+        {
+            socket.Abort();
+            throw new OperationCanceledException("the reader takes nothing");
+        }
+    }
+
+    /// <summary>Says why it ends, and gives the other side a moment to answer.</summary>
+    private async Task CloseAsync(Watch watch, Task listening)
+    {
+        var (status, reason) = watch.End switch
+        {
+            WatchEnd.TooSlow => (TryAgainLater, $"too slow: come again with ?after={watch.Last}"),
+            WatchEnd.Stopping => (ServiceRestart, $"the service stops: come again with ?after={watch.Last}"),
+            WatchEnd.ThreadDeleted => (WebSocketCloseStatus.NormalClosure, "the thread was deleted"),
+            _ => (WebSocketCloseStatus.NormalClosure, "the run has ended"),
+        };
+        using var limit = new CancellationTokenSource(CloseLimit, time);
+        await socket.CloseOutputAsync(status, reason, limit.Token);
+        await listening.WaitAsync(limit.Token);
+    }
+
+    /// <summary>Ends when the other side does.</summary>
+    private async Task ListenAsync(CancellationTokenSource left)
+    {
+        var ignored = new byte[1024];
+        try
+        {
+            while ((await socket.ReceiveAsync(ignored.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
+            {
+                // watchers have nothing to say
+            }
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // it is gone
+        }
+        await left.CancelAsync();
+    }
+}
