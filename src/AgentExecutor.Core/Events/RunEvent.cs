@@ -57,4 +57,8 @@ public abstract record RunEvent
 /// <summary>A channel's change in an event.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="Json">One UTF-8 JSON value a task that wrote (delta channels), or the new value alone.</param>
-public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json);
+public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json)
+{
+    /// <summary>The JSON is the whole value although it is a delta channel's: there were no writes to tell.</summary>
+    public bool IsWhole { get; init; }
+}
