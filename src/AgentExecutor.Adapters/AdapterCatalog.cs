@@ -4,6 +4,7 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
@@ -31,7 +32,7 @@ public static class AdapterCatalog
     public static ThreadStore OpenSqlite(SqliteSettings settings)
     {
         var store = new SqliteCheckpointStore(settings);
-        return new ThreadStore(store, store, store);
+        return new ThreadStore(store, store, new SqliteEventLog(store.Access), store);
     }
 
     /// <summary>The embedded store, open, with the queue and the outbox that make it one for workers: it keeps leases.</summary>
@@ -40,7 +41,7 @@ public static class AdapterCatalog
     {
         var access = new SqliteAccess(settings, time);
         var store = new SqliteCheckpointStore(access);
-        return new ThreadStore(store, store, access) { Queue = new SqliteRunQueue(access), Outbox = new SqliteOutbox(access) };
+        return new ThreadStore(store, store, new SqliteEventLog(access), access) { Queue = new SqliteRunQueue(access), Outbox = new SqliteOutbox(access) };
     }
 
     /// <summary>The bus as a table of the embedded store. It uses the store's file, which stays the store's to close: last.</summary>
@@ -77,7 +78,13 @@ public static class AdapterCatalog
         var queue = new PostgresRunQueue(
             Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), Access(settings with { MaxPoolSize = 8, Committers = 1 }, time, outages), settings.Schema);
         var relay = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages);
-        return new ThreadStore(store, store, new PostgresParts(queue, store, relay)) { Queue = queue, Outbox = new PostgresOutbox(relay) };
+        // So have those who watch: however many they are, and however long their reads, nobody else waits for them.
+        var watchers = Access(settings with { MaxPoolSize = 0, Committers = 1, StatementTimeoutSeconds = Math.Min(settings.StatementTimeoutSeconds, 5) }, time, outages);
+        return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watchers))
+        {
+            Queue = queue,
+            Outbox = new PostgresOutbox(relay),
+        };
     }
 
     /// <summary>The bus as a table of the PostgreSQL store, whose schema must be there.</summary>
@@ -131,19 +138,20 @@ public static class AdapterCatalog
     private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages) => new(
         PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
 
-    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay) : IAsyncDisposable
+    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresAccess Watchers) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             await Store.DisposeAsync();
             await Queue.DisposeAsync();
             await Relay.DisposeAsync();
+            await Watchers.DisposeAsync();
         }
     }
 }
 
 /// <summary>A store, by its faces, and what closes it.</summary>
-public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, IAsyncDisposable Owner) : IAsyncDisposable
+public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, IEventLog Log, IAsyncDisposable Owner) : IAsyncDisposable
 {
     /// <summary>The queue of runs for workers, and the leases; null where the store is one process's own.</summary>
     public IRunQueue? Queue { get; init; }

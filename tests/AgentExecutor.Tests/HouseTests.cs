@@ -1,7 +1,9 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Conformance.Checkpoints;
+using AgentExecutor.Conformance.Events;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
 
 namespace AgentExecutor.Tests;
@@ -25,10 +27,19 @@ public sealed class HouseTests
         var stores = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
             .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(typeof(ICheckpointStore))).Select(type => type.Name);
         var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(CheckpointStoreContract))).Select(type => type.Name);
-        var heldWithServers = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "AgentExecutor.IntegrationTests"), "*.cs", SearchOption.AllDirectories)
-            .Where(file => File.ReadAllText(file).Contains($": {nameof(CheckpointStoreContract)}", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension);
 
-        Assert.Empty(stores.Where(store => !held.Concat(heldWithServers).Contains($"{store}Tests")));
+        Assert.Empty(stores.Where(store => !held.Concat(HeldWithServers(nameof(CheckpointStoreContract))).Contains($"{store}Tests")));
+    }
+
+    [Fact]
+    public void Every_event_log_is_held_to_the_contract()
+    {
+        var logs = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
+            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(typeof(IEventLog)))
+            .Select(type => type.Name.Replace("CheckpointStore", "EventLog", StringComparison.Ordinal)); // a store may be its own log
+        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(EventLogContract))).Select(type => type.Name);
+
+        Assert.Empty(logs.Where(log => !held.Concat(HeldWithServers(nameof(EventLogContract))).Contains($"{log}Tests")));
     }
 
     [Theory]
@@ -45,4 +56,9 @@ public sealed class HouseTests
     [Fact]
     public void No_file_of_the_source_is_a_god_file() => Assert.Empty(
         Directory.GetFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(file => File.ReadLines(file).Count() > 400));
+
+    /// <summary>The classes of the integration tests that inherit a contract.</summary>
+    private static IEnumerable<string> HeldWithServers(string contract) =>
+        Directory.GetFiles(Path.Combine(Repository.Root, "tests", "AgentExecutor.IntegrationTests"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains($": {contract}", StringComparison.Ordinal)).Select(file => Path.GetFileNameWithoutExtension(file));
 }

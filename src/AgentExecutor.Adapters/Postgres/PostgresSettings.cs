@@ -33,7 +33,7 @@ public sealed record PostgresSettings
     /// <summary>The file with the authorities that <c>verify-ca</c> and <c>verify-full</c> trust; the system's where it is not set.</summary>
     public string SslRootCert { get; init; } = "";
 
-    /// <summary>Connections at most, to read threads and to commit steps; the queue has four more.</summary>
+    /// <summary>Connections at most, to read threads and to commit steps; the queue, its callers, the relay of results, those who watch and the bus have 24 more between them.</summary>
     [AboveZero]
     public int MaxPoolSize { get; init; } = 20;
 

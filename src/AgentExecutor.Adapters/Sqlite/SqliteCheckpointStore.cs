@@ -17,6 +17,9 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
     /// <param name="access">Stays open when the store is closed.</param>
     public SqliteCheckpointStore(SqliteAccess access) => _access = access;
 
+    /// <summary>The file, for what else reads it.</summary>
+    public SqliteAccess Access => _access;
+
     public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
     {
         await _access.WriteAsync(statements => SqliteCommit.Apply(statements, commit, _access.Now), cancellationToken);

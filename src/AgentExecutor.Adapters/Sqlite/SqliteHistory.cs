@@ -52,8 +52,10 @@ internal sealed class SqliteHistory : ICheckpointHistory, IDisposable
         return _seenWrites.TryGetValue(checkpointId, out var found) ? found : [];
     }
 
-    public ReadOnlyMemory<byte> ValueOf(string channel, int version) =>
-        _database.Scalar("SELECT json FROM channel_values WHERE space_id = $1 AND channel = $2 AND version = $3", _space, channel, version) as byte[];
+    public ReadOnlyMemory<byte> ValueOf(string channel, int version) => FindValue(_database, _space, channel, version);
+
+    public static byte[]? FindValue(SqliteStatements database, long space, string channel, int version) =>
+        database.Scalar("SELECT json FROM channel_values WHERE space_id = $1 AND channel = $2 AND version = $3", space, channel, version) as byte[];
 
     public void Dispose()
     {

@@ -38,7 +38,10 @@ internal static class SqliteRows
         };
     }
 
-    /// <summary>A list a channel: name, version, and for delta channels the updates and supersteps since the whole value; a last 1 where it was updated.</summary>
+    /// <summary>
+    /// A list a channel: name, version, its place among the updated (from 1; 0 where it was not updated), and for delta channels the updates and supersteps since the whole
+    /// value. Older files have a 1 for every channel that was updated: they keep the order of the channels.
+    /// </summary>
     public static string WriteChannels(StoredCheckpoint checkpoint) => JsonBytes.WriteText(checkpoint, static (writer, it) =>
     {
         writer.WriteStartArray();
@@ -47,7 +50,7 @@ internal static class SqliteRows
             writer.WriteStartArray();
             writer.WriteStringValue(channel.Name);
             writer.WriteNumberValue(channel.Version);
-            writer.WriteNumberValue(it.Updated.Contains(channel.Name) ? 1 : 0);
+            writer.WriteNumberValue(it.Updated.IndexOf(channel.Name) + 1);
             if (channel.IsDelta)
             {
                 writer.WriteNumberValue(channel.Updates);
@@ -70,12 +73,14 @@ internal static class SqliteRows
 
     public static string WriteTime(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
 
+    public static RunStatus ReadStatus(string name) => Enum.Parse<RunStatus>(name, ignoreCase: true);
+
     public static Run ReadRun(SqliteDataReader row) => new()
     {
         ThreadId = row.GetString(0),
         RunId = row.GetString(1),
         Fence = row.GetInt64(2),
-        Status = Enum.Parse<RunStatus>(row.GetString(3), ignoreCase: true),
+        Status = ReadStatus(row.GetString(3)),
         Name = row.GetString(4),
         TraceId = row.GetString(5),
         DefinitionHash = row.GetString(6),
@@ -87,22 +92,22 @@ internal static class SqliteRows
         Failure = row.IsDBNull(12) ? null : RunJson.ReadFailure(JsonElement.Parse(row.GetString(12))),
     };
 
-    private static (ImmutableArray<ChannelVersion> Channels, ImmutableArray<string> Updated) ReadChannels(string json)
+    public static (ImmutableArray<ChannelVersion> Channels, ImmutableArray<string> Updated) ReadChannels(string json)
     {
         var list = JsonElement.Parse(json);
         var channels = ImmutableArray.CreateBuilder<ChannelVersion>(list.GetArrayLength());
-        var updated = ImmutableArray.CreateBuilder<string>();
+        var updated = new List<(int Place, string Name)>();
         foreach (var item in list.EnumerateArray())
         {
             var isDelta = item.GetArrayLength() > 3;
             var name = item[0].GetString()!;
             channels.Add(new ChannelVersion(name, item[1].GetInt32(), isDelta, isDelta ? item[3].GetInt32() : 0, isDelta ? item[4].GetInt32() : 0));
-            if (item[2].GetInt32() == 1)
+            if (item[2].GetInt32() is > 0 and var place)
             {
-                updated.Add(name);
+                updated.Add((place, name));
             }
         }
-        return (channels.MoveToImmutable(), updated.ToImmutable());
+        return (channels.MoveToImmutable(), [.. updated.OrderBy(it => it.Place).Select(it => it.Name)]);
     }
 
     private static DateTimeOffset ReadTime(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind);

@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Checkpoints;
 
 /// <summary>Keeps threads in this process's memory, as the same bytes that other stores write. For tests, embedding and benchmarks.</summary>
-public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckpointStore, IRunStore
+public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckpointStore, IRunStore, IEventLog
 {
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ConcurrentDictionary<string, InMemoryThread> _threads = new(StringComparer.Ordinal);
@@ -91,6 +92,19 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
 
     public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_definitions.GetValueOrDefault(hash));
+
+    public ValueTask<LogPage?> ReadAsync(string threadId, long after, int limit, CancellationToken cancellationToken) => ValueTask.FromResult(Read(threadId, thread =>
+    {
+        var (commits, hasMore) = thread.Log.Read(after, limit);
+        return thread.Position is { } position ? new LogPage([.. commits], position, hasMore) : null;
+    }));
+
+    public ValueTask<ImmutableArray<LogPosition>> LookAsync(ImmutableArray<string> threadIds, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<ImmutableArray<LogPosition>>([.. threadIds.Distinct().Select(id => Read(id, thread => thread.Position)).OfType<LogPosition>()]);
+
+    public ValueTask<ImmutableArray<StoredChange>> ReadChangesAsync(
+        string threadId, ImmutableArray<CheckpointKey> checkpoints, CancellationToken cancellationToken) => ValueTask.FromResult<ImmutableArray<StoredChange>>(
+            [.. Read(threadId, thread => checkpoints.Distinct().Select(thread.ChangeAt).OfType<StoredChange>().ToList()) ?? []]);
 
     internal void Keep(StoredDefinition definition) => _definitions.TryAdd(definition.Hash, definition);
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Runs.Transitions;
 using AgentExecutor.Core.Workers;
@@ -24,7 +25,10 @@ internal sealed class InMemoryThread
 
     public Dictionary<string, StoredToolCall> ToolCalls { get; } = new(StringComparer.Ordinal);
 
-    public SortedDictionary<long, StoredEvents> Events { get; } = [];
+    public InMemoryLog Log { get; } = new();
+
+    /// <summary>Null where there is no run.</summary>
+    public LogPosition? Position => Newest is { } run ? new LogPosition(run.ThreadId, run.LastSequence, run.Status) : null;
 
     public SortedDictionary<long, InMemoryOutcome> Outcomes { get; } = [];
 
@@ -47,7 +51,7 @@ internal sealed class InMemoryThread
         }
         if (commit.Events is { } events)
         {
-            Events[events.Last] = events;
+            Log.Add(events);
         }
         if (commit.Result is { } result && Submissions.TryGetValue(commit.Run!.RunId, out var submission))
         {
@@ -127,6 +131,8 @@ internal sealed class InMemoryThread
         .OrderByDescending(it => it.Id, StringComparer.Ordinal)
         .Take(query.Limit);
 
+    public StoredChange? ChangeAt(CheckpointKey key) => _spaces.TryGetValue(key.Namespace, out var space) ? space.ChangeAt(key) : null;
+
     public InMemoryThread? CopyUpTo(string checkpointId, string toThreadId)
     {
         if (!_spaces.TryGetValue("", out var root) || root.CopyUpTo(checkpointId, toThreadId) is not { } space)
@@ -185,6 +191,20 @@ internal sealed class InMemoryThread
                 .Select(channel => new StoredValue(channel.Name, channel.Version, _values.GetValueOrDefault((channel.Name, channel.Version))))
                 .Where(value => value.Json.Length > 0).ToImmutableArray();
             return new LoadedCheckpoint(checkpoint, values, DeltaWalk.Histories(checkpoint, this), [.. WritesUnder(wanted)]);
+        }
+
+        public StoredChange? ChangeAt(CheckpointKey key)
+        {
+            if (Find(key.Id) is not { } checkpoint)
+            {
+                return null;
+            }
+            var writes = checkpoint.ParentId is { } parent ? WritesUnder(parent) : [];
+            return new StoredChange(
+                key, checkpoint.Updated,
+                [.. writes.Where(write => !SpecialChannel.Contains(write.Channel) && checkpoint.Updated.Contains(write.Channel))],
+                [.. checkpoint.Channels.Where(channel => checkpoint.Updated.Contains(channel.Name))
+                    .Select(channel => new StoredValue(channel.Name, channel.Version, ValueOf(channel.Name, channel.Version))).Where(value => value.Json.Length > 0)]);
         }
 
         public Space? CopyUpTo(string id, string threadId)

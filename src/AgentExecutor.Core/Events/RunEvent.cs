@@ -60,6 +60,9 @@ public abstract record RunEvent
 /// <param name="Json">One UTF-8 JSON value a task that wrote (delta channels), or the new value alone.</param>
 public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json)
 {
+    /// <summary>The JSON is the whole value although it is a delta channel's: there were no writes to tell.</summary>
+    public bool IsWhole { get; init; }
+
     /// <summary>Every channel that has a value, whole.</summary>
     public static ImmutableArray<ChannelUpdate> Whole(ChannelState state) => [.. state.Slots
         .Select((slot, index) => (Channel: state.Channels[index], slot.Value))

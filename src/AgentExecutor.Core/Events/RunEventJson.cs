@@ -10,8 +10,11 @@ namespace AgentExecutor.Core.Events;
 /// <summary>Events as JSON: <c>{"event_type", "data", "seq", "ts"}</c>, and <c>ns</c> in the data of a sub-agent's.</summary>
 public static class RunEventJson
 {
-    /// <summary>Longer arguments and outputs of tools stand in the thread's messages, under their tool_call_id; the log does not repeat them.</summary>
-    private const int LongestLogged = 512;
+    /// <summary>
+    /// Longer arguments (in bytes of JSON) and outputs (in characters) of tools stand in the thread's messages, under their tool_call_id: events are stored, and sent to
+    /// everyone who watches.
+    /// </summary>
+    private const int LongestTold = 4096;
 
     /// <summary>In the log, which channels of a state update were told whole; watchers do not see it.</summary>
     public const string WholeMember = "whole";
@@ -26,8 +29,8 @@ public static class RunEventJson
         new(envelope.Sequence, TypeOf(envelope.Event), JsonBytes.Write((envelope, state), static (writer, it) => Write(writer, it.envelope, it.state)));
 
     /// <summary>
-    /// As the log stores it: a state update names its checkpoint and the channels that it changed, whose values are stored there already, and a tool's long
-    /// arguments and output are left out.
+    /// As the log stores it: a state update names its checkpoint, where what it changed is stored already, and the delta channels of which it told the whole value.
+    /// All else is as <see cref="Write(Utf8JsonWriter, EventEnvelope)"/> has it.
     /// </summary>
     public static void WriteLogged(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, null);
 
@@ -73,14 +76,11 @@ public static class RunEventJson
                 writer.WriteString("reason"u8, superseded.Reason);
                 break;
             case RunEvent.ToolStarted started:
-                WriteCall(writer, started.Agent, started.Call, state is null);
+                WriteCall(writer, started.Agent, started.Call);
                 break;
             case RunEvent.ToolEnded ended:
-                WriteCall(writer, ended.Agent, ended.Call, state is null);
-                if (state is not null || ended.Content.Length <= LongestLogged)
-                {
-                    writer.WriteString("output"u8, ended.Content);
-                }
+                var isTruncated = WriteCall(writer, ended.Agent, ended.Call);
+                WriteOutput(writer, ended.Content, isTruncated);
                 writer.WriteString("status"u8, ended.IsError ? "error"u8 : "success"u8);
                 writer.WriteNumber("duration_ms"u8, Math.Round(ended.Duration.TotalMilliseconds, 3));
                 break;
@@ -123,15 +123,35 @@ public static class RunEventJson
         writer.WriteString("message_id"u8, messageId);
     }
 
-    private static void WriteCall(Utf8JsonWriter writer, string agent, ToolCall call, bool isLogged)
+    /// <summary>True where the arguments are too long, and <c>truncated</c> stands in their place.</summary>
+    private static bool WriteCall(Utf8JsonWriter writer, string agent, ToolCall call)
     {
         writer.WriteString("agent"u8, agent);
         writer.WriteString("tool_call_id"u8, call.Id);
         writer.WriteString("name"u8, call.Name);
-        if (!isLogged || JsonBytes.Of(call.Arguments) is { Length: <= LongestLogged })
+        var arguments = JsonBytes.Of(call.Arguments);
+        if (arguments.Length > LongestTold)
         {
-            writer.WritePropertyName("args"u8);
-            call.Arguments.WriteTo(writer);
+            writer.WriteBoolean("truncated"u8, true);
+            return true;
+        }
+        writer.WritePropertyName("args"u8);
+        writer.WriteRawValue(arguments, skipInputValidation: true);
+        return false;
+    }
+
+    private static void WriteOutput(Utf8JsonWriter writer, string output, bool isTruncated)
+    {
+        if (output.Length <= LongestTold)
+        {
+            writer.WriteString("output"u8, output);
+            return;
+        }
+        var length = char.IsHighSurrogate(output[LongestTold - 1]) ? LongestTold - 1 : LongestTold; // half a pair is no character
+        writer.WriteString("output"u8, output.AsSpan(0, length));
+        if (!isTruncated)
+        {
+            writer.WriteBoolean("truncated"u8, true);
         }
     }
 
@@ -149,6 +169,10 @@ public static class RunEventJson
         if (state is { } form)
         {
             WriteChannels(writer, updated.ChannelsAs(form));
+        }
+        else
+        {
+            WriteWhole(writer, updated.Changes);
         }
     }
 
@@ -181,6 +205,24 @@ public static class RunEventJson
             writer.WritePropertyName(channel);
             WriteJoined(writer, json);
         }
+    }
+
+    /// <summary>Which whole values were told although the channels are told by their writes: who reads the log could not know.</summary>
+    private static void WriteWhole(Utf8JsonWriter writer, ImmutableArray<ChannelUpdate> changes)
+    {
+        if (!changes.Any(static change => change.IsWhole))
+        {
+            return;
+        }
+        writer.WriteStartArray(WholeMember);
+        foreach (var change in changes)
+        {
+            if (change.IsWhole)
+            {
+                writer.WriteStringValue(change.Channel);
+            }
+        }
+        writer.WriteEndArray();
     }
 
     /// <summary>Several tasks' lists become one list, several objects one object.</summary>

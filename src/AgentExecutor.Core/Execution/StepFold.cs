@@ -85,7 +85,7 @@ internal sealed class StepFold(ChannelState from)
             {
                 if (value.Channel == name)
                 {
-                    changes.Add(new ChannelUpdate(name, [value.Json]));
+                    changes.Add(new ChannelUpdate(name, [value.Json]) { IsWhole = from.Channels[from.Channels.Require(name)].IsDelta });
                     break;
                 }
             }

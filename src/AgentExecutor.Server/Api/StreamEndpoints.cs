@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.WebSockets;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
 using Microsoft.AspNetCore.Http;

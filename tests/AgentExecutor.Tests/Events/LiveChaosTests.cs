@@ -57,7 +57,7 @@ public sealed class LiveChaosTests
                 session.Publish(LiveEventsTests.Chunk($"{step}.{i}"));
             }
             session.Publish(new RunEvent.ToolStarted("a", new ToolCall($"{step}", "ls", Engine.Json("{}"))));
-            await Task.Delay(random.Next(8), TimeProvider.System, Cancel);
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(8)), TimeProvider.System, Cancel);
             if (random.Next(10) == 0)
             {
                 session.Dispose();
@@ -98,7 +98,7 @@ public sealed class LiveChaosTests
         while (!done.IsCancellationRequested)
         {
             transport.SetConnected(random.Next(3) > 0);
-            await Task.Delay(random.Next(1, 60), TimeProvider.System, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(1, 60)), TimeProvider.System, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         transport.SetConnected(true);
     }

@@ -391,6 +391,22 @@ public sealed class GraphRunnerTests
     }
 
     [Fact]
+    public async Task Events_say_which_delta_channels_are_told_whole()
+    {
+        var engine = new Engine();
+        var graph = new Graph(
+            "g", [Node("a", context => context.WriteJson("plain", JsonBytes.Text("1"))), Logs("b"), Logs("c")],
+            [new Edge.Direct(Start, "a"), new Edge.Direct("a", "b"), new Edge.Direct("b", "c")], [.. Log, new LastValueChannel("plain")]);
+
+        await engine.RunAsync(graph, ("log", Update("in")));
+
+        // Before the first checkpoint there is no place for updates; afterwards they are told as they are stored.
+        Assert.Equal(
+            ["log True", "plain False", "log False", ""],
+            engine.Events.Of<RunEvent.StateUpdated>().Select(told => string.Join(' ', told.Changes.Select(change => $"{change.Channel} {change.IsWhole}"))));
+    }
+
+    [Fact]
     public async Task Events_tell_what_each_superstep_changed_and_the_last_one_all()
     {
         var engine = new Engine();

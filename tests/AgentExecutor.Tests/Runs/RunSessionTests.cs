@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Runs.Transitions;
@@ -55,9 +56,8 @@ public sealed class RunSessionTests
     public async Task The_log_leaves_out_what_the_checkpoint_holds()
     {
         using var session = Session();
-        var call = new ToolCall("c", "write_file", JsonElement.Parse($$"""{"content": "{{new string('x', 5000)}}"}"""));
-        session.Publish(new RunEvent.ToolStarted("lead", call));
-        session.Publish(new RunEvent.ToolEnded("lead", call, new string('y', 5000), false, TimeSpan.Zero));
+        session.Publish(Started("ls"));
+        session.Publish(new RunEvent.ToolEnded("lead", new ToolCall("c", "ls", JsonElement.Parse("{}"u8)), "none", false, TimeSpan.Zero));
         session.Publish(new RunEvent.LlmStream("lead", "m", "a chunk"));
 
         await session.CommitAsync(
@@ -65,9 +65,28 @@ public sealed class RunSessionTests
 
         var log = JsonElement.Parse(_store.Commits[0].Events!.Json.Span);
         Assert.Equal(["on_tool_start", "on_tool_end", "on_state_update"], log.EnumerateArray().Select(told => told.GetProperty("event_type").GetString()));
-        Assert.True(_store.Commits[0].Events!.Json.Length < 1000);
-        Assert.False(log[2].GetProperty("data").TryGetProperty("messages", out _));
-        Assert.Equal("cp", log[2].GetProperty("data").GetProperty("checkpoint_id").GetString());
+        var told = log[2].GetProperty("data");
+        Assert.Equal(["checkpoint_id", "step", "nodes", "final"], told.EnumerateObject().Select(property => property.Name));
+        Assert.Equal("cp", told.GetProperty("checkpoint_id").GetString());
+    }
+
+    [Fact]
+    public async Task The_log_names_the_delta_channels_of_which_the_whole_value_was_told()
+    {
+        using var session = Session();
+
+        await session.CommitAsync(
+            new StepCommit { ThreadId = "t", Fence = 0 },
+            new RunEvent.StateUpdated("cp", 3, ["lead"], [Change("plain"), Change("messages") with { IsWhole = true }, Change("log"), Change("files") with { IsWhole = true }]),
+            null, Cancel);
+
+        var log = JsonElement.Parse(_store.Commits[0].Events!.Json.Span)[0].GetProperty("data");
+        Assert.Equal(["checkpoint_id", "step", "nodes", "final", "whole"], log.EnumerateObject().Select(property => property.Name));
+        Assert.Equal("""["messages","files"]""", log.GetProperty("whole").GetRawText());
+        var live = JsonBytes.Element(Assert.Single(_events.All), RunEventJson.Write).GetProperty("data");
+        Assert.Equal(["checkpoint_id", "step", "nodes", "final", "plain", "messages", "log", "files"], live.EnumerateObject().Select(property => property.Name));
+
+        static ChannelUpdate Change(string channel) => new(channel, ["[1]"u8.ToArray()]);
     }
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

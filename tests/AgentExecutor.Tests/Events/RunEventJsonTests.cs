@@ -1,0 +1,78 @@
+using System.Text.Json;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+
+namespace AgentExecutor.Tests.Events;
+
+/// <summary>What is told of tool calls, to those who watch as in the log.</summary>
+public sealed class RunEventJsonTests
+{
+    [Fact]
+    public void Arguments_and_output_are_told_up_to_4096()
+    {
+        var call = Call(new string('x', 4096 - """{"text":""}""".Length));
+
+        var (started, ended) = (Data(new RunEvent.ToolStarted("lead", call)), Data(Ended(call, new string('y', 4096))));
+
+        Assert.Equal(["agent", "tool_call_id", "name", "args"], Names(started));
+        Assert.Equal(["agent", "tool_call_id", "name", "args", "output", "status", "duration_ms"], Names(ended));
+        Assert.Equal(JsonBytes.Compact(call.Arguments), ended.GetProperty("args").GetRawText());
+        Assert.Equal(new string('y', 4096), ended.GetProperty("output").GetString());
+    }
+
+    [Fact]
+    public void Longer_arguments_are_left_out()
+    {
+        var call = Call(new string('x', 4097 - """{"text":""}""".Length));
+
+        Assert.Equal(["agent", "tool_call_id", "name", "truncated"], Names(Data(new RunEvent.ToolStarted("lead", call))));
+        Assert.Equal(["agent", "tool_call_id", "name", "truncated", "output", "status", "duration_ms"], Names(Data(Ended(call, "short"))));
+    }
+
+    [Fact]
+    public void A_longer_output_is_cut()
+    {
+        var ended = Data(Ended(Call("short"), new string('y', 4097)));
+
+        Assert.Equal(["agent", "tool_call_id", "name", "args", "output", "truncated", "status", "duration_ms"], Names(ended));
+        Assert.Equal(new string('y', 4096), ended.GetProperty("output").GetString());
+        Assert.True(ended.GetProperty("truncated").GetBoolean());
+    }
+
+    [Fact]
+    public void An_output_is_not_cut_within_a_character()
+    {
+        Assert.Equal(new string('y', 4095), Data(Ended(Call(""), new string('y', 4095) + "😀")).GetProperty("output").GetString());
+        Assert.Equal(new string('y', 4094) + "😀", Data(Ended(Call(""), new string('y', 4094) + "😀😀")).GetProperty("output").GetString());
+    }
+
+    [Fact]
+    public void What_is_truncated_twice_says_so_once()
+    {
+        var ended = Data(Ended(Call(new string('x', 5000)), new string('y', 5000)));
+
+        Assert.Equal(["agent", "tool_call_id", "name", "truncated", "output", "status", "duration_ms"], Names(ended));
+        Assert.Equal(4096, ended.GetProperty("output").GetString()!.Length);
+    }
+
+    private static ToolCall Call(string text) => new("c", "write_file", JsonBytes.Element(text, static (writer, text) =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("text"u8, text);
+        writer.WriteEndObject();
+    }));
+
+    private static RunEvent.ToolEnded Ended(ToolCall call, string output) => new("lead", call, output, false, TimeSpan.Zero);
+
+    /// <summary>The event's data, which is the same live as in the log.</summary>
+    private static JsonElement Data(RunEvent told)
+    {
+        var envelope = new EventEnvelope("t", 1, default, told);
+        var live = JsonBytes.Write(envelope, RunEventJson.Write);
+        Assert.Equal(live, JsonBytes.Write(envelope, RunEventJson.WriteLogged));
+        return JsonElement.Parse(live).GetProperty("data");
+    }
+
+    private static IEnumerable<string> Names(JsonElement data) => data.EnumerateObject().Select(property => property.Name);
+}
