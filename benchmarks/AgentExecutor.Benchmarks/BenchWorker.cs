@@ -50,6 +50,9 @@ internal sealed class BenchWorker : IDisposable
         return new BenchWorker(start);
     }
 
+    /// <summary>Where it listens.</summary>
+    public Task<string> UrlAsync() => _url.Task;
+
     /// <summary>Milliseconds from its start until <c>/ready</c> says so.</summary>
     public async Task<double> ReadyAsync()
     {

@@ -8,5 +8,6 @@ return args.FirstOrDefault() switch
     "steps" => Report.Print(await StepsBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     "failover" => Report.Print(await FailoverBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     "jobs" => Report.Print(await JobsBenchmark.RunAsync(Report.Option(args, "--bus") ?? "nats", Report.Option(args, "--store") ?? "postgres"), isJson),
+    "stream" => Report.Print(await StreamBenchmark.RunAsync(), isJson),
     _ => Report.Usage(),
 };
