@@ -1,7 +1,9 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Conformance.Checkpoints;
+using AgentExecutor.Conformance.Events;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
 
 namespace AgentExecutor.Tests;
@@ -19,16 +21,18 @@ public sealed class HouseTests
         typeof(AdapterCatalog).Assembly.GetExportedTypes().Select(it => it.Name)
             .Where(name => !name.EndsWith("Settings", StringComparison.Ordinal) && name is not ("AdapterCatalog" or "ThreadStore")));
 
-    [Fact]
-    public void Every_store_is_held_to_the_contract()
+    [Theory]
+    [InlineData(typeof(ICheckpointStore), typeof(CheckpointStoreContract))]
+    [InlineData(typeof(IEventTransport), typeof(EventTransportContract))]
+    public void Every_implementation_is_held_to_the_contract(Type seam, Type contract)
     {
-        var stores = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
-            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(typeof(ICheckpointStore))).Select(type => type.Name);
-        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(CheckpointStoreContract))).Select(type => type.Name);
+        var implementations = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
+            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(seam)).Select(type => type.Name);
+        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(contract)).Select(type => type.Name);
         var heldWithServers = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "AgentExecutor.IntegrationTests"), "*.cs", SearchOption.AllDirectories)
-            .Where(file => File.ReadAllText(file).Contains($": {nameof(CheckpointStoreContract)}", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension);
+            .Where(file => File.ReadAllText(file).Contains($": {contract.Name}", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension);
 
-        Assert.Empty(stores.Where(store => !held.Concat(heldWithServers).Contains($"{store}Tests")));
+        Assert.Empty(implementations.Where(implementation => !held.Concat(heldWithServers).Contains($"{implementation}Tests")));
     }
 
     [Theory]
