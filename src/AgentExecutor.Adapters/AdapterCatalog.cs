@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
@@ -13,7 +14,6 @@ using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using OutageLog = AgentExecutor.Adapters.Postgres.OutageLog;
 
 namespace AgentExecutor.Adapters;
 
@@ -102,6 +102,18 @@ public static class AdapterCatalog
     /// <param name="isClient">It makes and changes no streams.</param>
     public static IEventBus OpenNatsBus(NatsSettings settings, BusSettings bus, bool isClient, TimeProvider time, ILoggerFactory loggers) =>
         new NatsEventBus(settings, bus, isClient, time, loggers);
+
+    /// <summary>True where the settings name a server.</summary>
+    public static bool IsNamed(RedisSettings settings) => settings.IsNamed;
+
+    /// <summary>Which server that is, without its secrets.</summary>
+    /// <exception cref="FaultException">The URL is none.</exception>
+    public static string Describe(RedisSettings settings) => $"Redis at {RedisEventTransport.Describe(settings)}";
+
+    /// <summary>Live events over a Redis-compatible server; it connects at its first use.</summary>
+    /// <exception cref="FaultException">The URL is none.</exception>
+    public static IEventTransport OpenRedisTransport(RedisSettings settings, StreamSettings stream, TimeProvider time, ILoggerFactory loggers) =>
+        new RedisEventTransport(settings, stream, time, loggers);
 
     /// <summary>Brings the PostgreSQL schema to a version, the newest where null; returns the versions before, after and newest.</summary>
     /// <exception cref="Core.FaultException">The server cannot be reached, or there is no such version.</exception>

@@ -29,7 +29,7 @@ public sealed class App : IAsyncDisposable
         Agents = new CompiledAgents(Environment);
         if (isShared)
         {
-            Transport = null;
+            Transport = AdapterCatalog.IsNamed(settings.Redis) ? AdapterCatalog.OpenRedisTransport(settings.Redis, settings.Stream, TimeProvider.System, loggers) : null;
             var replay = new EventReplay(store.Log, store.Checkpoints, store.Runs, Agents, settings.Stream.State);
             Live = new LiveEvents(replay, Transport, settings.Stream, TimeProvider.System, loggers.CreateLogger<LiveEvents>());
         }

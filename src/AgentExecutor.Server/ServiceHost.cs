@@ -103,7 +103,7 @@ internal sealed class ServiceHost(ServerSettings settings, Role active, ILoggerF
 
     private string StoreName() => AdapterCatalog.IsNamed(settings.Postgres) ? AdapterCatalog.Describe(settings.Postgres) : $"the embedded database in {settings.DataDir}";
 
-    private static string StreamName() => "this process alone";
+    private string StreamName() => AdapterCatalog.IsNamed(settings.Redis) ? AdapterCatalog.Describe(settings.Redis) : "this process alone";
 
     private string BusName() => AdapterCatalog.IsNamed(settings.Nats) ? AdapterCatalog.Describe(settings.Nats) : "a table of the store";
 }

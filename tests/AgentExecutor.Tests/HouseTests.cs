@@ -21,25 +21,20 @@ public sealed class HouseTests
         typeof(AdapterCatalog).Assembly.GetExportedTypes().Select(it => it.Name)
             .Where(name => !name.EndsWith("Settings", StringComparison.Ordinal) && name is not ("AdapterCatalog" or "ThreadStore")));
 
-    [Fact]
-    public void Every_store_is_held_to_the_contract()
+    [Theory]
+    [InlineData(typeof(ICheckpointStore), typeof(CheckpointStoreContract))]
+    [InlineData(typeof(IEventTransport), typeof(EventTransportContract))]
+    [InlineData(typeof(IEventLog), typeof(EventLogContract))]
+    public void Every_implementation_is_held_to_the_contract(Type seam, Type contract)
     {
-        var stores = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
-            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(typeof(ICheckpointStore))).Select(type => type.Name);
-        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(CheckpointStoreContract))).Select(type => type.Name);
+        var implementations = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
+            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(seam))
+            .Select(type => seam == typeof(IEventLog) ? type.Name.Replace("CheckpointStore", "EventLog", StringComparison.Ordinal) : type.Name); // a store may be its own log
+        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(contract)).Select(type => type.Name);
+        var heldWithServers = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "AgentExecutor.IntegrationTests"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains($": {contract.Name}", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension);
 
-        Assert.Empty(stores.Where(store => !held.Concat(HeldWithServers(nameof(CheckpointStoreContract))).Contains($"{store}Tests")));
-    }
-
-    [Fact]
-    public void Every_event_log_is_held_to_the_contract()
-    {
-        var logs = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }
-            .SelectMany(assembly => assembly.GetTypes()).Where(type => type.IsClass && type.IsAssignableTo(typeof(IEventLog)))
-            .Select(type => type.Name.Replace("CheckpointStore", "EventLog", StringComparison.Ordinal)); // a store may be its own log
-        var held = typeof(HouseTests).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(EventLogContract))).Select(type => type.Name);
-
-        Assert.Empty(logs.Where(log => !held.Concat(HeldWithServers(nameof(EventLogContract))).Contains($"{log}Tests")));
+        Assert.Empty(implementations.Where(implementation => !held.Concat(heldWithServers).Contains($"{implementation}Tests")));
     }
 
     [Theory]
@@ -56,9 +51,4 @@ public sealed class HouseTests
     [Fact]
     public void No_file_of_the_source_is_a_god_file() => Assert.Empty(
         Directory.GetFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(file => File.ReadLines(file).Count() > 400));
-
-    /// <summary>The classes of the integration tests that inherit a contract.</summary>
-    private static IEnumerable<string> HeldWithServers(string contract) =>
-        Directory.GetFiles(Path.Combine(Repository.Root, "tests", "AgentExecutor.IntegrationTests"), "*.cs", SearchOption.AllDirectories)
-            .Where(file => File.ReadAllText(file).Contains($": {contract}", StringComparison.Ordinal)).Select(file => Path.GetFileNameWithoutExtension(file));
 }

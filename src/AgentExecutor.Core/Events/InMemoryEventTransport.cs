@@ -113,7 +113,7 @@ public sealed class InMemoryEventTransport : IEventTransport
     {
         if (!IsConnected)
         {
-            throw new FaultException(FaultCodes.StreamUnavailable, "the event transport is away", "it is tried again by itself");
+            throw new FaultException(FaultCodes.StreamUnavailable, "the event transport is away", "it is tried again by itself") { IsTransient = true };
         }
     }
 

@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
@@ -26,6 +27,9 @@ public sealed record ServerSettings
 
     /// <summary>How jobs, results and dead letters are kept.</summary>
     public BusSettings Bus { get; init; } = new();
+
+    /// <summary>The Redis-compatible server that live events go over; where none is named, they are seen in the process that runs them, and others read the log.</summary>
+    public RedisSettings Redis { get; init; } = new();
 
     /// <summary>The port that `serve` listens on for HTTP; 0 for any that is free.</summary>
     public int Port { get; init; } = 8080;

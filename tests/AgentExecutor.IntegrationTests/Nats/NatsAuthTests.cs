@@ -1,6 +1,3 @@
-using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.IntegrationTests.Servers;
@@ -154,21 +151,7 @@ public sealed class NatsAuthTests : NatsTest
 
     private static string WriteCertificates(string folder)
     {
-        var (from, until) = (TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
-        using var caKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var caRequest = new CertificateRequest("CN=test authority", caKey, HashAlgorithmName.SHA256);
-        caRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using var ca = caRequest.CreateSelfSigned(from, until);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=nats", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        names.AddIpAddress(IPAddress.Parse("192.0.2.1"));
-        request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(ca, from, until, [1, 2, 3]);
-        File.WriteAllText(Path.Combine(folder, "ca.pem"), ca.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
+        Certificates.Write(folder);
         return $"tls {{ cert_file: \"{folder}/cert.pem\", key_file: \"{folder}/key.pem\" }}\n";
     }
 }

@@ -1,3 +1,4 @@
+using AgentExecutor.Adapters.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Adapters.Nats.Protocol;
@@ -14,7 +15,7 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
 
     private readonly LinkOpener _opener = new(settings, time);
     private readonly ServerPool _servers = new(NatsEndpoint.ParseSeeds(settings.Url.Value ?? ""));
-    private readonly OutageLog _outage = new(time, logger);
+    private readonly OutageLog _outage = new(time, reason => Log.Unavailable(logger, reason), seconds => Log.Back(logger, seconds));
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private TaskCompletionSource<NatsLink> _outcome = NewOutcome();
@@ -184,7 +185,7 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
             _outcome = _outcome.TrySetResult(link) ? _outcome : NewOutcome(link);
         }
         Log.Connected(logger, link.Info.Name, link.Info.Version, link.Endpoint.ToString());
-        _outage.Succeeded();
+        _outage.Succeeded(this);
     }
 
     private void Lost(NatsException fault)
@@ -197,13 +198,13 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
         {
             return;
         }
-        _outage.Failed(fault.Message);
+        _outage.Failed(this, fault.Message);
         Down?.Invoke(fault);
     }
 
     private void RoundFailed(NatsException fault)
     {
-        _outage.Failed(fault.Message);
+        _outage.Failed(this, fault.Message);
         lock (_gate)
         {
             Fail(_outcome, fault);

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using AgentExecutor.Adapters.Connections;
 
 namespace AgentExecutor.Adapters.Nats.Protocol;
 
@@ -88,7 +89,7 @@ internal sealed class NatsLink : IAsyncDisposable
         using var ending = lifetime.Register(_ending.Cancel);
         Task[] loops = [ReadAsync(), WriteAsync(), KeepAliveAsync(time, pingPeriod)];
         var fault = FaultOf((await Task.WhenAny(loops)).Exception?.InnerException);
-        _output.Close(fault);
+        _output.Close(() => new NatsException(fault.Fault, fault.Message, fault));
         await _ending.CancelAsync();
         await _stream.DisposeAsync();
         await Task.WhenAny(Task.WhenAll(loops)); // not awaited itself: what the other two threw on their way out says nothing new

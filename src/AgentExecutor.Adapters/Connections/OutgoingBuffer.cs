@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace AgentExecutor.Adapters.Nats.Protocol;
+namespace AgentExecutor.Adapters.Connections;
 
 /// <summary>
 /// What waits to be written to one connection. Callers encode into one buffer while the writer sends the other, so that a write to the socket carries all
@@ -15,17 +15,17 @@ internal sealed class OutgoingBuffer(int limit) : IDisposable
     private ArrayBufferWriter<byte> _filling = new(16 * 1024);
     private ArrayBufferWriter<byte> _sending = new(16 * 1024);
     private TaskCompletionSource? _space;
-    private NatsException? _closed;
+    private Func<Exception>? _closed;
 
     /// <summary>False where the buffer is full: then <see cref="SpaceAsync"/>.</summary>
-    /// <exception cref="NatsException">The connection has ended.</exception>
+    /// <exception cref="Exception">The connection has ended: what <see cref="Close"/> was given makes it.</exception>
     public bool TryWrite<T>(in T frame, Action<IBufferWriter<byte>, T> encode, bool isUrgent = false)
     {
         lock (_gate)
         {
             if (_closed is not null)
             {
-                throw new NatsException(_closed.Fault, _closed.Message, _closed);
+                throw _closed();
             }
             if (_filling.WrittenCount >= limit && !isUrgent)
             {
@@ -70,7 +70,8 @@ internal sealed class OutgoingBuffer(int limit) : IDisposable
         }
     }
 
-    public void Close(NatsException fault)
+    /// <param name="fault">Makes the exception for each caller who comes too late.</param>
+    public void Close(Func<Exception> fault)
     {
         lock (_gate)
         {

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace AgentExecutor.IntegrationTests.Nats;
+namespace AgentExecutor.IntegrationTests;
 
 /// <summary>Keeps what was logged.</summary>
 internal sealed class LogLines : ILogger
