@@ -72,6 +72,7 @@ internal static class StreamBenchmark
         }
         figures["events_per_second"] = count / watch.Elapsed.TotalSeconds;
         figures["events_dropped"] = counts.Dropped;
+        Console.Error.WriteLine($"published {count} in {watch.Elapsed.TotalSeconds:0.0} s");
         var kept = await transport.ReadAsync($"{prefix}-0", 0, long.MaxValue, CancellationToken.None);
         figures["bytes_per_token_event"] = kept.Average(value => value.Json.Length);
         await stopping.CancelAsync();
@@ -99,6 +100,7 @@ internal static class StreamBenchmark
         figures["publish_to_watcher_p50_ms"] = Report.Percentile(sorted, 0.5);
         figures["publish_to_watcher_p99_ms"] = Report.Percentile(sorted, 0.99);
         figures["watched_events"] = sorted.Length;
+        Console.Error.WriteLine($"watched {sorted.Length}");
     }
 
     private static async Task SubmitAsync(IRunQueue queue)
@@ -148,6 +150,7 @@ internal static class StreamBenchmark
         var (up, down) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
+            Console.Error.WriteLine($"round {round}");
             up.Add(await JobsBenchmark.ThreeStepsAsync(connection, $"up{round}", Jobs));
             await redis.KillAsync();
             down.Add(await JobsBenchmark.ThreeStepsAsync(connection, $"down{round}", Jobs));

@@ -136,15 +136,15 @@ internal sealed class RedisKeeper(string purpose, RedisSettings settings, Action
 
     private void Rise(RedisLink link, RedisGreeting greeting)
     {
+        _isRefused = false;
+        Log.Connected(logger, _opener.Endpoint.ToString(), purpose, greeting.Protocol, greeting.Version);
+        outage.Succeeded(this);
         Up?.Invoke(link);
         lock (_gate)
         {
             _current = link;
             _outcome.TrySetResult(link);
         }
-        _isRefused = false;
-        Log.Connected(logger, _opener.Endpoint.ToString(), purpose, greeting.Protocol, greeting.Version);
-        outage.Succeeded(this);
     }
 
     private void Lost(RedisException fault)

@@ -54,7 +54,7 @@ internal sealed class RedisSubscriber : IAsyncDisposable
         {
             if (table.TryGetValue(subscription.Name, out var former))
             {
-                former.IsOver = true;
+                former.End();
             }
             table[subscription.Name] = subscription;
             Ask(subscription);
@@ -85,7 +85,7 @@ internal sealed class RedisSubscriber : IAsyncDisposable
         {
             if (table.Remove(name, out var subscription))
             {
-                subscription.IsOver = true;
+                subscription.End();
                 Send(verb, name, new NoReply());
             }
         }
@@ -180,6 +180,7 @@ internal sealed class RedisSubscriber : IAsyncDisposable
     private sealed class Subscription(string name, string verb, Action<RedisMessage> receive, Action restored)
     {
         private readonly TaskCompletionSource _confirmation = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private volatile bool _isOver;
 
         public string Name => name;
 
@@ -194,7 +195,14 @@ internal sealed class RedisSubscriber : IAsyncDisposable
         /// <summary>On the present connection.</summary>
         public volatile bool IsConfirmed;
 
-        public volatile bool IsOver;
+        public bool IsOver => _isOver;
+
+        /// <summary>Whoever waits for its confirmation has nothing more to wait for.</summary>
+        public void End()
+        {
+            _isOver = true;
+            _confirmation.TrySetResult();
+        }
 
         /// <summary>False where nobody waits for it any more.</summary>
         public bool Confirm() => _confirmation.TrySetResult();
