@@ -42,7 +42,7 @@ public sealed partial class PostgresEventLogTests(PostgresFixture postgres) : Ev
     public async Task What_a_page_costs_grows_neither_with_the_thread_nor_with_the_number_of_threads()
     {
         // No statistics: the tables are as new as on the day when the first long thread runs.
-        await using var source = PostgresConnections.Open(_settings);
+        await using var source = PostgresConnections.Open(_settings, PostgresConnections.NoBitmaps);
         await using var connection = await source.OpenConnectionAsync(Cancel);
         await connection.RunAsync(Many, [], Cancel);
 
