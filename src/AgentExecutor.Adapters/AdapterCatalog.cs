@@ -79,7 +79,7 @@ public static class AdapterCatalog
             Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), Access(settings with { MaxPoolSize = 8, Committers = 1 }, time, outages), settings.Schema);
         var relay = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages);
         // So have those who watch: however many they are, and however long their reads, nobody else waits for them.
-        var watchers = Access(settings with { MaxPoolSize = 0, Committers = 1, StatementTimeoutSeconds = Math.Min(settings.StatementTimeoutSeconds, 5) }, time, outages);
+        var watchers = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, PostgresConnections.NoBitmaps);
         return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watchers))
         {
             Queue = queue,
@@ -147,8 +147,8 @@ public static class AdapterCatalog
         }
     }
 
-    private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages) => new(
-        PostgresConnections.Open(settings), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
+    private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages, string moreOptions = "") => new(
+        PostgresConnections.Open(settings, moreOptions), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
 
     private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresAccess Watchers) : IAsyncDisposable
     {

@@ -14,6 +14,9 @@ internal static partial class PostgresConnections
     /// </summary>
     private const string FixedOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c idle_in_transaction_session_timeout=60000";
 
+    /// <summary>For pages of long ranges: a bitmap gathers and sorts all that there is, where the first few rows were asked for.</summary>
+    public const string NoBitmaps = " -c enable_bitmapscan=off";
+
     private static readonly Dictionary<string, SslMode> SslModes = new(StringComparer.OrdinalIgnoreCase)
     {
         ["disable"] = SslMode.Disable,
@@ -25,9 +28,11 @@ internal static partial class PostgresConnections
     };
 
     /// <exception cref="FaultException">A setting does not fit.</exception>
-    public static NpgsqlDataSource Open(PostgresSettings settings)
+    public static NpgsqlDataSource Open(PostgresSettings settings, string moreOptions = "")
     {
-        var source = new NpgsqlDataSourceBuilder(Options(settings).ConnectionString);
+        var options = Options(settings);
+        options.Options += moreOptions;
+        var source = new NpgsqlDataSourceBuilder(options.ConnectionString);
         source.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // ours are the server's own: there is no need to ask for them with each pool
         return source.ConnectionStringBuilder.Host!.Contains(',', StringComparison.Ordinal)
             ? source.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)

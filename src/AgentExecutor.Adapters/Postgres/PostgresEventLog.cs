@@ -12,19 +12,21 @@ namespace AgentExecutor.Adapters.Postgres;
 /// </summary>
 internal sealed class PostgresEventLog(PostgresAccess access) : IEventLog
 {
-    private const string Page =
+    internal const string Page =
         """
         SELECT t.last_sequence, t.status, e.sequence, e.json FROM threads AS t
         LEFT JOIN LATERAL (SELECT sequence, json FROM events WHERE thread_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3) AS e ON true
         WHERE t.thread_id = $1 ORDER BY e.sequence
         """;
 
+    internal const string Positions = "SELECT thread_id, last_sequence, status FROM threads WHERE thread_id = ANY ($1)";
+
     /// <summary>
     /// Rows of three kinds: the checkpoints, with the names of what they updated; the writes under their parents; the values that they name. The checkpoints come first. One
     /// statement rather than three in a batch: between those a thread may be pruned, and what a checkpoint changed would seem to be nothing. OFFSET 0 keeps the planner from
     /// joining the other way round, which it does where a young table has no statistics: it then reads the whole thread for each checkpoint.
     /// </summary>
-    private const string Changes =
+    internal const string Changes =
         """
         WITH c AS MATERIALIZED (
             SELECT k.ns, k.id, c.parent, c.updated, c.versions FROM unnest($2, $3) AS k (ns, id) CROSS JOIN LATERAL (
@@ -45,15 +47,32 @@ internal sealed class PostgresEventLog(PostgresAccess access) : IEventLog
     /// <summary>Someone waits for the answer.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Past patience only for a try that hangs: on a server that does not answer, or behind so many others that there is no connection.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(6);
+
     public async ValueTask<LogPage?> ReadAsync(string threadId, long after, int limit, CancellationToken cancellationToken) =>
-        await access.RunAsync((connection, cancel) => ReadAsync(connection, threadId, after, limit, cancel), cancellationToken, Patience);
+        await RunAsync((connection, cancel) => ReadAsync(connection, threadId, after, limit, cancel), cancellationToken);
 
     public async ValueTask<ImmutableArray<LogPosition>> LookAsync(ImmutableArray<string> threadIds, CancellationToken cancellationToken) =>
-        threadIds.IsEmpty ? [] : await access.RunAsync((connection, cancel) => LookAsync(connection, [.. threadIds.Distinct()], cancel), cancellationToken, Patience);
+        threadIds.IsEmpty ? [] : await RunAsync((connection, cancel) => LookAsync(connection, [.. threadIds.Distinct()], cancel), cancellationToken);
 
     public async ValueTask<ImmutableArray<StoredChange>> ReadChangesAsync(
-        string threadId, ImmutableArray<CheckpointKey> checkpoints, CancellationToken cancellationToken) => checkpoints.IsEmpty ? [] : await access.RunAsync(
-            (connection, cancel) => ReadChangesAsync(connection, threadId, [.. checkpoints.Distinct()], cancel), cancellationToken, Patience);
+        string threadId, ImmutableArray<CheckpointKey> checkpoints, CancellationToken cancellationToken) => checkpoints.IsEmpty ? [] : await RunAsync(
+            (connection, cancel) => ReadChangesAsync(connection, threadId, [.. checkpoints.Distinct()], cancel), cancellationToken);
+
+    private async Task<T> RunAsync<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Longest, access.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await access.RunAsync(read, either.Token, Patience);
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresFaults.Unavailable(new TimeoutException($"no answer within {Longest.TotalSeconds} s", exception));
+        }
+    }
 
     private static async Task<LogPage?> ReadAsync(NpgsqlConnection connection, string threadId, long after, int limit, CancellationToken cancellationToken)
     {
@@ -78,7 +97,7 @@ internal sealed class PostgresEventLog(PostgresAccess access) : IEventLog
 
     private static async Task<ImmutableArray<LogPosition>> LookAsync(NpgsqlConnection connection, string[] threadIds, CancellationToken cancellationToken)
     {
-        await using var command = connection.With("SELECT thread_id, last_sequence, status FROM threads WHERE thread_id = ANY ($1)", (object)threadIds);
+        await using var command = connection.With(Positions, (object)threadIds);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var found = ImmutableArray.CreateBuilder<LogPosition>(threadIds.Length);
         while (await row.ReadAsync(cancellationToken))
