@@ -168,6 +168,7 @@ internal static class StreamBenchmark
 
         public Counts()
         {
+            _ = Telemetry.Meter; // the instruments must be there before they are looked for
             _listener.InstrumentPublished = (instrument, listener) =>
             {
                 if (instrument == Telemetry.RedisPublishes || instrument == Telemetry.StreamEventsDropped || instrument == Telemetry.RedisPublishErrors)
