@@ -199,6 +199,25 @@ public sealed class RedisConnectionTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
+    public async Task A_server_that_became_a_replica_is_left_for_the_one_that_its_name_leads_to()
+    {
+        RedisFixture.SkipWithout();
+        await using var server = await RedisServer.StartOwnAsync();
+        var log = new LogLines();
+        await using var connection = Open(server.Settings() with { RequestTimeoutSeconds = 0.2 }, log);
+        await AskAsync(connection, "SET", "a", "b");
+        await AskAsync(connection, "REPLICAOF", "127.0.0.1", "1");
+
+        await Eventually(async () =>
+        {
+            Assert.True((await FaultOf(() => connection.SendAsync(["SET", "a", "b"], Cancel))).IsTransient);
+            return log.Lines.Any(line => line.StartsWith("1140", StringComparison.Ordinal));
+        });
+        Assert.Contains("READONLY", log.Lines.First(line => line.StartsWith("1140", StringComparison.Ordinal)), StringComparison.Ordinal);
+        await connection.ConnectedAsync(Cancel).WaitAsync(Limit);
+    }
+
+    [Fact]
     public async Task After_its_end_it_is_closed()
     {
         RedisFixture.SkipWithout();

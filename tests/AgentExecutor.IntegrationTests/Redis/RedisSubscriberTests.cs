@@ -112,6 +112,22 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
+    public async Task Who_waits_for_a_subscription_hears_of_the_end()
+    {
+        RedisFixture.SkipWithout();
+        await using var server = await RedisServer.StartOwnAsync();
+        await server.KillAsync();
+        var subscriber = OpenSubscriber(server.Settings() with { RequestTimeoutSeconds = 60 });
+        var waiting = subscriber.SubscribeAsync("a", _ => { }, () => { }, Cancel);
+        var former = subscriber.SubscribeAsync("b", _ => { }, () => { }, Cancel);
+        subscriber.Unsubscribe("b");
+        await former.WaitAsync(Limit);
+        await subscriber.DisposeAsync();
+
+        Assert.Equal(RedisFault.Closed, (await FaultOf(() => waiting)).Fault);
+    }
+
+    [Fact]
     public async Task A_large_message_comes_whole()
     {
         var server = await redis.ServerAsync();

@@ -20,6 +20,7 @@ internal sealed class RedisLink : IAsyncDisposable
     private const int OutputLimit = 2 * 1024 * 1024;
     private const int WriteSize = 64 * 1024;
     private const int Ticks = 8;
+    private const int TrialFactor = 5;
 
     private readonly Stream _stream;
     private readonly PipeReader _reader;
@@ -29,6 +30,8 @@ internal sealed class RedisLink : IAsyncDisposable
     private readonly CancellationTokenSource _ending = new();
     private readonly Lock _gate = new();
     private readonly Queue<RespReplies> _waiting = [];
+    private readonly LinkWatch _watch;
+    private readonly long _since;
     private RespReplies? _current;
     private long _asked;
     private long _answered;
@@ -38,7 +41,8 @@ internal sealed class RedisLink : IAsyncDisposable
     public RedisLink(RedisGreeting greeting, LinkWatch watch, Action<RespValue>? message, CancellationToken lifetime)
     {
         (_stream, _reader, _parser, _message) = (greeting.Wire.Stream, greeting.Wire.Reader, greeting.Wire.Parser, message);
-        Completion = RunAsync(watch, lifetime);
+        (_watch, _since) = (watch, watch.Time.GetTimestamp());
+        Completion = RunAsync(lifetime);
     }
 
     /// <summary>Ends when the link does, with the reason; never faulted.</summary>
@@ -73,10 +77,10 @@ internal sealed class RedisLink : IAsyncDisposable
         }
     }
 
-    private async Task<RedisException> RunAsync(LinkWatch watch, CancellationToken lifetime)
+    private async Task<RedisException> RunAsync(CancellationToken lifetime)
     {
         using var ending = lifetime.Register(_ending.Cancel);
-        Task[] loops = [ReadAsync(), WriteAsync(), WatchAsync(watch)];
+        Task[] loops = [ReadAsync(), WriteAsync(), WatchAsync()];
         var fault = FaultOf((await Task.WhenAny(loops)).Exception?.InnerException);
         _output.Close(fault.Again);
         await _ending.CancelAsync();
@@ -154,6 +158,19 @@ internal sealed class RedisLink : IAsyncDisposable
             _current = null;
             Interlocked.Increment(ref _answered);
         }
+        LeaveIfDemoted(value);
+    }
+
+    /// <summary>
+    /// After a failover the server's name may lead to another one, while this one, now a replica, refuses every write for as long as we stay. A link that is still young is kept:
+    /// where the name leads here again, it is not to be made anew all the time.
+    /// </summary>
+    private void LeaveIfDemoted(RespValue? value)
+    {
+        if (value is { IsError: true } && value.Bytes.Span.StartsWith("READONLY"u8) && _watch.Time.GetElapsedTime(_since) > _watch.Patience * TrialFactor)
+        {
+            throw new RedisException(RedisFault.Disconnected, $"the Redis server became a replica: {value.Text}");
+        }
     }
 
     /// <summary>What comes without being an answer. In RESP2 messages of channels look as answers do, and only a link that subscribes gets them.</summary>
@@ -188,10 +205,10 @@ internal sealed class RedisLink : IAsyncDisposable
     /// A server is dead that owes an answer and for a while neither says anything nor takes any more of a large write. The last piece of a write is no sign of life: the
     /// system takes small ones on behalf of a server that hangs.
     /// </summary>
-    private async Task WatchAsync(LinkWatch watch)
+    private async Task WatchAsync()
     {
-        var period = watch.Patience / Ticks;
-        using var timer = new PeriodicTimer(period, watch.Time);
+        var period = _watch.Patience / Ticks;
+        using var timer = new PeriodicTimer(period, _watch.Time);
         var (seen, owedSince, quiet, idle) = (0L, -1L, 0, 0);
         while (await timer.WaitForNextTickAsync(_ending.Token))
         {
@@ -201,9 +218,9 @@ internal sealed class RedisLink : IAsyncDisposable
             (seen, owedSince) = (signs, owed);
             if (quiet >= Ticks)
             {
-                throw new RedisException(RedisFault.Disconnected, $"the Redis server has not answered for {watch.Patience.TotalSeconds} s");
+                throw new RedisException(RedisFault.Disconnected, $"the Redis server has not answered for {_watch.Patience.TotalSeconds} s");
             }
-            if (owed < 0 && idle * period >= watch.Ping)
+            if (owed < 0 && idle * period >= _watch.Ping)
             {
                 idle = 0;
                 TrySend(0, static (output, _) => RespWriter.Write(output, "PING"), new NoReply(), isUrgent: true);

@@ -45,7 +45,17 @@ internal sealed class RedisSubscriber : IAsyncDisposable
 
     public void UnsubscribePattern(string pattern) => Remove(_patterns, pattern, "PUNSUBSCRIBE");
 
-    public ValueTask DisposeAsync() => _keeper.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _keeper.DisposeAsync();
+        lock (_gate)
+        {
+            foreach (var subscription in _channels.Values.Concat(_patterns.Values))
+            {
+                subscription.Refuse(new RedisException(RedisFault.Closed, "the connection to Redis was closed"));
+            }
+        }
+    }
 
     private async Task AddAsync(Dictionary<string, Subscription> table, Subscription subscription, CancellationToken cancellationToken)
     {
