@@ -77,9 +77,9 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
         var batch = new List<(string ThreadId, StreamEvent Event)>(MostAtOnce);
         try
         {
-            while (await _toSend.Reader.WaitToReadAsync(farewell))
+            do
             {
-                await to.ConnectedAsync(farewell);
+                await to.ConnectedAsync(farewell); // also where nothing is told: those who watch and those who probe want it
                 batch.Clear();
                 while (batch.Count < MostAtOnce && _toSend.Reader.TryRead(out var next))
                 {
@@ -87,6 +87,7 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
                 }
                 await SendAsync(to, batch, farewell);
             }
+            while (await _toSend.Reader.WaitToReadAsync(farewell));
         }
         catch (OperationCanceledException)
         {
@@ -96,6 +97,10 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
 
     private async Task SendAsync(IEventTransport to, List<(string ThreadId, StreamEvent Event)> batch, CancellationToken farewell)
     {
+        if (batch.Count == 0)
+        {
+            return;
+        }
         try
         {
             var taken = await to.PublishAsync(batch, farewell);

@@ -12,7 +12,13 @@ internal sealed class Readiness(ServiceGate gate, TimeProvider time)
 
     private volatile bool _hasStore;
 
-    public IReadOnlyList<(string Name, bool IsUp)> Services => [("postgres", _hasStore), ("dragonfly", gate.Service?.App.Transport?.IsConnected ?? true), ("nats", gate.Service?.Bus.IsConnected ?? false)];
+    /// <summary>Live events are best effort: where they are away, jobs are taken all the same.</summary>
+    public IReadOnlyList<(string Name, bool IsUp, bool IsNeeded)> Services =>
+    [
+        ("postgres", _hasStore, true),
+        ("dragonfly", gate.Service?.App.Transport?.IsConnected ?? true, false),
+        ("nats", gate.Service?.Bus.IsConnected ?? false, true),
+    ];
 
     public async Task RunAsync(CancellationToken stopping)
     {

@@ -23,12 +23,12 @@ internal sealed class StatusEndpoints(ServiceGate gate, Readiness readiness, Met
     public Task ReadyAsync(HttpContext context)
     {
         var services = readiness.Services;
-        var isReady = gate.Service is not null && !gate.IsStopping && services.All(service => service.IsUp);
+        var isReady = gate.Service is not null && !gate.IsStopping && services.All(service => service.IsUp || !service.IsNeeded);
         return Requests.WriteAsync(context, isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable, writer =>
         {
             writer.WriteString("status"u8, isReady ? "ready"u8 : "not_ready"u8);
             writer.WriteStartObject("services"u8);
-            foreach (var (name, isUp) in services)
+            foreach (var (name, isUp, _) in services)
             {
                 writer.WriteBoolean(name, isUp);
             }
