@@ -15,7 +15,7 @@ public sealed class RawWatcher : IDisposable
     /// <summary>What was read so far.</summary>
     public string Text => _read.ToString();
 
-    public static string Get(string path) => $"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    public static string Get(string path) => $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     public static string Upgrade(string path) =>
         $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -32,12 +32,21 @@ public sealed class RawWatcher : IDisposable
     public Task SendAsync(byte[] bytes) => _stream.WriteAsync(bytes, TestContext.Current.CancellationToken).AsTask();
 
     /// <summary>Reads on until the text stands in what was read.</summary>
-    public async Task ReadUntilAsync(string text)
+    public async Task ReadUntilAsync(string text) => Assert.True(await TryReadUntilAsync(text), $"the connection ended before '{text}' came: {Text}");
+
+    /// <summary>False where the connection ended before the text came.</summary>
+    public async Task<bool> TryReadUntilAsync(string text)
     {
-        while (!Text.Contains(text, StringComparison.Ordinal))
+        var from = Math.Max(0, _read.Length - text.Length);
+        while (!_read.ToString(from, _read.Length - from).Contains(text, StringComparison.Ordinal))
         {
-            Assert.True(await ReadAsync(), $"the connection ended before '{text}' came: {Text}");
+            from = Math.Max(0, _read.Length - text.Length);
+            if (!await ReadAsync())
+            {
+                return false;
+            }
         }
+        return true;
     }
 
     /// <summary>Reads until the other side has closed or cut the connection.</summary>
