@@ -51,7 +51,7 @@ public sealed class Watch : IAsyncDisposable
         try
         {
             watch._joinedAt = await feed.JoinAsync(watch._queue, cancellationToken);
-            if (after >= watch._joinedAt && await history.ReadAsync(feed.ThreadId, after, cancellationToken) is { IsOver: true, Events.Count: 0 })
+            if (after >= watch._joinedAt && await watch.IsOverAsync(cancellationToken))
             {
                 (watch._isOver, watch.End) = (true, WatchEnd.RunEnded);
             }
@@ -86,7 +86,14 @@ public sealed class Watch : IAsyncDisposable
                 var taken = _queue.Take(out var end);
                 if (taken.Count > 0)
                 {
-                    yield return Take(taken);
+                    if (Take(taken) is { Count: > 0 } told)
+                    {
+                        yield return told;
+                    }
+                    else if (taken.Any(static value => value.IsEnd) && await IsOverAsync(cancellationToken))
+                    {
+                        End = WatchEnd.RunEnded; // who asked for what follows a number beyond the end would wait for ever
+                    }
                 }
                 else if (end == WatchEnd.TooSlow && !wasUpToDate)
                 {
@@ -118,6 +125,10 @@ public sealed class Watch : IAsyncDisposable
             await _leave(this);
         }
     }
+
+    /// <summary>The run has ended, and nothing of it follows what was read.</summary>
+    private async ValueTask<bool> IsOverAsync(CancellationToken cancellationToken) =>
+        await _history.ReadAsync(ThreadId, _last, cancellationToken) is { IsOver: true, Events.Count: 0 };
 
     private async ValueTask<IReadOnlyList<StreamEvent>> ReadHistoryAsync(CancellationToken cancellationToken)
     {

@@ -79,8 +79,8 @@ internal sealed class HttpServer : IAsyncDisposable
         app.MapPost("/threads/{thread_id}/cancel", threads.CancelAsync);
         app.MapPost("/threads/{thread_id}/resume", threads.ResumeAsync);
         Get("/threads/{thread_id}/history", threads.HistoryAsync);
-        app.MapGet("/threads/{thread_id}/events", streams.EventsAsync);
-        app.MapGet("/deepagents-runtime/stream/{thread_id}", streams.SocketAsync);
+        Get("/threads/{thread_id}/events", streams.EventsAsync);
+        Get("/deepagents-runtime/stream/{thread_id}", streams.SocketAsync);
         Get("/health", status.HealthAsync);
         Get("/ready", status.ReadyAsync);
         Get("/metrics", status.MetricsAsync);
@@ -110,10 +110,28 @@ internal sealed class HttpServer : IAsyncDisposable
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
+    /// <summary>Counts a request when its answer begins: who watches is answered at once, however long the events go on.</summary>
     private static async Task CountAsync(HttpContext context, Problems problems, RequestDelegate next)
     {
         var started = Stopwatch.GetTimestamp();
+        var isCounted = false;
+        context.Response.OnStarting(CountOnceAsync);
         await problems.GuardAsync(context, it => next(it));
+        await CountOnceAsync(); // one that was not answered, or without a body
+
+        Task CountOnceAsync()
+        {
+            if (!isCounted)
+            {
+                isCounted = true;
+                Count(context, started);
+            }
+            return Task.CompletedTask;
+        }
+    }
+
+    private static void Count(HttpContext context, long started)
+    {
         var endpoint = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
         var method = context.Request.Method is "GET" or "POST" or "PUT" or "DELETE" or "HEAD" or "OPTIONS" or "PATCH" ? context.Request.Method : "other";
         Telemetry.HttpRequests.Add(

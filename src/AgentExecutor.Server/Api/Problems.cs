@@ -8,12 +8,16 @@ using AgentExecutor.Server.Settings;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Logging;
+using Microsoft.Net.Http.Headers;
 
 namespace AgentExecutor.Server.Api;
 
 /// <summary>The border where faults become answers: problem+json (RFC 9457) with the fault's code, every single fault, and how to mend it.</summary>
 internal sealed class Problems(HttpSettings settings, ILogger logger)
 {
+    /// <summary>What belongs to the fault as much as to any other answer: the methods, the protocol, and who may read it.</summary>
+    private static readonly string[] Kept = [HeaderNames.Allow, HeaderNames.Upgrade, HeaderNames.AccessControlAllowOrigin, HeaderNames.Vary];
+
     public async Task GuardAsync(HttpContext context, Func<HttpContext, Task> handle)
     {
         try
@@ -22,7 +26,10 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody is there to be answered; this is what is counted
+            if (!context.Response.HasStarted) // a watcher that leaves has had an answer
+            {
+                context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody is there to be answered; this is what is counted
+            }
         }
         catch (OperationCanceledException)
         {
@@ -51,9 +58,12 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             context.Abort();
             return;
         }
-        var allow = context.Response.Headers.Allow;
+        var kept = Kept.Select(name => (Name: name, Value: context.Response.Headers[name])).ToList();
         context.Response.Clear();
-        context.Response.Headers.Allow = allow;
+        foreach (var (name, value) in kept)
+        {
+            context.Response.Headers[name] = value;
+        }
         if (status == StatusCodes.Status503ServiceUnavailable)
         {
             context.Response.Headers.RetryAfter = settings.RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);

@@ -9,9 +9,8 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
     private const WebSocketCloseStatus TryAgainLater = (WebSocketCloseStatus)1013;
 
-    /// <summary>A reader that takes nothing for so long is not waited for.</summary>
-    private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
+    /// <summary>A reader that takes nothing for so long, or answers nothing, is not waited for. What it has yet to read is lost to it when the connection is cut, so it is no short time.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     public async Task SendAsync(Watch watch, CancellationToken aborted)
     {
@@ -43,21 +42,22 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
     {
         if (socket.State == WebSocketState.CloseReceived)
         {
-            using var limit = new CancellationTokenSource(CloseLimit, time);
+            using var limit = new CancellationTokenSource(Patience, time);
             await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
+    /// <summary>A frame that is broken off takes the socket with it, and whoever closed in order would get no answer: it is waited for no longer, and goes out all the same.</summary>
     private async Task SendAsync(ReadOnlyMemory<byte> json, CancellationToken left)
     {
-        var sending = socket.SendAsync(json, WebSocketMessageType.Text, endOfMessage: true, left);
+        var sending = socket.SendAsync(json, WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
         if (sending.IsCompletedSuccessfully)
         {
             return;
         }
         try
         {
-            await sending.AsTask().WaitAsync(SendLimit, time, left);
+            await sending.AsTask().WaitAsync(Patience, time, left);
         }
         catch (TimeoutException)
         {
@@ -66,7 +66,7 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         }
     }
 
-    /// <summary>Says why it ends, and gives the other side a moment to answer.</summary>
+    /// <summary>Says why it ends, and gives the other side time to read up to there and to answer.</summary>
     private async Task CloseAsync(Watch watch, Task listening)
     {
         var (status, reason) = watch.End switch
@@ -76,7 +76,7 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
             WatchEnd.ThreadDeleted => (WebSocketCloseStatus.NormalClosure, "the thread was deleted"),
             _ => (WebSocketCloseStatus.NormalClosure, "the run has ended"),
         };
-        using var limit = new CancellationTokenSource(CloseLimit, time);
+        using var limit = new CancellationTokenSource(Patience, time);
         await socket.CloseOutputAsync(status, reason, limit.Token);
         await listening.WaitAsync(limit.Token);
     }

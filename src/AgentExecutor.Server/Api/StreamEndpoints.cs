@@ -26,6 +26,10 @@ internal sealed class StreamEndpoints(ServiceGate gate, Origins origins, TimeSpa
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache, no-transform";
         response.Headers["X-Accel-Buffering"] = "no"; // else nginx holds events back
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         var events = new ServerSentEvents(response.BodyWriter);
         await events.BeginAsync(threadId, after, context.RequestAborted);
@@ -47,7 +51,7 @@ internal sealed class StreamEndpoints(ServiceGate gate, Origins origins, TimeSpa
         }
         origins.Check(context);
         await using var watch = await OpenAsync(context, threadId, after);
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { KeepAliveInterval = heartbeat, KeepAliveTimeout = heartbeat });
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { KeepAliveInterval = heartbeat, KeepAliveTimeout = SocketFrames.Patience });
         await new SocketFrames(socket, time).SendAsync(watch, context.RequestAborted);
     }
 

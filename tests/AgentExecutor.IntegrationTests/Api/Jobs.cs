@@ -24,6 +24,14 @@ internal static class Jobs
           {"error": {"class": "invalid_request", "message": "no such thing"}}]}}}]}
         """;
 
+    /// <summary>Says a text of so many chunks, and then something short.</summary>
+    public static string Chatty(int chunks, int chunkDelayMs = 0, int chunkSize = 4) =>
+        """
+        {"name": "chatty", "nodes": [{"id": "c", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "c", "script": [
+          {"text": "TEXT", "chunk_size": SIZE, "chunk_delay_ms": DELAY, "tool_calls": [{"name": "ls", "args": {}}]}, {"text": "that is all"}]}}}]}
+        """.Replace("TEXT", string.Concat(Enumerable.Range(0, chunks).Select(chunk => $"{chunk:x4}".PadRight(chunkSize, '.'))), StringComparison.Ordinal)
+        .Replace("SIZE", $"{chunkSize}", StringComparison.Ordinal).Replace("DELAY", $"{chunkDelayMs}", StringComparison.Ordinal);
+
     /// <summary>Asks a person, then calls the counting tool.</summary>
     public static string Asking(string url) =>
         """
