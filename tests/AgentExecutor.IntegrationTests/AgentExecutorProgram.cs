@@ -33,7 +33,7 @@ public sealed class AgentExecutorProgram : IDisposable
 
     public RunningProgram Start(params string[] args)
     {
-        string[] full = Postgres is not null || args[0] is "check" || args[0].StartsWith('-') ? args : [.. args, "--data-dir", File("data")];
+        string[] full = Postgres is not null || args[0] is "check" or "watch" || args[0].StartsWith('-') ? args : [.. args, "--data-dir", File("data")];
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), full)
         {
             RedirectStandardOutput = true,

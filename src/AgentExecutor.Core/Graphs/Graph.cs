@@ -13,7 +13,8 @@ public sealed class Graph
     /// <summary>Where a branch ends; no node may bear the name.</summary>
     public const string End = "END";
 
-    private const string JoinPrefix = "join:";
+    /// <summary>How the names of the channels begin in which nodes wait for each other.</summary>
+    public const string JoinPrefix = "join:";
 
     private readonly FrozenDictionary<string, Node> _nodes;
     private readonly FrozenDictionary<string, ImmutableArray<Edge>> _edgesFrom;

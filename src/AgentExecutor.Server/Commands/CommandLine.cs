@@ -17,6 +17,7 @@ internal static class CommandLine
             ForkCommand.Create(),
             CheckCommand.Create(),
             SubmitCommand.Create(),
+            WatchCommand.Create(),
             ServeCommand.Create(),
             DeadLettersCommand.Create(),
             MigrateCommand.Create(),

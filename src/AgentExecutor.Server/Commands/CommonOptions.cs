@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AgentExecutor.Adapters.Postgres;
+using AgentExecutor.Core;
 using AgentExecutor.Server.Settings;
 
 namespace AgentExecutor.Server.Commands;
@@ -31,6 +32,12 @@ internal static class CommonOptions
         settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true } };
         return dataDir is null ? settings : settings with { DataDir = dataDir, Postgres = new PostgresSettings() };
     }
+
+    /// <summary>The service to talk to over HTTP: the one that is named, else that of this machine.</summary>
+    public static Uri Service(ServerSettings settings, string? to) =>
+        Uri.TryCreate(to ?? $"http://127.0.0.1:{settings.Port}", UriKind.Absolute, out var url) && url.Scheme is ("http" or "https")
+            ? url
+            : throw new FaultException(FaultCodes.InvalidInput, $"'{to}' is no service with an HTTP API", "write http://HOST:PORT");
 
     /// <summary>Refuses numbers outside of a range.</summary>
     public static void Range(Option<int> option, int least, int greatest) => option.Validators.Add(result =>

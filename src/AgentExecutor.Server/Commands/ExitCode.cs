@@ -24,6 +24,6 @@ public static class ExitCode
     /// <summary>A fault of the program's own.</summary>
     public const int Internal = 70;
 
-    /// <summary>The run was stopped at a checkpoint by Ctrl-C or SIGTERM.</summary>
+    /// <summary>The run was stopped at a checkpoint by Ctrl-C or SIGTERM; of 'watch': it was left so, and the run goes on.</summary>
     public const int Stopped = 130;
 }

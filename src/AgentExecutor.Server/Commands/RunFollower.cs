@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
-using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Server.View;
-using Spectre.Console;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -23,8 +21,6 @@ internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDi
 /// </summary>
 internal static class RunFollower
 {
-    private static readonly TimeSpan FrameTime = TimeSpan.FromMilliseconds(80);
-
     public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run)
     {
         using var threadLock = app.Keeper is null ? ThreadLock.Take(app.Settings.DataDir, threadId) : null;
@@ -73,60 +69,18 @@ internal static class RunFollower
                 await over.CancelAsync();
             }
         }
-        Task<RunOutcome> Pump(IRunView view) => PumpAsync(events, view, RunAndCloseAsync, stopping, over.Token);
-        if (options.JsonLines)
+        async Task<RunOutcome> FollowAsync(IRunView view)
         {
-            return await Pump(new JsonLinesView(Console.OpenStandardOutput()));
-        }
-        if (Console.IsOutputRedirected || Console.IsErrorRedirected || !AnsiConsole.Profile.Capabilities.Ansi)
-        {
-            return await Pump(new PlainView(Console.Error));
-        }
-        return await AnsiConsole.Live(new Text("")).Overflow(VerticalOverflow.Crop).Cropping(VerticalOverflowCropping.Top)
-            .StartAsync(display => Pump(new LiveView(display, options.Title)));
-    }
-
-    private static async Task<RunOutcome> PumpAsync(
-        IAsyncEnumerable<EventEnvelope> events, IRunView view, Func<Task<RunOutcome>> run, CancellationToken stopping, CancellationToken over)
-    {
-        var shown = new Lock();
-        using var notice = stopping.Register(() =>
-        {
-            lock (shown)
-            {
-                view.Notice("stopping at the next checkpoint; once more to stop at once");
-            }
-        });
-        var frames = DrawFramesAsync(view, shown, over);
-        var running = run();
-        await foreach (var envelope in events)
-        {
-            lock (shown)
+            using var notice = stopping.Register(() => view.Notice("stopping at the next checkpoint; once more to stop at once"));
+            var running = RunAndCloseAsync();
+            await foreach (var envelope in events)
             {
                 view.Show(envelope);
             }
+            return await running;
         }
-        await frames;
-        view.Refresh();
-        return await running;
-    }
-
-    private static async Task DrawFramesAsync(IRunView view, Lock shown, CancellationToken over)
-    {
-        using var timer = new PeriodicTimer(FrameTime, TimeProvider.System);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(over))
-            {
-                lock (shown)
-                {
-                    view.Refresh();
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // the run is over
-        }
+        return options.JsonLines
+            ? await Screen.ShowAsync(new JsonLinesView(Console.OpenStandardOutput()), FollowAsync)
+            : await Screen.ShowAsync(options.Title, FollowAsync);
     }
 }

@@ -9,22 +9,43 @@ namespace AgentExecutor.Server.Commands;
 /// <summary>Tells how a run ended: the answer on standard output, everything about it on standard error.</summary>
 internal static class RunReport
 {
+    /// <summary>Of a run that ran here.</summary>
     public static int Write(RunOutcome outcome, FollowOptions options)
     {
         var run = outcome.Run;
-        if (!options.JsonLines && run.Status == RunStatus.Completed)
+        var ending = new RunEnding(run.ThreadId, run.Status)
         {
-            var answer = Answer(outcome);
-            Console.WriteLine(Console.IsOutputRedirected ? answer : EventText.Safe(answer));
-        }
-        Console.Error.WriteLine(
-            $"thread {run.ThreadId} {(run.Status == RunStatus.Pending ? "stopped" : run.Status.ToString().ToLowerInvariant())}: {run.Usage.Supersteps} supersteps, "
-            + $"{run.Usage.ModelCalls} model calls, {run.Usage.ToolCalls} tool calls, {run.Usage.Tokens.Total} tokens, {run.Usage.ActiveSeconds:0.00} s");
+            Answer = run.Status == RunStatus.Completed ? Answer(outcome) : "",
+            Usage = run.Usage,
+            Failure = run.Failure,
+            Interrupts = outcome.Interrupts,
+        };
+        WriteAnswer(ending, options.JsonLines);
         if (options.OutDirectory is { } directory)
         {
             OutDirectory.Save(outcome, directory);
         }
-        return Explain(outcome, options.ResumeCommand(outcome.Run.ThreadId));
+        return Explain(ending, NextSteps.Here(ending, options.ResumeCommand(run.ThreadId)));
+    }
+
+    /// <summary>Of a run that a service has.</summary>
+    /// <param name="isSilent">Standard output holds something else, and not the answer.</param>
+    public static int Write(RunEnding ending, bool isSilent)
+    {
+        WriteAnswer(ending, isSilent);
+        return Explain(ending, NextSteps.AtService(ending));
+    }
+
+    private static void WriteAnswer(RunEnding ending, bool isSilent)
+    {
+        if (!isSilent && ending.Status == RunStatus.Completed)
+        {
+            Console.WriteLine(Console.IsOutputRedirected ? ending.Answer : EventText.Safe(ending.Answer));
+        }
+        var status = ending.Status == RunStatus.Pending ? "stopped" : ending.Status.ToString().ToLowerInvariant();
+        var used = ending.Usage is not { } usage ? ""
+            : $": {usage.Supersteps} supersteps, {usage.ModelCalls} model calls, {usage.ToolCalls} tool calls, {usage.Tokens.Total} tokens, {usage.ActiveSeconds:0.00} s";
+        Console.Error.WriteLine($"thread {ending.ThreadId} {status}{used}");
     }
 
     /// <summary>The last message of an agent, or what a workflow without one has in its state.</summary>
@@ -40,30 +61,34 @@ internal static class RunReport
         return string.Join('\n', values);
     }
 
-    private static int Explain(RunOutcome outcome, string resume)
+    private static int Explain(RunEnding ending, NextSteps next)
     {
-        var run = outcome.Run;
-        switch (run.Status)
+        switch (ending.Status)
         {
             case RunStatus.Completed:
                 return ExitCode.Success;
             case RunStatus.Interrupted:
-                foreach (var interrupt in outcome.Interrupts)
+                foreach (var interrupt in ending.Interrupts)
                 {
                     Console.Error.WriteLine($"waits for an answer: {EventText.Safe(JsonBytes.Compact(interrupt.Value))}");
-                    Console.Error.WriteLine($"  {resume} --answer {(outcome.Interrupts.Length == 1 ? "" : interrupt.Id + "=")}ANSWER");
+                    Console.Error.WriteLine($"  {next.Answer(interrupt)}");
                 }
                 return ExitCode.Interrupted;
             case RunStatus.Failed:
-                Console.Error.WriteLine($"error: {EventText.Safe(run.Failure!.Message)} [{run.Failure.Code}]");
-                CommandErrors.WriteHint(run.Failure.Hint);
-                Console.Error.WriteLine($"once its cause is mended, try again from the last checkpoint: {resume}");
+                WriteFailure(ending.Failure);
+                Console.Error.WriteLine($"once its cause is mended, try again from the last checkpoint: {next.Resume}");
                 return ExitCode.Failed;
             case RunStatus.Cancelled:
                 return ExitCode.Cancelled;
             default:
-                Console.Error.WriteLine($"stopped at a checkpoint; to go on: {resume}");
+                Console.Error.WriteLine($"stopped at a checkpoint; to go on: {next.Resume}");
                 return ExitCode.Stopped;
         }
+    }
+
+    private static void WriteFailure(RunFailure? failure)
+    {
+        Console.Error.WriteLine(failure is null ? "error: it failed" : $"error: {EventText.Safe(failure.Message)} [{EventText.Safe(failure.Code)}]");
+        CommandErrors.WriteHint(failure?.Hint is { } hint ? EventText.Safe(hint) : null);
     }
 }

@@ -12,9 +12,12 @@ internal static class EventText
     /// <summary><c>grep(pattern="500", output_mode="count")</c>, cut to fit a line.</summary>
     public static string Of(ToolCall call)
     {
-        var arguments = call.Arguments.ValueKind == JsonValueKind.Object
-            ? string.Join(", ", call.Arguments.EnumerateObject().Select(it => $"{it.Name}={Short(JsonBytes.Compact(it.Value), 48)}"))
-            : Short(JsonBytes.Display(call.Arguments), 48);
+        var arguments = call.Arguments.ValueKind switch
+        {
+            JsonValueKind.Object => string.Join(", ", call.Arguments.EnumerateObject().Select(it => $"{it.Name}={Short(JsonBytes.Compact(it.Value), 48)}")),
+            JsonValueKind.Undefined => "…", // an event leaves out those that are too long
+            _ => Short(JsonBytes.Display(call.Arguments), 48),
+        };
         return $"{call.Name}({arguments})";
     }
 

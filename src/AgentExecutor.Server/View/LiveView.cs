@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Runs;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -11,10 +12,14 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
     private static readonly string[] Spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
     private readonly RunPicture _picture = new();
-    private readonly Stopwatch _elapsed = Stopwatch.StartNew();
+    private readonly RunClock _clock = new();
     private string? _notice;
 
-    public void Show(EventEnvelope envelope) => _picture.Apply(envelope);
+    public void Show(EventEnvelope envelope)
+    {
+        _picture.Apply(envelope);
+        _clock.Apply(envelope);
+    }
 
     public void Notice(string text) => _notice = text;
 
@@ -33,10 +38,9 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
             parts.AddRange(_picture.Todos.Select(todo => new Markup(Line(todo))));
         }
         parts.Add(new Text(""));
-        var seconds = _picture.End?.Usage.ActiveSeconds ?? _elapsed.Elapsed.TotalSeconds;
         parts.Add(new Markup(
-            $"[grey]{seconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} file{(_picture.Files.Count == 1 ? "" : "s")} written[/]"));
-        if (_notice is not null)
+            $"[grey]{_clock.Seconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} file{(_picture.Files.Count == 1 ? "" : "s")} written[/]"));
+        if (_notice is not null && _picture.End is null)
         {
             parts.Add(new Markup($"[yellow]{Markup.Escape(_notice)}[/]"));
         }
@@ -69,7 +73,13 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
         return tree;
     }
 
-    private string Mark() => _picture.End is not null ? "[green]●[/]" : $"[yellow]{Spinner[(int)(_elapsed.ElapsedMilliseconds / 100 % Spinner.Length)]}[/]";
+    private string Mark() => _picture.End?.Status switch
+    {
+        null => $"[yellow]{Spinner[(int)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 10) % Spinner.Length)]}[/]",
+        RunStatus.Completed => "[green]●[/]",
+        RunStatus.Failed => "[red]●[/]",
+        _ => "[yellow]●[/]",
+    };
 
     private static string Line(CallPicture call)
     {

@@ -18,7 +18,7 @@ internal sealed class RunPicture
     /// <summary>The newest supersteps of a workflow.</summary>
     public List<string> Steps { get; } = [];
 
-    /// <summary>How the run ended, once it has.</summary>
+    /// <summary>How the run ended, once it has. A thread may go on after an end.</summary>
     public RunEvent.Ended? End { get; private set; }
 
     public SortedSet<string> Files { get; } = new(StringComparer.Ordinal);
@@ -29,6 +29,7 @@ internal sealed class RunPicture
     public void Apply(EventEnvelope envelope)
     {
         var ns = envelope.Event.Namespace;
+        End = envelope.Event as RunEvent.Ended;
         switch (envelope.Event)
         {
             case RunEvent.LlmStream chunk:
@@ -40,21 +41,16 @@ internal sealed class RunPicture
                 AgentAt(ns, superseded.Agent).Says = "";
                 break;
             case RunEvent.ToolStarted started:
-                AgentAt(ns, started.Agent).Calls.Add(new CallPicture(started.Call));
+                AgentAt(ns, started.Agent).Start(started.Call);
                 break;
             case RunEvent.ToolEnded ended:
-                var agent = AgentAt(ns, ended.Agent);
-                if (agent.Calls.FindLast(call => call.Call.Id == ended.Call.Id) is { } made)
-                {
-                    made.End = ended;
-                }
-                agent.Forget(ShownCalls);
+                AgentAt(ns, ended.Agent).Finish(ended);
+                AgentAt(ns, ended.Agent).Forget(ShownCalls);
                 break;
             case RunEvent.StateUpdated updated:
                 Apply(updated);
                 break;
             case RunEvent.Ended end:
-                End = end;
                 Tokens = end.Usage.Tokens;
                 _agents.Values.ToList().ForEach(it => it.Says = ""); // the answer is printed below the picture
                 break;
@@ -105,6 +101,24 @@ internal sealed class AgentPicture(string ns, string name)
     public int Forgotten { get; private set; }
 
     public int Depth => Namespace.Length == 0 ? 0 : Namespace.Count(it => it == '|') + 1;
+
+    /// <summary>A call that a worker died with is made again by the next.</summary>
+    public void Start(ToolCall call)
+    {
+        Calls.RemoveAll(it => it.End is null && it.Call.Id == call.Id);
+        Calls.Add(new CallPicture(call));
+    }
+
+    /// <summary>Whoever comes late may have missed its start.</summary>
+    public void Finish(RunEvent.ToolEnded ended)
+    {
+        var made = Calls.FindLast(it => it.Call.Id == ended.Call.Id);
+        if (made is null)
+        {
+            Calls.Add(made = new CallPicture(ended.Call));
+        }
+        made.End = ended;
+    }
 
     /// <summary>Keeps the newest finished calls and all that run.</summary>
     public void Forget(int shown)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Json;
@@ -11,29 +12,33 @@ internal sealed record StateChange(IReadOnlyList<Message> Messages, IReadOnlyLis
 {
     public static StateChange Read(RunEvent.StateUpdated updated)
     {
-        var messages = new List<Message>();
-        IReadOnlyList<Todo>? todos = null;
-        var files = new List<string>();
+        var change = new StateChange([], null, []);
         foreach (var (channel, parts) in updated.Channels)
         {
-            foreach (var json in parts.Select(part => JsonElement.Parse(part.Span)))
+            foreach (var part in parts)
             {
-                switch (channel)
+                try
                 {
-                    case AgentState.Messages:
-                        messages.AddRange(MessageJson.ReadUpdate(json, "shown").Edits.OfType<MessageEdit.Put>().Select(put => put.Message));
-                        break;
-                    case AgentState.Todos when json.ValueKind == JsonValueKind.Array:
-                        todos = [.. json.EnumerateArray().Select(item => new Todo(item.TextProperty("content") ?? "", item.TextProperty("status") ?? ""))];
-                        break;
-                    case AgentState.Files when json.ValueKind == JsonValueKind.Object:
-                        files.AddRange(json.EnumerateObject().Select(file => file.Name));
-                        break;
+                    change = change.With(channel, JsonElement.Parse(part.Span));
+                }
+                catch (Exception exception) when (exception is FaultException or InvalidOperationException)
+                {
+                    // Of another version, or somebody's own channel of this name: what cannot be read is not shown.
                 }
             }
         }
-        return new StateChange(messages, todos, files);
+        return change;
     }
+
+    private StateChange With(string channel, JsonElement json) => (channel, json.ValueKind) switch
+    {
+        (AgentState.Messages, _) =>
+            this with { Messages = [.. Messages, .. MessageJson.ReadUpdate(json, "shown").Edits.OfType<MessageEdit.Put>().Select(put => put.Message)] },
+        (AgentState.Todos, JsonValueKind.Array) =>
+            this with { Todos = [.. json.EnumerateArray().Select(item => new Todo(item.TextProperty("content") ?? "", item.TextProperty("status") ?? ""))] },
+        (AgentState.Files, JsonValueKind.Object) => this with { Files = [.. Files, .. json.EnumerateObject().Select(file => file.Name)] },
+        _ => this,
+    };
 }
 
 /// <summary>An item of an agent's plan.</summary>

@@ -17,7 +17,7 @@ public sealed class ApiServer : IAsyncDisposable
     private ApiServer(PostgresSettings? postgres, IReadOnlyDictionary<string, string>? variables, string[] args)
     {
         _program = new AgentExecutorProgram { Postgres = postgres };
-        _args = ["serve", "--port", "0", .. args];
+        _args = args;
         _program.Variables["AGENT_EXECUTOR_HTTP_TOOLS_ALLOW_PRIVATE_NETWORKS"] = "true";
         _program.Variables["AGENT_EXECUTOR_HTTP_HOST"] = "127.0.0.1"; // with servers that are named it would be all addresses
         foreach (var (name, value) in variables ?? new Dictionary<string, string>())
@@ -37,10 +37,10 @@ public sealed class ApiServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Another process on the same store.</summary>
+    /// <summary>Another process on the same store, at the same address.</summary>
     public async Task StartAgainAsync()
     {
-        Process = _program.Start(_args);
+        Process = _program.Start(["serve", "--port", $"{Http?.BaseAddress!.Port ?? 0}", .. _args]);
         Process.Drain();
         await Fleet.EventuallyAsync(() => Task.FromResult(Message("Ready") is not null), () => Task.FromResult(string.Join('\n', Process.Lines)));
         Http?.Dispose();

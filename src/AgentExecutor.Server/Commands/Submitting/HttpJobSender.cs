@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using AgentExecutor.Core;
@@ -16,7 +15,7 @@ internal sealed class HttpJobSender(Uri url) : IJobSender
 
     private readonly HttpClient _http = new() { BaseAddress = url };
 
-    public string Target => url.GetLeftPart(UriPartial.Path).TrimEnd('/');
+    public string Target => ServiceAnswers.Name(url);
 
     public async Task SendAsync(string jobId, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
@@ -64,32 +63,15 @@ internal sealed class HttpJobSender(Uri url) : IJobSender
         }
         catch (HttpRequestException exception)
         {
-            throw new FaultException(
-                FaultCodes.BusUnavailable, $"no service answers at {Target}: {exception.Message}", "start one with: agent-executor serve; or name one with --to URL", exception)
-            { IsTransient = true };
+            throw ServiceAnswers.None(url, exception);
         }
     }
 
     private static async Task CheckAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        if (response.IsSuccessStatusCode)
+        if (!response.IsSuccessStatusCode)
         {
-            return;
+            throw await ServiceAnswers.ReadFaultAsync(response, cancellationToken);
         }
-        var text = await response.Content.ReadAsStringAsync(cancellationToken);
-        JsonElement? problem = null;
-        try
-        {
-            problem = JsonElement.Parse(text);
-        }
-        catch (JsonException)
-        {
-            // somebody else's answer: a proxy's, say
-        }
-        throw new FaultException(
-            problem?.TextProperty("code") ?? FaultCodes.BusUnavailable,
-            problem?.TextProperty("detail") ?? $"the service answered {(int)response.StatusCode} {response.ReasonPhrase}",
-            problem?.TextProperty("hint"))
-        { IsTransient = response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway };
     }
 }

@@ -1,32 +1,23 @@
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Json;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands.Submitting;
 
 /// <summary>Tells how a job that ran elsewhere came out: the answer on standard output, the rest on standard error.</summary>
 internal static class JobReport
 {
-    public static int Write(string jobId, JobEnd end)
+    /// <param name="isSilent">Standard output holds something else, and not the answer.</param>
+    public static int Write(string threadId, JobEnd end, bool isSilent = false)
     {
-        Console.Error.WriteLine($"thread {jobId} {end.Status.ToString().ToLowerInvariant()}");
-        switch (end.Status)
-        {
-            case RunStatus.Completed:
-                var output = end.Data.Property("result")?.TextProperty("output") ?? "";
-                Console.WriteLine(Console.IsOutputRedirected ? output : EventText.Safe(output));
-                return ExitCode.Success;
-            case RunStatus.Failed:
-                var error = end.Data.Property("error");
-                Console.Error.WriteLine($"error: {EventText.Safe(error?.TextProperty("message") ?? "it failed")} [{error?.TextProperty("code")}]");
-                CommandErrors.WriteHint(error?.TextProperty("hint"));
-                return ExitCode.Failed;
-            case RunStatus.Interrupted:
-                Console.Error.WriteLine($"waits for an answer: {(end.Data.Property("interrupts") is { } asked ? EventText.Safe(JsonBytes.Compact(asked)) : "")}");
-                Console.Error.WriteLine($"  answer it with: agent-executor resume {jobId} --answer ANSWER, where the store is at hand; or POST /threads/{jobId}/resume to the service");
-                return ExitCode.Interrupted;
-            default:
-                return ExitCode.Cancelled;
-        }
+        var result = end.Data.Property("result");
+        return RunReport.Write(
+            new RunEnding(threadId, end.Status)
+            {
+                Answer = result?.TextProperty("output") ?? "",
+                Usage = result?.Property("usage") is { } usage ? RunEventReader.ReadUsage(usage) : null,
+                Failure = end.Data.Property("error") is { } error ? RunEventReader.ReadFailure(error) : null,
+                Interrupts = RunEventReader.ReadInterrupts(end.Data.Property("interrupts")),
+            },
+            isSilent);
     }
 }
