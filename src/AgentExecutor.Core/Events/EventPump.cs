@@ -11,6 +11,9 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
 {
     private const int MostAtOnce = 4096;
 
+    /// <summary>A connection that breaks takes what was under way with it. That is sent once more: who watches knows each event by its number.</summary>
+    private const int Attempts = 2;
+
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -79,13 +82,21 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
         {
             do
             {
-                await to.ConnectedAsync(farewell); // also where nothing is told: those who watch and those who probe want it
-                batch.Clear();
-                while (batch.Count < MostAtOnce && _toSend.Reader.TryRead(out var next))
+                try
                 {
-                    batch.Add(next);
+                    await to.ConnectedAsync(farewell); // also where nothing is told: those who watch and those who probe want it
+                    batch.Clear();
+                    while (batch.Count < MostAtOnce && _toSend.Reader.TryRead(out var next))
+                    {
+                        batch.Add(next);
+                    }
+                    await SendAsync(to, batch, farewell);
                 }
-                await SendAsync(to, batch, farewell);
+                catch (Exception exception) when (exception is not OperationCanceledException) // the border of a batch: the next ones must go out
+                {
+                    Log.NotSent(logger, exception);
+                    await Task.Delay(Pause, time, farewell);
+                }
             }
             while (await _toSend.Reader.WaitToReadAsync(farewell));
         }
@@ -97,21 +108,22 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
 
     private async Task SendAsync(IEventTransport to, List<(string ThreadId, StreamEvent Event)> batch, CancellationToken farewell)
     {
-        if (batch.Count == 0)
+        for (var attempt = 1; attempt <= Attempts && batch.Count > 0; attempt++)
         {
-            return;
+            try
+            {
+                var taken = await to.PublishAsync(batch, farewell);
+                Count(batch.Take(taken).Select(static it => it.Event.Type));
+                Telemetry.RedisPublishErrors.Add(batch.Count - taken);
+                return;
+            }
+            catch (FaultException) // the transport says itself, once, what is wrong
+            {
+                await Task.Delay(Pause, time, farewell);
+                await to.ConnectedAsync(farewell);
+            }
         }
-        try
-        {
-            var taken = await to.PublishAsync(batch, farewell);
-            Count(batch.Take(taken).Select(static it => it.Event.Type));
-            Telemetry.RedisPublishErrors.Add(batch.Count - taken);
-        }
-        catch (FaultException)
-        {
-            Telemetry.RedisPublishErrors.Add(batch.Count); // the transport says itself, once, what is wrong
-            await Task.Delay(Pause, time, farewell);
-        }
+        Telemetry.RedisPublishErrors.Add(batch.Count);
     }
 
     private static void Count(IEnumerable<string> types)

@@ -6,10 +6,9 @@ namespace AgentExecutor.Core.Events;
 /// The newest events of the runs that this process runs, chunks and what is not yet stored among them: what a watcher who comes now can find nowhere else. Kept as long
 /// as the run is here.
 /// </summary>
-internal sealed class EventTails
+/// <param name="longest">So many a run at most; the oldest go first.</param>
+internal sealed class EventTails(int longest)
 {
-    private const int Longest = 1024;
-
     private readonly ConcurrentDictionary<string, Queue<EventEnvelope>> _tails = new(StringComparer.Ordinal);
 
     public void Add(EventEnvelope envelope)
@@ -17,7 +16,7 @@ internal sealed class EventTails
         var tail = _tails.GetOrAdd(envelope.ThreadId, static _ => new Queue<EventEnvelope>());
         lock (tail)
         {
-            if (tail.Count == Longest)
+            if (tail.Count == longest)
             {
                 tail.Dequeue();
             }

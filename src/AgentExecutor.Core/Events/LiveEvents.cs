@@ -10,6 +10,12 @@ namespace AgentExecutor.Core.Events;
 /// </summary>
 public sealed class LiveEvents : IEventStream, IDisposable
 {
+    /// <summary>About one long message in chunks.</summary>
+    private const int WholeTail = 1024;
+
+    /// <summary>What is on its way to the transport, which has the rest.</summary>
+    private const int ShortTail = 128;
+
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
 
@@ -17,7 +23,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
     private readonly StreamSettings _settings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly EventTails _tails = new();
+    private readonly EventTails _tails;
     private readonly EventHistory _history;
     private readonly EventPump _pump;
     private readonly Lock _gate = new();
@@ -34,6 +40,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
     public LiveEvents(EventReplay replay, IEventTransport? transport, StreamSettings settings, TimeProvider time, ILogger logger)
     {
         (_transport, _settings, _time, _logger) = (transport, settings, time, logger);
+        _tails = new EventTails(transport is null ? WholeTail : ShortTail);
         _history = new EventHistory(replay, _tails, transport, settings.State);
         _pump = new EventPump(transport, settings, HandOut, time, logger);
     }
