@@ -56,6 +56,7 @@ internal static class StreamBenchmark
         using var stopping = new CancellationTokenSource();
         var running = live.RunAsync(stopping.Token);
         var prefix = Guid.NewGuid().ToString("N");
+        var sinks = Enumerable.Range(0, Threads).Select(i => live.Open($"{prefix}-{i}", 0)).ToList();
         var watch = Stopwatch.StartNew();
         for (var i = 0; i < count; i++)
         {
@@ -63,7 +64,7 @@ internal static class StreamBenchmark
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
             }
-            live.Publish(new EventEnvelope(
+            sinks[i % Threads].Publish(new EventEnvelope(
                 $"{prefix}-{i % Threads}", (i / Threads) + 1, TimeProvider.System.GetUtcNow(), new RunEvent.LlmStream("writer", "ai-0000af707c3f41760212d5e3326d2c7d", " token")));
         }
         while (counts.Published < count)

@@ -20,6 +20,9 @@ namespace AgentExecutor.Adapters;
 /// <summary>What there is for each seam: to add an adapter is to add a line here.</summary>
 public static class AdapterCatalog
 {
+    /// <summary>Seconds that someone who watches waits for the store.</summary>
+    private const double WatcherPatience = 5;
+
     public static IReadOnlyList<IModelProvider> ModelProviders(TimeProvider time) => [new ScriptedProvider(time)];
 
     public static IReadOnlyList<IToolSource> ToolSources(HttpToolSettings http, TimeProvider time) => [new HttpToolSource(http, time)];
@@ -78,10 +81,13 @@ public static class AdapterCatalog
         var queue = new PostgresRunQueue(
             Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages), Access(settings with { MaxPoolSize = 8, Committers = 1 }, time, outages), settings.Schema);
         var relay = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages);
-        // So have those who watch: however many they are, and however long their reads, nobody else waits for them.
-        var watchers = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, PostgresConnections.NoBitmaps);
-        return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watchers))
+        // So have those who watch: however many they are, and however long their reads, nobody else waits for them, and where they crowd it is no outage.
+        var watchers = Access(
+            settings with { MaxPoolSize = 0, Committers = 1, PatienceSeconds = WatcherPatience }, time, new OutageLog(time, NullLogger.Instance), PostgresConnections.NoBitmaps);
+        var watched = new PostgresCheckpointStore(watchers, committers: 1);
+        return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watched))
         {
+            Watched = new ThreadReads(watched, watched),
             Queue = queue,
             Outbox = new PostgresOutbox(relay),
         };
@@ -150,21 +156,27 @@ public static class AdapterCatalog
     private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages, string moreOptions = "") => new(
         PostgresConnections.Open(settings, moreOptions), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
 
-    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresAccess Watchers) : IAsyncDisposable
+    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresCheckpointStore Watched) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             await Store.DisposeAsync();
             await Queue.DisposeAsync();
             await Relay.DisposeAsync();
-            await Watchers.DisposeAsync();
+            await Watched.DisposeAsync();
         }
     }
 }
 
+/// <summary>Where threads are read.</summary>
+public sealed record ThreadReads(ICheckpointStore Checkpoints, IRunStore Runs);
+
 /// <summary>A store, by its faces, and what closes it.</summary>
 public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, IEventLog Log, IAsyncDisposable Owner) : IAsyncDisposable
 {
+    /// <summary>The same threads, to be read by those who watch: in nobody's way.</summary>
+    public ThreadReads Watched { get; init; } = new(Checkpoints, Runs);
+
     /// <summary>The queue of runs for workers, and the leases; null where the store is one process's own.</summary>
     public IRunQueue? Queue { get; init; }
 

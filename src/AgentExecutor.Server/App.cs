@@ -30,7 +30,7 @@ public sealed class App : IAsyncDisposable
         if (isShared)
         {
             Transport = AdapterCatalog.IsNamed(settings.Redis) ? AdapterCatalog.OpenRedisTransport(settings.Redis, settings.Stream, TimeProvider.System, loggers) : null;
-            var replay = new EventReplay(store.Log, store.Checkpoints, store.Runs, Agents, settings.Stream.State);
+            var replay = new EventReplay(store.Log, store.Watched.Checkpoints, store.Watched.Runs, Agents, settings.Stream.State);
             Live = new LiveEvents(replay, Transport, settings.Stream, TimeProvider.System, loggers.CreateLogger<LiveEvents>());
         }
         Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };

@@ -89,16 +89,26 @@ public sealed class KeptEvents : IEventStream
 
     public IEnumerable<T> Of<T>() where T : RunEvent => All.Select(envelope => envelope.Event).OfType<T>();
 
-    public void Publish(EventEnvelope envelope)
-    {
-        lock (_kept)
-        {
-            _kept.Add(envelope);
-        }
-    }
+    public IEventSink Open(string threadId, long last) => new Sink(_kept);
 
-    public void Leave(string threadId)
+    private sealed class Sink(List<EventEnvelope> kept) : IEventSink
     {
-        // all are kept
+        public void Publish(EventEnvelope envelope)
+        {
+            lock (kept)
+            {
+                kept.Add(envelope);
+            }
+        }
+
+        public void Stored(long last)
+        {
+            // all are kept
+        }
+
+        public void Dispose()
+        {
+            // and for good
+        }
     }
 }

@@ -31,11 +31,15 @@ internal static class EventHead
             (type, sequence) = ReadWhole(bytes);
         }
         value = new StreamEvent(sequence, type ?? "", json);
-        return type is not null && sequence > 0;
+        return type is not null && IsType(type) && sequence > 0;
     }
 
-    /// <summary>The type alone, of an event whose number is known.</summary>
-    public static string? TypeOf(ReadOnlySpan<byte> json) => TypeAtFront(json) ?? ReadWhole(json).Type;
+    /// <summary>The type alone, of an event whose number is known; null for what is none.</summary>
+    public static string? TypeOf(ReadOnlySpan<byte> json) =>
+        !json.ContainsAny((byte)'\n', (byte)'\r') && (TypeAtFront(json) ?? ReadWhole(json).Type) is { } type && IsType(type) ? type : null;
+
+    /// <summary>A name, also of a newer version's; a stranger's may hold anything, and it goes into a line of its own to who watches.</summary>
+    private static bool IsType(string type) => type.Length > 0 && type.All(static it => char.IsAsciiLetterLower(it) || it == '_');
 
     private static string? TypeAtFront(ReadOnlySpan<byte> json)
     {

@@ -20,6 +20,7 @@ internal sealed class RedisEventTransport : IEventTransport
 
     private readonly StreamSettings _stream;
     private readonly RedisConnection _connection;
+    private readonly RedisConnection _reads;
     private readonly RedisSubscriber _subscriber;
     private readonly ILogger _logger;
     private int _isRefusing;
@@ -32,6 +33,7 @@ internal sealed class RedisEventTransport : IEventTransport
         _logger = loggers.CreateLogger<RedisEventTransport>();
         var outage = new OutageLog(time, reason => Log.Unavailable(_logger, reason), seconds => Log.Back(_logger, seconds));
         _connection = new RedisConnection(settings, outage, time, _logger);
+        _reads = new RedisConnection(settings, outage, time, _logger); // of its own: those who read the past are many, and must not stand before what is published
         _subscriber = new RedisSubscriber(settings, outage, time, _logger);
     }
 
@@ -89,7 +91,7 @@ internal sealed class RedisEventTransport : IEventTransport
         var to = upTo == long.MaxValue ? "+" : $"{Math.Max(upTo, 0)}-0";
         while (true)
         {
-            var page = await RunAsync(_connection.SendAsync(
+            var page = await RunAsync(_reads.SendAsync(
                 ["XRANGE", RedisKeys.StreamOf(threadId), from, to, "COUNT", PageSize.ToString(CultureInfo.InvariantCulture)], cancellationToken));
             foreach (var entry in page.Items)
             {
@@ -109,6 +111,7 @@ internal sealed class RedisEventTransport : IEventTransport
     public async ValueTask DisposeAsync()
     {
         await _subscriber.DisposeAsync();
+        await _reads.DisposeAsync();
         await _connection.DisposeAsync();
     }
 

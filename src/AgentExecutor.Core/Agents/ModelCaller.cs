@@ -16,7 +16,7 @@ namespace AgentExecutor.Core.Agents;
 /// <param name="Turn">How many answers it holds.</param>
 /// <param name="Tools">The tools that the model may call.</param>
 /// <param name="MessageId">The id of the answer, stable across attempts.</param>
-/// <param name="MayHaveBegun">A worker that died may have shown some of the answer.</param>
+/// <param name="MayHaveBegun">An earlier attempt of the run may have shown some of the answer.</param>
 internal sealed record ModelRequest(IReadOnlyList<ChatMessage> Messages, int Turn, IList<AITool> Tools, string MessageId, bool MayHaveBegun);
 
 /// <summary>
@@ -33,7 +33,7 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
         span?.SetTag("gen_ai.operation.name", "chat").SetTag("gen_ai.provider.name", spec.Model.Provider).SetTag("gen_ai.request.model", spec.Model.Model);
         if (request.MayHaveBegun)
         {
-            new Answer(spec.Name, request.MessageId, scope).Supersede("its worker died, and another goes on");
+            new Answer(spec.Name, request.MessageId, scope).Supersede("the run was taken up again");
         }
         for (var attempt = 1; ; attempt++)
         {

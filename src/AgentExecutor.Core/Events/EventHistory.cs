@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace AgentExecutor.Core.Events;
 
 /// <summary>
@@ -7,13 +5,13 @@ namespace AgentExecutor.Core.Events;
 /// <list type="number">
 /// <item>The log is complete up to a number, <c>covered</c>. Below it the logged events are the truth: what a dead worker told and never stored is not among them.
 /// Chunks are put between them where they are still kept.</item>
-/// <item>Above it stands what was told and is not stored yet. That is passed on only as far as its numbers leave no gap: what is missing may be an event that
-/// will be stored.</item>
+/// <item>Above it stands what was told and is not stored yet. Where the run is here its tail has all of that. Else it is passed on only as far as its numbers
+/// leave no gap: what is missing may be an event that will be stored.</item>
 /// </list>
 /// </summary>
 internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventTransport? transport, StreamState form)
 {
-    private const int PageCommits = 200;
+    private const int PageCommits = 100;
 
     public IEventLog Log => replay.Log;
 
@@ -27,49 +25,67 @@ internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventT
         }
         var newest = page.Commits.IsEmpty ? after : page.Commits[^1].Last;
         var covered = page.HasMore ? newest : Math.Max(newest, page.Position.Last);
-        var kept = await ReadKeptAsync(threadId, after, page.HasMore ? covered : long.MaxValue, cancellationToken);
-        var logged = await replay.ReadAsync(threadId, page, after, kept, cancellationToken);
+        var kept = await ReadTransportAsync(threadId, after, page.HasMore ? covered : long.MaxValue, cancellationToken);
+        var (logged, isCut) = await replay.ReadAsync(threadId, page, after, kept, cancellationToken);
+        var hasMore = page.HasMore || isCut;
+        covered = isCut ? logged[^1].Sequence : covered;
+        var tail = hasMore ? null : ReadTail(threadId, after, kept);
         var events = Merge(logged, kept.Values.Where(value => !value.IsLogged && value.Sequence <= covered));
         var upTo = Math.Max(covered, after);
-        while (!page.HasMore && kept.TryGetValue(upTo + 1, out var next))
+        return new Stretch(events, hasMore ? upTo : GoOn(events, kept, upTo, tail), page.Position, hasMore);
+    }
+
+    /// <summary>Adds what was told and is not stored yet, and returns how far that goes.</summary>
+    private static long GoOn(List<StreamEvent> events, SortedDictionary<long, StreamEvent> kept, long upTo, TailEvents? tail)
+    {
+        if (tail is { } own && own.Stored <= upTo && own.Last > upTo)
+        {
+            events.AddRange(kept.Values.Where(value => value.Sequence > upTo && value.Sequence <= own.Last));
+            return own.Last;
+        }
+        while (kept.TryGetValue(upTo + 1, out var next))
         {
             events.Add(next);
             upTo++;
         }
-        return new Stretch(events, upTo, page.Position, page.HasMore);
+        return upTo;
     }
 
-    private async ValueTask<SortedDictionary<long, StreamEvent>> ReadKeptAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
+    private async ValueTask<SortedDictionary<long, StreamEvent>> ReadTransportAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
     {
         var kept = new SortedDictionary<long, StreamEvent>();
-        foreach (var value in await ReadTransportAsync(threadId, after, upTo, cancellationToken))
+        if (transport is not { IsConnected: true })
         {
-            kept[value.Sequence] = value;
+            return kept;
         }
-        foreach (var envelope in tails.Read(threadId, after, upTo))
+        try
+        {
+            foreach (var value in await transport.ReadAsync(threadId, after, upTo, cancellationToken))
+            {
+                kept[value.Sequence] = value;
+            }
+        }
+        catch (FaultException fault) when (fault.Code == FaultCodes.StreamUnavailable)
+        {
+            // the log has all but chunks
+        }
+        return kept;
+    }
+
+    private TailEvents? ReadTail(string threadId, long after, SortedDictionary<long, StreamEvent> kept)
+    {
+        if (tails.Find(threadId)?.Read(after) is not { } tail)
+        {
+            return null;
+        }
+        foreach (var envelope in tail.Events)
         {
             if (!kept.ContainsKey(envelope.Sequence))
             {
                 kept.Add(envelope.Sequence, RunEventJson.Encode(envelope, form));
             }
         }
-        return kept;
-    }
-
-    private async ValueTask<ImmutableArray<StreamEvent>> ReadTransportAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
-    {
-        if (transport is not { IsConnected: true })
-        {
-            return [];
-        }
-        try
-        {
-            return await transport.ReadAsync(threadId, after, upTo, cancellationToken);
-        }
-        catch (FaultException fault) when (fault.Code == FaultCodes.StreamUnavailable)
-        {
-            return []; // the log has all but chunks
-        }
+        return tail;
     }
 
     private static List<StreamEvent> Merge(List<StreamEvent> logged, IEnumerable<StreamEvent> chunks)

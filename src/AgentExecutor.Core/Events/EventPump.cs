@@ -14,11 +14,14 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
     /// <summary>A connection that breaks takes what was under way with it. That is sent once more: who watches knows each event by its number.</summary>
     private const int Attempts = 2;
 
+    private static readonly TimeSpan LongestGather = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Channel<EventEnvelope> _told = Bounded<EventEnvelope>(settings.BufferEvents);
-    private readonly Channel<(string ThreadId, StreamEvent Event)> _toSend = Bounded<(string, StreamEvent)>(settings.BufferEvents);
+    private readonly Channel<EventEnvelope> _told = Channel.CreateBounded<EventEnvelope>(
+        new BoundedChannelOptions(settings.BufferEvents) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true }, static _ => Telemetry.StreamEventsDropped.Add(1));
+
+    private readonly OutgoingEvents _outgoing = new(settings.BufferEvents, settings.BufferBytes);
 
     /// <summary>Never waits.</summary>
     public void Add(EventEnvelope envelope) => _told.Writer.TryWrite(envelope);
@@ -31,13 +34,13 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
         var sending = transport is null ? Task.CompletedTask : SendAsync(transport, farewell.Token);
         await GatherAsync(stopping);
         farewell.CancelAfter(Farewell);
-        _toSend.Writer.TryComplete();
+        _outgoing.Complete();
         await sending;
     }
 
     private async Task GatherAsync(CancellationToken stopping)
     {
-        var gather = TimeSpan.FromMilliseconds(settings.GatherMilliseconds);
+        var gather = TimeSpan.FromMilliseconds(Math.Min(settings.GatherMilliseconds, LongestGather.TotalMilliseconds));
         try
         {
             while (await _told.Reader.WaitToReadAsync(stopping))
@@ -49,7 +52,7 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
                 PassOn();
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             PassOn();
         }
@@ -65,7 +68,7 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
                 handOut(envelope.ThreadId, value);
                 if (transport is not null)
                 {
-                    _toSend.Writer.TryWrite((envelope.ThreadId, value));
+                    _outgoing.Add(envelope.ThreadId, value);
                 }
             }
             catch (Exception exception) // the border of an event: one that cannot be told must not keep the others from being told
@@ -78,31 +81,26 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
     private async Task SendAsync(IEventTransport to, CancellationToken farewell)
     {
         var batch = new List<(string ThreadId, StreamEvent Event)>(MostAtOnce);
-        try
+        var isOpen = true;
+        while (isOpen && !farewell.IsCancellationRequested)
         {
-            do
+            try
             {
-                try
-                {
-                    await to.ConnectedAsync(farewell); // also where nothing is told: those who watch and those who probe want it
-                    batch.Clear();
-                    while (batch.Count < MostAtOnce && _toSend.Reader.TryRead(out var next))
-                    {
-                        batch.Add(next);
-                    }
-                    await SendAsync(to, batch, farewell);
-                }
-                catch (Exception exception) when (exception is not OperationCanceledException) // the border of a batch: the next ones must go out
-                {
-                    Log.NotSent(logger, exception);
-                    await Task.Delay(Pause, time, farewell);
-                }
+                await to.ConnectedAsync(farewell); // also where nothing is told: those who watch and those who probe want it
+                isOpen = await _outgoing.WaitAsync(farewell);
+                batch.Clear();
+                _outgoing.Take(batch, MostAtOnce);
+                await SendAsync(to, batch, farewell);
             }
-            while (await _toSend.Reader.WaitToReadAsync(farewell));
-        }
-        catch (OperationCanceledException)
-        {
-            // what is left is in the log, but for chunks
+            catch (OperationCanceledException) when (farewell.IsCancellationRequested)
+            {
+                return; // what is left is in the log, but for chunks
+            }
+            catch (Exception exception) // the border of a batch: the next ones must go out
+            {
+                Log.NotSent(logger, exception);
+                await Task.Delay(Pause, time, farewell).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 
@@ -133,7 +131,4 @@ internal sealed class EventPump(IEventTransport? transport, StreamSettings setti
             Telemetry.RedisPublishes.Add(type.Value, new KeyValuePair<string, object?>("event_type", type.Key));
         }
     }
-
-    private static Channel<T> Bounded<T>(int capacity) => Channel.CreateBounded<T>(
-        new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true }, static _ => Telemetry.StreamEventsDropped.Add(1));
 }

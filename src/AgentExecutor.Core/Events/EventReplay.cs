@@ -15,28 +15,38 @@ namespace AgentExecutor.Core.Events;
 /// </summary>
 public sealed class EventReplay(IEventLog log, ICheckpointStore checkpoints, IRunStore runs, CompiledAgents agents, StreamState form)
 {
+    /// <summary>Bytes of one page: states may be large.</summary>
+    private const int MostBytes = 4 * 1024 * 1024;
+
     public IEventLog Log => log;
 
-    /// <summary>The page's events with greater numbers than <paramref name="after"/>, in order.</summary>
+    /// <summary>The page's events with greater numbers than <paramref name="after"/>, in order, and whether it was cut before its end, for it would have been too large.</summary>
     /// <param name="threadId">The thread.</param>
     /// <param name="page">A page of its log.</param>
     /// <param name="after">Events up to this number are left out.</param>
     /// <param name="known">Events that are at hand as they were told, by number: these are not made again.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    public async ValueTask<List<StreamEvent>> ReadAsync(
+    public async ValueTask<(List<StreamEvent> Events, bool IsCut)> ReadAsync(
         string threadId, LogPage page, long after, IReadOnlyDictionary<long, StreamEvent> known, CancellationToken cancellationToken)
     {
         var logged = Parse(page, after);
         var updates = logged.Where(it => it.Type == EventKinds.StateUpdate && !known.ContainsKey(it.Sequence)).ToList();
         var changes = await ReadChangesAsync(threadId, updates.Where(it => !IsWhole(it)), cancellationToken);
+        var channels = new Lazy<Task<ChannelSet?>>(() => ChannelsOfAsync(threadId, cancellationToken));
         var events = new List<StreamEvent>(logged.Count);
+        long bytes = 0;
         foreach (var it in logged)
         {
+            if (bytes >= MostBytes)
+            {
+                return (events, true);
+            }
             events.Add(known.TryGetValue(it.Sequence, out var told) ? told
                 : it.Type != EventKinds.StateUpdate ? new StreamEvent(it.Sequence, it.Type, JsonMarshal.GetRawUtf8Value(it.Json).ToArray())
-                : Encode(it, IsWhole(it) ? await ReadStateAsync(threadId, it, cancellationToken) : changes.GetValueOrDefault(it.Checkpoint, [])));
+                : Encode(it, IsWhole(it) ? await ReadStateAsync(threadId, it, channels, cancellationToken) : changes.GetValueOrDefault(it.Checkpoint, [])));
+            bytes += events[^1].Json.Length;
         }
-        return events;
+        return (events, false);
     }
 
     /// <summary>A commit that was broken off and took effect all the same has its events again in the next one: they count once.</summary>
@@ -78,18 +88,14 @@ public sealed class EventReplay(IEventLog log, ICheckpointStore checkpoints, IRu
             .Where(update => !update.Json.IsEmpty)];
     }
 
-    private async ValueTask<ImmutableArray<ChannelUpdate>> ReadStateAsync(string threadId, Logged it, CancellationToken cancellationToken)
+    private async ValueTask<ImmutableArray<ChannelUpdate>> ReadStateAsync(string threadId, Logged it, Lazy<Task<ChannelSet?>> channels, CancellationToken cancellationToken)
     {
         var loaded = await checkpoints.LoadAsync(threadId, it.Checkpoint.Namespace, it.Checkpoint.Id, cancellationToken);
-        if (loaded is null || await ChannelsOfAsync(threadId, cancellationToken) is not { } channels)
-        {
-            return [];
-        }
-        return ChannelUpdate.Whole(CheckpointReader.Read(loaded, channels).State);
+        return loaded is not null && await channels.Value is { } known ? ChannelUpdate.Whole(CheckpointReader.Read(loaded, known).State) : [];
     }
 
     /// <summary>Null where the definition does not compile any more: other tools, other providers.</summary>
-    private async ValueTask<ChannelSet?> ChannelsOfAsync(string threadId, CancellationToken cancellationToken)
+    private async Task<ChannelSet?> ChannelsOfAsync(string threadId, CancellationToken cancellationToken)
     {
         try
         {

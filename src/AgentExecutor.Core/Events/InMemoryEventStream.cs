@@ -15,7 +15,9 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
 
     private readonly ConcurrentDictionary<string, ImmutableArray<ChannelWriter<EventEnvelope>>> _watchers = new();
 
-    public void Publish(EventEnvelope envelope)
+    public IEventSink Open(string threadId, long last) => new Sink(this);
+
+    private void Publish(EventEnvelope envelope)
     {
         if (_watchers.TryGetValue(envelope.ThreadId, out var watchers))
         {
@@ -24,11 +26,6 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
                 watcher.TryWrite(envelope);
             }
         }
-    }
-
-    public void Leave(string threadId)
-    {
-        // it keeps nothing
     }
 
     /// <summary>The thread's events from the moment of the call, not of the first read, in order, until cancelled.</summary>
@@ -80,6 +77,20 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
         if (left.IsEmpty)
         {
             _watchers.TryRemove(KeyValuePair.Create(threadId, left));
+        }
+    }
+
+    /// <summary>It keeps nothing.</summary>
+    private sealed class Sink(InMemoryEventStream stream) : IEventSink
+    {
+        public void Publish(EventEnvelope envelope) => stream.Publish(envelope);
+
+        public void Stored(long last)
+        {
+        }
+
+        public void Dispose()
+        {
         }
     }
 }

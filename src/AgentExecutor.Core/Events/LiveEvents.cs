@@ -11,7 +11,7 @@ namespace AgentExecutor.Core.Events;
 public sealed class LiveEvents : IEventStream, IDisposable
 {
     /// <summary>About one long message in chunks.</summary>
-    private const int WholeTail = 1024;
+    private const int WholeTail = 4096;
 
     /// <summary>What is on its way to the transport, which has the rest.</summary>
     private const int ShortTail = 128;
@@ -48,16 +48,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
     /// <summary>How many watch.</summary>
     public int Watchers => Volatile.Read(ref _watchers);
 
-    public void Publish(EventEnvelope envelope)
-    {
-        _tails.Add(envelope);
-        if (_transport is not null || Volatile.Read(ref _feeds).ContainsKey(envelope.ThreadId))
-        {
-            _pump.Add(envelope);
-        }
-    }
-
-    public void Leave(string threadId) => _tails.Remove(threadId);
+    public IEventSink Open(string threadId, long last) => new Sink(this, threadId, last);
 
     /// <summary>Watches a thread: all that it has told after a number, and then what it tells. To be disposed of.</summary>
     /// <exception cref="FaultException">
@@ -124,7 +115,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
             }
             if (following is null)
             {
-                following = new Following(new ThreadFeed(threadId, _history, _transport, _time), _time.GetTimestamp());
+                following = new Following(new ThreadFeed(threadId, _history, _transport, _time, _logger), _time.GetTimestamp());
                 following.Feed.Begin();
                 _feeds = _feeds.Add(threadId, following);
                 _watched.Give();
@@ -170,7 +161,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
                 await LookOnceAsync(stopping);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // asked to stop
         }
@@ -178,7 +169,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
 
     private async Task LookOnceAsync(CancellationToken stopping)
     {
-        var due = Volatile.Read(ref _feeds).Values.Where(it => _time.GetElapsedTime(it.LookedAt) >= it.Pause).ToImmutableArray();
+        var due = Volatile.Read(ref _feeds).Values.Where(it => it.Feed.IsReady && _time.GetElapsedTime(it.LookedAt) >= it.Pause).ToImmutableArray();
         if (due.IsEmpty)
         {
             return;
@@ -202,10 +193,35 @@ public sealed class LiveEvents : IEventStream, IDisposable
         {
             // The store says so itself, once. Watchers depend on there being a next look.
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception) when (!stopping.IsCancellationRequested) // the border of a look
         {
             Log.NotLooked(_logger, exception);
         }
+    }
+
+    /// <summary>One attempt of a run: to its tail, and to the pump where somebody may be there to hear.</summary>
+    private sealed class Sink(LiveEvents events, string threadId, long last) : IEventSink
+    {
+        private readonly EventTail _tail = events._tails.Make(last);
+        private bool _hasTold;
+
+        public void Publish(EventEnvelope envelope)
+        {
+            _tail.Add(envelope);
+            if (!_hasTold)
+            {
+                _hasTold = true;
+                events._tails.Open(threadId, _tail);
+            }
+            if (events._transport is not null || Volatile.Read(ref events._feeds).ContainsKey(threadId))
+            {
+                events._pump.Add(envelope);
+            }
+        }
+
+        public void Stored(long last) => _tail.Stored(last);
+
+        public void Dispose() => events._tails.Close(threadId, _tail);
     }
 
     /// <summary>A feed and who uses it; without watchers it is ending.</summary>

@@ -13,6 +13,10 @@ public sealed record StreamSettings
     [AboveZero]
     public int BufferEvents { get; init; } = 20_000;
 
+    /// <summary>Bytes that may wait to be sent to Redis.</summary>
+    [AboveZero]
+    public long BufferBytes { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>About how many of a thread's events Redis keeps for replay, token chunks among them.</summary>
     [AboveZero]
     public int KeepEvents { get; init; } = 10_000;
@@ -21,13 +25,17 @@ public sealed record StreamSettings
     [AboveZero]
     public double KeepSeconds { get; init; } = 3600;
 
-    /// <summary>Events that may wait for one watcher; one that falls further behind is told so and let go, and may resume.</summary>
+    /// <summary>Events that may wait for one watcher. One that falls further behind reads on from the log; one that reads nothing meanwhile is told so and let go, and may resume.</summary>
     [AboveZero]
     public int WatcherEvents { get; init; } = 2_048;
 
     /// <summary>Bytes that may wait for one watcher.</summary>
     [AboveZero]
     public int WatcherBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Seconds for which a watcher may read nothing before it is too slow, where more waits than may.</summary>
+    [AboveZero]
+    public double WatcherPatienceSeconds { get; init; } = 2;
 
     /// <summary>Watchers at once in one process; further ones are refused with 503.</summary>
     [AboveZero]

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Core.Events;
@@ -8,13 +9,14 @@ namespace AgentExecutor.Core.Events;
 /// come from the runs here, from the transport, or both; one with the next number is handed out at once, an older one is dropped. One beyond a gap waits until the
 /// gap is read from the thread's history, or until the log has grown past it.
 /// </summary>
-internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTransport? transport, TimeProvider time) : IAsyncDisposable
+internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTransport? transport, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private const int MostPending = 4096;
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SubscribeLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan NoTime = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LiveFor = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
@@ -30,6 +32,9 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
     private Task _running = Task.CompletedTask;
 
     public string ThreadId => threadId;
+
+    /// <summary>It has a position.</summary>
+    public bool IsReady => _ready.Task.IsCompleted;
 
     public void Begin() => _running = RunAsync(_ending.Token);
 
@@ -146,15 +151,18 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
                 await CatchUpAsync(stopping);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             _ready.TrySetCanceled(CancellationToken.None);
         }
-        catch (Exception exception) // the border of a feed: its watchers are told, and the next one begins a new feed
+        catch (Exception exception) // the border of a feed: its watchers are told and leave, and whoever comes then begins a new one
         {
-            _ready.TrySetException(exception);
+            if (!_ready.TrySetException(exception))
+            {
+                Log.NotFollowed(logger, exception, threadId);
+            }
             _ = _ready.Task.Exception; // seen, also where nobody waits any more
-            Close(WatchEnd.Stopping);
+            Close(WatchEnd.Failed);
         }
         finally
         {
@@ -168,7 +176,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         {
             return;
         }
-        using var limit = new CancellationTokenSource(SubscribeLimit, time);
+        using var limit = new CancellationTokenSource(transport.IsConnected ? SubscribeLimit : NoTime, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         try
         {
@@ -244,11 +252,13 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         {
             foreach (var value in stretch.Events)
             {
+                HandOutPendingChunks(before: value.Sequence);
                 if (value.Sequence > _position)
                 {
                     HandOut(value);
                 }
             }
+            HandOutPendingChunks(before: stretch.UpTo + 1);
             _position = Math.Max(_position, stretch.UpTo);
             DropOld();
             DrainPending();
@@ -263,6 +273,19 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
             var next = _pending[_position + 1];
             _pending.Remove(next.Sequence);
             HandOut(next);
+        }
+    }
+
+    /// <summary>A chunk that is at hand and that the history did not have.</summary>
+    private void HandOutPendingChunks(long before)
+    {
+        while (_pending.Count > 0 && _pending.Keys.First() is var oldest && oldest < before)
+        {
+            _pending.Remove(oldest, out var value);
+            if (oldest > _position && !value.IsLogged)
+            {
+                HandOut(value);
+            }
         }
     }
 

@@ -7,13 +7,14 @@ namespace AgentExecutor.Core.Events;
 /// <list type="number">
 /// <item>Join the feed: what comes after its position waits in the queue.</item>
 /// <item>Read the history up to that position, page by page.</item>
-/// <item>Read the queue, leaving out what the history had already. A queue that ran full meanwhile is joined anew: only who was up to date once and then fell
-/// behind is too slow.</item>
+/// <item>Read the queue, leaving out what the history had already. After a queue that ran full it begins anew, unless the watcher read nothing meanwhile:
+/// that one is too slow.</item>
 /// </list>
 /// </summary>
 public sealed class Watch : IAsyncDisposable
 {
-    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
 
     private readonly ThreadFeed _feed;
     private readonly EventHistory _history;
@@ -25,6 +26,7 @@ public sealed class Watch : IAsyncDisposable
     private long _joinedAt;
     private long _last;
     private bool _isOver;
+    private TimeSpan _retry = FirstRetry;
 
     private Watch(ThreadFeed feed, EventHistory history, long after, StreamSettings settings, TimeProvider time, Func<Watch, ValueTask> leave)
     {
@@ -80,7 +82,6 @@ public sealed class Watch : IAsyncDisposable
                     yield return told;
                 }
             }
-            var wasUpToDate = false;
             while (End is null)
             {
                 var taken = _queue.Take(out var end);
@@ -95,18 +96,17 @@ public sealed class Watch : IAsyncDisposable
                         End = WatchEnd.RunEnded; // who asked for what follows a number beyond the end would wait for ever
                     }
                 }
-                else if (end == WatchEnd.TooSlow && !wasUpToDate)
-                {
-                    await RejoinAsync(cancellationToken);
-                    break;
-                }
                 else if (end is not null)
                 {
                     End = end;
                 }
+                else if (_queue.IsOverrun)
+                {
+                    await RejoinAsync(cancellationToken);
+                    break;
+                }
                 else
                 {
-                    wasUpToDate = true;
                     if (!await _queue.WaitAsync(TimeSpan.FromSeconds(_settings.HeartbeatSeconds), _time, cancellationToken))
                     {
                         yield return [];
@@ -145,7 +145,8 @@ public sealed class Watch : IAsyncDisposable
         }
         else if (_last == before)
         {
-            await Task.Delay(Retry, _time, cancellationToken); // told, kept nowhere, and not stored yet: it soon is
+            await Task.Delay(_retry, _time, cancellationToken); // told, kept nowhere, and not stored yet: it will be
+            _retry = _retry * 2 < LongestRetry ? _retry * 2 : LongestRetry;
         }
         return stretch.Events;
     }
@@ -173,5 +174,5 @@ public sealed class Watch : IAsyncDisposable
         _joinedAt = await _feed.JoinAsync(_queue, cancellationToken);
     }
 
-    private WatchQueue NewQueue() => new(_settings.WatcherEvents, _settings.WatcherBytes);
+    private WatchQueue NewQueue() => new(_settings, _time);
 }

@@ -2,42 +2,47 @@ namespace AgentExecutor.Core.Events;
 
 /// <summary>
 /// What waits for one watcher, bounded in events and bytes. One that is full takes nothing more and says so, once what it holds was read: there is no gap in what a watcher reads.
+/// It tells one who reads and was met by a burst from one who reads nothing.
 /// </summary>
-internal sealed class WatchQueue(int maxEvents, int maxBytes)
+internal sealed class WatchQueue(StreamSettings settings, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private List<StreamEvent> _waiting = [];
     private TaskCompletionSource? _reader;
     private long _bytes;
+    private long _takenAt = time.GetTimestamp();
     private WatchEnd? _end;
 
-    /// <summary>False where the watcher is too slow: it is told, and gets nothing more.</summary>
+    /// <summary>It ran full, and the watcher is to read on from the history.</summary>
+    public bool IsOverrun { get; private set; }
+
+    /// <summary>False where it takes no more.</summary>
     public bool TryAdd(in StreamEvent value)
     {
         lock (_gate)
         {
-            if (_end is not null)
+            IsOverrun |= _waiting.Count > 0 && (_waiting.Count >= settings.WatcherEvents || _bytes + value.Json.Length > settings.WatcherBytes);
+            if (_end is not null || IsOverrun)
             {
+                _end ??= time.GetElapsedTime(_takenAt) > TimeSpan.FromSeconds(settings.WatcherPatienceSeconds) ? WatchEnd.TooSlow : null;
+                _reader?.TrySetResult();
                 return false;
             }
-            if (_waiting.Count >= maxEvents || (_bytes += value.Json.Length) > maxBytes)
-            {
-                return !Close(WatchEnd.TooSlow);
-            }
+            _takenAt = _waiting.Count == 0 ? time.GetTimestamp() : _takenAt; // until now there was nothing to take
+            _bytes += value.Json.Length;
             _waiting.Add(value);
             _reader?.TrySetResult();
             return true;
         }
     }
 
-    /// <summary>Nothing comes after what is there. True.</summary>
-    public bool Close(WatchEnd end)
+    /// <summary>Nothing comes after what is there.</summary>
+    public void Close(WatchEnd end)
     {
         lock (_gate)
         {
             _end ??= end;
             _reader?.TrySetResult();
-            return true;
         }
     }
 
@@ -49,6 +54,7 @@ internal sealed class WatchQueue(int maxEvents, int maxBytes)
         {
             var taken = _waiting;
             (_waiting, _bytes, end) = (taken.Count == 0 ? taken : [], 0, _end);
+            _takenAt = time.GetTimestamp();
             return taken.Count == 0 ? [] : taken;
         }
     }
@@ -59,7 +65,7 @@ internal sealed class WatchQueue(int maxEvents, int maxBytes)
         Task something;
         lock (_gate)
         {
-            if (_waiting.Count > 0 || _end is not null)
+            if (_waiting.Count > 0 || _end is not null || IsOverrun)
             {
                 return true;
             }
@@ -92,4 +98,7 @@ public enum WatchEnd
 
     /// <summary>This process stops: another, or the next start, goes on.</summary>
     Stopping,
+
+    /// <summary>The thread cannot be followed: the log of the service says why.</summary>
+    Failed,
 }

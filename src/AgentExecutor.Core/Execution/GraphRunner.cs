@@ -71,7 +71,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             GraphInput.Edit edit => await WriteAsync(at, edit.Updates, edit.AsNode, edit.Source, cancellationToken),
             _ when loaded is null => throw new FaultException(
                 FaultCodes.NothingToResume, $"the thread '{_session.ThreadId}' has no checkpoint", "start it with an input"),
-            _ => at with { IsLeft = _session.IsAfterCrash },
+            _ => at with { IsLeft = _session.IsTakenOver },
         };
     }
 

@@ -34,7 +34,7 @@ public sealed class GraphTask(DueTask due, int index, Node node, string threadId
     /// <summary>What the body failed with.</summary>
     public Exception? Failure { get; set; }
 
-    /// <summary>A worker that died may have been running it, and may have told of what it did.</summary>
+    /// <summary>An earlier attempt of the run may have begun it, and may have told of what it did.</summary>
     public bool MayHaveBegun { get; init; }
 
     /// <summary>A sub-graph of it stopped at a checkpoint, because the run was asked to.</summary>

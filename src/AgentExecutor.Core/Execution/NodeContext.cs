@@ -24,7 +24,7 @@ public sealed class NodeContext(GraphTask task, StateView state, GraphScope scop
 
     public string Node => task.Node.Name;
 
-    /// <summary>A worker that died may have been running the task.</summary>
+    /// <summary>An earlier attempt of the run may have begun the task.</summary>
     public bool MayHaveBegun => task.MayHaveBegun;
 
     /// <summary>The item of a fan-out; undefined where the node runs on the state alone.</summary>

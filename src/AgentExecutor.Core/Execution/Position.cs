@@ -13,7 +13,7 @@ namespace AgentExecutor.Core.Execution;
 public sealed record Position(
     string? CheckpointId, int Step, ChannelState State, ImmutableArray<DueTask> Due, ImmutableArray<StoredWrite> Pending)
 {
-    /// <summary>As a worker left it that may have died in the middle of what is due.</summary>
+    /// <summary>As an earlier attempt of the run left it, perhaps in the middle of what is due.</summary>
     public bool IsLeft { get; init; }
 
     public static Position Before(ChannelSet channels) => new(null, -2, ChannelState.Empty(channels), [], []);

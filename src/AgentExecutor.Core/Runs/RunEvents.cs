@@ -10,10 +10,11 @@ namespace AgentExecutor.Core.Runs;
 /// Numbers a run's events and tells those who watch, in that order; what the log keeps goes with the next commit. A commit's own events are
 /// numbered before it and told after it: what is published meanwhile has higher numbers, and waits.
 /// </summary>
-internal sealed class RunEvents(string threadId, long last, RunServices services)
+internal sealed class RunEvents(string threadId, long last, RunServices services) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<EventEnvelope> _unlogged = [];
+    private readonly IEventSink _sink = services.Events.Open(threadId, last);
     private List<EventEnvelope>? _held;
     private long _last = last;
 
@@ -32,7 +33,7 @@ internal sealed class RunEvents(string threadId, long last, RunServices services
             }
             else
             {
-                services.Events.Publish(envelope);
+                _sink.Publish(envelope);
             }
         }
     }
@@ -65,19 +66,25 @@ internal sealed class RunEvents(string threadId, long last, RunServices services
         {
             foreach (var envelope in isStored ? batch.Own : [])
             {
-                services.Events.Publish(envelope);
+                _sink.Publish(envelope);
             }
-            if (!isStored)
+            if (isStored)
+            {
+                _sink.Stored(batch.Last);
+            }
+            else
             {
                 _unlogged.InsertRange(0, batch.Earlier);
             }
             foreach (var envelope in _held ?? [])
             {
-                services.Events.Publish(envelope);
+                _sink.Publish(envelope);
             }
             _held = null;
         }
     }
+
+    public void Dispose() => _sink.Dispose();
 
     private EventEnvelope Number(RunEvent value, DateTimeOffset now) => new(threadId, ++_last, now, value);
 

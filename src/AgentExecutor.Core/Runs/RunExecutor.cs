@@ -57,7 +57,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with 'agent-executor threads'");
         var started = Start.Apply(run, services.Time.GetUtcNow()).Run;
         var agent = await AgentOfAsync(run, signals.GiveBack);
-        using var session = new RunSession(started, services, agent.Limits, stopping: signals.GiveBack) { IsAfterCrash = run.Status == RunStatus.Running };
+        using var session = new RunSession(started, services, agent.Limits, stopping: signals.GiveBack);
         var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
         foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted))
         {
@@ -84,10 +84,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         {
             fault = exception as FaultException ?? new FaultException(FaultCodes.Internal, exception.Message, inner: exception);
         }
-        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, stopping: signals.GiveBack)
-        {
-            IsAfterCrash = claimed.Crashes > 0,
-        };
+        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, stopping: signals.GiveBack);
         return agent is null
             ? await EndAsync(null, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
             : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false, claimed.TraceParent);

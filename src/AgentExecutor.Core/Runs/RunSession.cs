@@ -41,8 +41,8 @@ public sealed class RunSession : IDisposable
     /// <summary>Someone asked the run to stop at its next checkpoint.</summary>
     public CancellationToken Stopping { get; }
 
-    /// <summary>The worker before this one died since the newest checkpoint, in the middle of what is due there.</summary>
-    public bool IsAfterCrash { get; init; }
+    /// <summary>Another attempt, which may have died, was at what is due at the newest checkpoint.</summary>
+    public bool IsTakenOver => Run.Attempt > 1;
 
     public UsageMeter Usage { get; }
 
@@ -113,7 +113,7 @@ public sealed class RunSession : IDisposable
 
     public void Dispose()
     {
-        Services.Events.Leave(ThreadId);
+        _events.Dispose();
         _commits.Dispose();
     }
 

@@ -40,7 +40,7 @@ internal sealed class HttpServer : IAsyncDisposable
         var host = settings.Http.Host.Length > 0 ? settings.Http.Host : isLocal ? IPAddress.Loopback.ToString() : "*";
         builder.WebHost.UseUrls($"http://{host}:{settings.Port}");
         var app = builder.Build();
-        Map(app, settings, gate, readiness, metrics, loggers);
+        Map(app, settings, isLocal, gate, readiness, metrics, loggers);
         try
         {
             await app.StartAsync();
@@ -62,7 +62,7 @@ internal sealed class HttpServer : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private static void Map(WebApplication app, ServerSettings settings, ServiceGate gate, Readiness readiness, MetricsRegistry metrics, ILoggerFactory loggers)
+    private static void Map(WebApplication app, ServerSettings settings, bool isLocal, ServiceGate gate, Readiness readiness, MetricsRegistry metrics, ILoggerFactory loggers)
     {
         var problems = new Problems(settings.Http, loggers.CreateLogger<HttpServer>());
         app.Use(next => context => CountAsync(context, problems, next));
@@ -71,7 +71,7 @@ internal sealed class HttpServer : IAsyncDisposable
         app.Use(next => context => FindRouteAsync(context, next));
         var jobs = new JobEndpoints(gate);
         var threads = new ThreadEndpoints(gate);
-        var streams = new StreamEndpoints(gate, new Origins(settings.Http), TimeSpan.FromSeconds(settings.Stream.HeartbeatSeconds), TimeProvider.System);
+        var streams = new StreamEndpoints(gate, new Origins(settings.Http, isLocal && settings.Http.Host.Length == 0), TimeSpan.FromSeconds(settings.Stream.HeartbeatSeconds), TimeProvider.System);
         var status = new StatusEndpoints(gate, readiness, metrics, TimeProvider.System);
         app.MapPost("/", jobs.ReceiveAsync);
         app.MapPost("/deepagents-runtime/invoke", jobs.InvokeAsync);

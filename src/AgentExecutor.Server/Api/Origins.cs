@@ -8,7 +8,7 @@ namespace AgentExecutor.Server.Api;
 /// Which web pages may watch. A browser opens a WebSocket to any host for any page, and says only whose page it is: without this check a page on the web could read what runs
 /// on the machine of whoever looks at it.
 /// </summary>
-internal sealed class Origins(HttpSettings settings)
+internal sealed class Origins(HttpSettings settings, bool isLocal)
 {
     private readonly string[] _allowed = settings.AllowedOrigins.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
@@ -29,6 +29,7 @@ internal sealed class Origins(HttpSettings settings)
         context.Response.Headers.Vary = "Origin";
     }
 
-    private static bool IsOwn(string origin, HostString host) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(host.Value, StringComparison.OrdinalIgnoreCase);
+    /// <summary>A name of the web that was made to lead to this machine is not its own, though the browser takes it for that.</summary>
+    private bool IsOwn(string origin, HostString host) =>
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(host.Value, StringComparison.OrdinalIgnoreCase) && (!isLocal || uri.IsLoopback);
 }

@@ -62,6 +62,7 @@ internal sealed class ServerSentEvents(PipeWriter writer)
         WatchEnd.TooSlow => "too_slow",
         WatchEnd.ThreadDeleted => "thread_deleted",
         WatchEnd.Stopping => "stopping",
+        WatchEnd.Failed => "failed",
         _ => throw new ArgumentOutOfRangeException(nameof(end)),
     };
 

@@ -12,6 +12,9 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
     /// <summary>A reader that takes nothing for so long, or answers nothing, is not waited for. What it has yet to read is lost to it when the connection is cut, so it is no short time.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Bytes a second of the slowest line that a large frame is waited for.</summary>
+    private const double LowestRate = 8 * 1024;
+
     public async Task SendAsync(Watch watch, CancellationToken aborted)
     {
         using var left = CancellationTokenSource.CreateLinkedTokenSource(aborted);
@@ -57,7 +60,7 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         }
         try
         {
-            await sending.AsTask().WaitAsync(Patience, time, left);
+            await sending.AsTask().WaitAsync(Patience + TimeSpan.FromSeconds(json.Length / LowestRate), time, left);
         }
         catch (TimeoutException)
         {
@@ -73,6 +76,7 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         {
             WatchEnd.TooSlow => (TryAgainLater, $"too slow: come again with ?after={watch.Last}"),
             WatchEnd.Stopping => (ServiceRestart, $"the service stops: come again with ?after={watch.Last}"),
+            WatchEnd.Failed => (WebSocketCloseStatus.InternalServerError, $"the thread cannot be followed: come again with ?after={watch.Last}"),
             WatchEnd.ThreadDeleted => (WebSocketCloseStatus.NormalClosure, "the thread was deleted"),
             _ => (WebSocketCloseStatus.NormalClosure, "the run has ended"),
         };

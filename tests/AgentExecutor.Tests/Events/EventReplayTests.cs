@@ -99,6 +99,6 @@ public sealed class EventReplayTests
     private async Task<List<StreamEvent>> ReplayAsync(LiveProcess process)
     {
         var page = await _store.ReadAsync("t", 0, 1000, TestContext.Current.CancellationToken);
-        return await process.Replay.ReadAsync("t", page!, 0, new Dictionary<long, StreamEvent>(), TestContext.Current.CancellationToken);
+        return (await process.Replay.ReadAsync("t", page!, 0, new Dictionary<long, StreamEvent>(), TestContext.Current.CancellationToken)).Events;
     }
 }

@@ -106,6 +106,6 @@ public sealed class LiveChaosTests
     private static async Task<string[]> LogAsync(LiveProcess process, InMemoryCheckpointStore store, string thread)
     {
         var page = await store.ReadAsync(thread, 0, int.MaxValue, Cancel);
-        return (await process.Replay.ReadAsync(thread, page!, 0, new Dictionary<long, StreamEvent>(), Cancel)).Lines();
+        return (await process.Replay.ReadAsync(thread, page!, 0, new Dictionary<long, StreamEvent>(), Cancel)).Events.Lines();
     }
 }

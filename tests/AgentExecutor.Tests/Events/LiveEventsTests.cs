@@ -139,7 +139,7 @@ public sealed class LiveEventsTests
     [Fact]
     public async Task A_slow_watcher_is_let_go_of_and_gets_the_rest_when_it_comes_again()
     {
-        await using var process = new LiveProcess(_store, settings: new StreamSettings { WatcherEvents = 4 });
+        await using var process = new LiveProcess(_store, settings: new StreamSettings { WatcherEvents = 4, WatcherPatienceSeconds = 0.0001 });
         using var session = await BeginAsync(process);
         await using var watch = await process.Live.WatchAsync("t", 0, Cancel);
         await using var batches = watch.ReadAsync(Cancel).GetAsyncEnumerator(Cancel);

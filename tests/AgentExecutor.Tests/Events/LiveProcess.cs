@@ -75,19 +75,27 @@ internal sealed class LiveProcess : IAsyncDisposable
 /// <summary>Passes events on and keeps them.</summary>
 internal sealed class ToldEvents(IEventStream to, StreamState form) : IEventStream
 {
+    private readonly StreamState _form = form;
     private readonly ConcurrentQueue<StreamEvent> _told = new();
 
     public IReadOnlyList<StreamEvent> All => [.. _told];
 
     public IEnumerable<StreamEvent> Logged => _told.Where(value => value.IsLogged);
 
-    public void Publish(EventEnvelope envelope)
-    {
-        _told.Enqueue(RunEventJson.Encode(envelope, form));
-        to.Publish(envelope);
-    }
+    public IEventSink Open(string threadId, long last) => new Sink(this, to.Open(threadId, last));
 
-    public void Leave(string threadId) => to.Leave(threadId);
+    private sealed class Sink(ToldEvents told, IEventSink sink) : IEventSink
+    {
+        public void Publish(EventEnvelope envelope)
+        {
+            told._told.Enqueue(RunEventJson.Encode(envelope, told._form));
+            sink.Publish(envelope);
+        }
+
+        public void Stored(long last) => sink.Stored(last);
+
+        public void Dispose() => sink.Dispose();
+    }
 }
 
 internal static class StreamText

@@ -109,7 +109,7 @@ internal sealed class RedisOpener(RedisSettings settings, TimeProvider time)
         string[] auth = Endpoint.User.Length > 0 ? ["AUTH", Endpoint.User, Endpoint.Password.Value!] : ["AUTH", Endpoint.Password.Value!];
         if (await wire.AskAsync(auth, cancellationToken) is { IsError: true } refusal)
         {
-            throw RefusalOf(refusal.Text) ?? new RedisException(RedisFault.AuthenticationFailed, $"{Endpoint} refuses our credentials: {refusal.Text}; {PasswordHint}");
+            throw RefusalOf(refusal.Text) ?? new RedisException(RedisFault.AuthenticationFailed, $"{Endpoint} refuses our credentials: {WithoutPassword(refusal.Text)}; {PasswordHint}");
         }
     }
 
@@ -123,6 +123,9 @@ internal sealed class RedisOpener(RedisSettings settings, TimeProvider time)
         _ when error.StartsWith("LOADING", StringComparison.Ordinal) => new RedisException(RedisFault.ServerError, $"{Endpoint}: {error}"),
         _ => null,
     };
+
+    /// <summary>A server that does not know AUTH repeats what it was sent.</summary>
+    private string WithoutPassword(string text) => text.Replace(Endpoint.Password.Value!, "***", StringComparison.Ordinal);
 
     private static string VersionIn(RespValue hello)
     {

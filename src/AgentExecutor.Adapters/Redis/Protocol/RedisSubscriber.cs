@@ -21,6 +21,7 @@ internal sealed class RedisSubscriber : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly TimeSpan _timeout;
     private RedisLink? _link;
+    private volatile bool _isRefused;
 
     public RedisSubscriber(RedisSettings settings, OutageLog outage, TimeProvider time, ILogger logger)
     {
@@ -145,13 +146,15 @@ internal sealed class RedisSubscriber : IAsyncDisposable
     {
         if (value.IsError)
         {
-            var fault = new RedisException(RedisFault.ServerError, $"the Redis server says to {subscription.Verb}: {value.Text}");
-            if (!subscription.Refuse(fault))
+            subscription.Refuse(new RedisException(RedisFault.ServerError, $"the Redis server says to {subscription.Verb}: {value.Text}"));
+            if (!_isRefused)
             {
-                Log.SubscriptionRefused(_logger, value.Text);
+                Log.SubscriptionRefused(_logger, value.Text); // once, however many it refuses
             }
+            _isRefused = true;
             return;
         }
+        _isRefused = false;
         subscription.IsConfirmed = true;
         if (!subscription.Confirm() && !subscription.IsOver)
         {
