@@ -85,6 +85,27 @@ public sealed class SharedStreamTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task A_thread_that_waited_for_a_person_goes_on_at_another_process_and_is_seen_at_a_third()
+    {
+        await using var site = await StreamSite.CreateAsync(postgres);
+        using var tool = new CountingServer();
+        var (first, watches) = await site.StartBothAsync();
+        await first.PostAsync("/deepagents-runtime/invoke", Api.Jobs.Data("one", Api.Jobs.Asking(tool.Url)));
+        using var asking = await EventReader.OpenAsync(watches.Http, "one");
+        var asked = await asking.RestAsync();
+        Assert.Equal("interrupted", asked[^1].Said.GetProperty("status").GetString());
+        await first.Process.StopAsync();
+        var second = await site.StartAsync("executor");
+
+        (await watches.PostAsync("/threads/one/resume", """{"answer": "yes"}""")).AssertStatus(System.Net.HttpStatusCode.Accepted);
+        using var going = await EventReader.OpenAsync(watches.Http, "one", asked[^1].Id);
+        var rest = await going.RestAsync();
+
+        Assert.Equal("completed", rest[^1].Said.GetProperty("status").GetString());
+        StreamSite.AssertLog(await EventReader.AllAsync(second.Http, "one"), asked.Concat(rest));
+    }
+
+    [Fact]
     public async Task Where_values_are_asked_for_every_state_is_whole_elsewhere_too()
     {
         await using var site = await StreamSite.CreateAsync(postgres, ("STREAM_STATE", "values"));
