@@ -91,6 +91,31 @@ public sealed class RedisOutageTests(PostgresFixture postgres)
         Assert.All((ApiServer[])[runs, watches], AssertSaidOnce);
     }
 
+    [Fact]
+    public async Task A_process_that_is_asked_to_stop_does_so_though_Redis_hangs_and_the_next_goes_on()
+    {
+        await using var site = await StreamSite.CreateAsync(postgres, ("GRACE_SECONDS", "1"));
+        var (stops, watches) = await site.StartBothAsync();
+        using var tool = new CountingServer();
+        Hold(tool);
+        await stops.PostAsync("/deepagents-runtime/invoke", Api.Jobs.Data("one", CrashDefinition.Once(tool.Url, "idempotent")));
+        await CallsAsync(tool, 1);
+        using var reader = await EventReader.OpenAsync(watches.Http, "one");
+        await site.Redis.FreezeAsync();
+
+        await stops.Process.SignalAsync("TERM");
+        Assert.Equal(0, (await stops.Process.EndAsync()).ExitCode);
+        tool.Gate = Task.CompletedTask;
+        var goesOn = await site.StartAsync("executor");
+
+        var told = await reader.RestAsync();
+        Assert.Equal("completed", told[^1].Said.GetProperty("status").GetString());
+        StreamSite.AssertLog(await EventReader.AllAsync(goesOn.Http, "one"), told);
+        await site.Redis.ThawAsync();
+        await Task.WhenAll(StreamSite.ConnectedAsync(goesOn), StreamSite.ConnectedAsync(watches));
+        Assert.DoesNotContain(stops.Process.Lines, line => line.Contains("\"level\":\"ERROR\"", StringComparison.OrdinalIgnoreCase));
+    }
+
     /// <summary>Calls from now on wait for it.</summary>
     private static TaskCompletionSource Hold(CountingServer tool)
     {
