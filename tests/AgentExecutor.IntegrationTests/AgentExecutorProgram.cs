@@ -8,6 +8,8 @@ public sealed class AgentExecutorProgram : IDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    private static readonly string[] Ours = ["AGENT_EXECUTOR_", "POSTGRES_", "NATS_", "REDIS_", "DRAGONFLY_", "DATABASE_URL", "PORT", "ROLES"];
+
     private readonly List<RunningProgram> _started = [];
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("agent-executor-it-").FullName;
@@ -49,7 +51,7 @@ public sealed class AgentExecutorProgram : IDisposable
     /// <summary>Takes our own variables of the surroundings away, and sets the test's.</summary>
     public void SetVariables(ProcessStartInfo start)
     {
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AGENT_EXECUTOR_", StringComparison.Ordinal) || name.StartsWith("POSTGRES_", StringComparison.Ordinal) || name.StartsWith("NATS_", StringComparison.Ordinal) || name is "DATABASE_URL" or "PORT").ToList())
+        foreach (var name in start.Environment.Keys.Where(name => Ours.Any(ours => name.StartsWith(ours, StringComparison.Ordinal))).ToList())
         {
             start.Environment.Remove(name);
         }

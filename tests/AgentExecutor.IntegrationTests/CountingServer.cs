@@ -62,12 +62,13 @@ public sealed class CountingServer : IDisposable
 
     private async Task AnswerAsync(HttpListenerContext context)
     {
+        var gate = Gate; // once it is counted, another gate is for the next
         Calls.AddOrUpdate(context.Request.Headers["Idempotency-Key"] ?? "", 1, (_, count) => count + 1);
         try
         {
             using var reader = new StreamReader(context.Request.InputStream);
             var body = await reader.ReadToEndAsync();
-            await Gate;
+            await gate;
             using var writer = new StreamWriter(context.Response.OutputStream);
             await writer.WriteAsync($"counted {body}");
         }

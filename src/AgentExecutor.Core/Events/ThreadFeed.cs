@@ -16,7 +16,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SubscribeLimit = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan NoTime = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan OutageLimit = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LiveFor = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
@@ -176,7 +176,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         {
             return;
         }
-        using var limit = new CancellationTokenSource(transport.IsConnected ? SubscribeLimit : NoTime, time);
+        using var limit = new CancellationTokenSource(transport.IsConnected ? SubscribeLimit : OutageLimit, time); // during an outage nobody waits for its end
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         try
         {

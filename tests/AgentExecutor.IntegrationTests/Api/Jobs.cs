@@ -32,6 +32,18 @@ internal static class Jobs
         """.Replace("TEXT", string.Concat(Enumerable.Range(0, chunks).Select(chunk => $"{chunk:x4}".PadRight(chunkSize, '.'))), StringComparison.Ordinal)
         .Replace("SIZE", $"{chunkSize}", StringComparison.Ordinal).Replace("DELAY", $"{chunkDelayMs}", StringComparison.Ordinal);
 
+    /// <summary>So many turns, each with a text of some chunks and a call of the counting tool; and then something short.</summary>
+    public static string Talking(string url, int turns, int chunks = 30, int chunkDelayMs = 5) =>
+        """
+        {"name": "talking", "tool_definitions": [{"name": "count", "description": "Counts.", "runtime": {"type": "http", "url": "URL"}, "parameters": {"type": "object"}}],
+         "nodes": [{"id": "t", "type": "orchestrator", "config": {"tools": ["count"], "model": {"provider": "scripted", "model": "t", "script": [TURNS {"text": "that is all"}]}}}]}
+        """.Replace("TURNS", string.Concat(Enumerable.Range(0, turns).Select(turn =>
+            $$$"""
+            {"text": "{{{string.Concat(Enumerable.Range(0, chunks).Select(chunk => $"{turn:x2}{chunk:x2}"))}}}", "chunk_size": 4, "chunk_delay_ms": {{{chunkDelayMs}}},
+             "tool_calls": [{"name": "count", "args": {"turn": {{{turn}}}}}]},
+            """)), StringComparison.Ordinal)
+        .Replace("URL", url, StringComparison.Ordinal);
+
     /// <summary>Asks a person, then calls the counting tool.</summary>
     public static string Asking(string url) =>
         """

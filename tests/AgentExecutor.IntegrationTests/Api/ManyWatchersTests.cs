@@ -49,7 +49,7 @@ public sealed class ManyWatchersTests
         return told;
     }
 
-    private static async Task TakeAsync(Func<Task<Told?>> next, List<Told> told, int most)
+    internal static async Task TakeAsync(Func<Task<Told?>> next, List<Told> told, int most)
     {
         for (var taken = 0; taken < most && await next() is { Id: not null } value; taken++)
         {
