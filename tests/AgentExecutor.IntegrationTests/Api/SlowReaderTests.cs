@@ -16,7 +16,7 @@ public sealed partial class SlowReaderTests
     public async Task Who_stops_reading_is_let_go_and_resumes_where_it_was(int events, int bytes)
     {
         await using var server = await StreamServerTests.StartAsync(
-            ("STREAM_WATCHER_EVENTS", $"{events}"), ("STREAM_WATCHER_BYTES", $"{bytes}"), ("STREAM_GATHER_MILLISECONDS", "1"));
+            ("STREAM_WATCHER_EVENTS", $"{events}"), ("STREAM_WATCHER_BYTES", $"{bytes}"), ("STREAM_GATHER_MILLISECONDS", "1"), ("STREAM_WATCHER_PATIENCE_SECONDS", "0.001"));
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
