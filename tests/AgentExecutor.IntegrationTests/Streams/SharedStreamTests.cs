@@ -119,12 +119,11 @@ public sealed class SharedStreamTests(PostgresFixture postgres)
 
         var told = await reader.RestAsync();
 
-        StreamSite.AssertWhole(told);
         var states = told.Where(it => it.Type == "on_state_update" && !it.Said.TryGetProperty("ns", out _)).Select(it => it.Said.GetProperty("messages")).ToList();
         Assert.All(states, messages => Assert.Equal("hello", messages[0].GetProperty("content").GetString()));
         Assert.Equal(states.Select(messages => messages.GetArrayLength()).Order(), states.Select(messages => messages.GetArrayLength()));
         Assert.InRange(states.Count, 5, 100);
-        Assert.Equal(told, await EventReader.AllAsync(watches.Http, "one"));
+        StreamSite.AssertLog(await EventReader.AllAsync(watches.Http, "one"), told); // as Redis has it; and then as it is made again
         await site.AskAsync("DEL", "langgraph:events:one");
         StreamSite.AssertLog(await EventReader.AllAsync(watches.Http, "one"), told);
     }
