@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Microsoft.Extensions.Logging;
 using AgentExecutor.Core.Workers;
+using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Events;
 
@@ -19,6 +19,9 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
     private static readonly TimeSpan OutageLimit = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LiveFor = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long live events may be behind the log before it is read instead, which costs the chunks that are still on their way.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, StreamEvent> _pending = [];
     private readonly Nudge _behind = new();
@@ -26,7 +29,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ImmutableArray<WatchQueue> _watchers = [];
     private long _position = -1;
-    private long _lookedLast = -1;
+    private (long At, long Since)? _stuck; // behind the log, at this position since then
     private long _lastLive = time.GetTimestamp();
     private WatchEnd? _end;
     private Task _running = Task.CompletedTask;
@@ -91,7 +94,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         CatchUp();
     }
 
-    /// <summary>How far the log has come. Where live events flow, one that is just behind it is given until the next look.</summary>
+    /// <summary>How far the log has come. Where live events may come, a feed that is just behind it is given a little time.</summary>
     /// <returns>False where it is behind, and the next look should come soon.</returns>
     public bool Look(LogPosition at)
     {
@@ -99,12 +102,15 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         {
             if (at.Last <= _position)
             {
-                _lookedLast = at.Last;
+                _stuck = null;
                 return true;
             }
-            var wasBehind = _lookedLast > _position;
-            _lookedLast = at.Last;
-            if (!wasBehind && time.GetElapsedTime(_lastLive) < LiveFor)
+            if (_stuck?.At != _position)
+            {
+                _stuck = (_position, time.GetTimestamp());
+            }
+            var mayCome = transport is { IsConnected: true } || time.GetElapsedTime(_lastLive) < LiveFor;
+            if (mayCome && time.GetElapsedTime(_stuck.Value.Since) < Grace)
             {
                 return false;
             }
@@ -199,7 +205,6 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
         lock (_gate)
         {
             _position = found[0].Last;
-            _lookedLast = found[0].Last;
             DropOld();
         }
         try
