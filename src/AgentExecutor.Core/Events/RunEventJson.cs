@@ -14,7 +14,7 @@ public static class RunEventJson
     /// Longer arguments (in bytes of JSON) and outputs (in characters) of tools stand in the thread's messages, under their tool_call_id: events are stored, and sent to
     /// everyone who watches.
     /// </summary>
-    private const int LongestTold = 4096;
+    private const int LongestTold = 1024;
 
     /// <summary>In the log, which channels of a state update were told whole; watchers do not see it.</summary>
     public const string WholeMember = "whole";

@@ -9,22 +9,22 @@ namespace AgentExecutor.Tests.Events;
 public sealed class RunEventJsonTests
 {
     [Fact]
-    public void Arguments_and_output_are_told_up_to_4096()
+    public void Arguments_and_output_are_told_up_to_1024()
     {
-        var call = Call(new string('x', 4096 - """{"text":""}""".Length));
+        var call = Call(new string('x', 1024 - """{"text":""}""".Length));
 
-        var (started, ended) = (Data(new RunEvent.ToolStarted("lead", call)), Data(Ended(call, new string('y', 4096))));
+        var (started, ended) = (Data(new RunEvent.ToolStarted("lead", call)), Data(Ended(call, new string('y', 1024))));
 
         Assert.Equal(["agent", "tool_call_id", "name", "args"], Names(started));
         Assert.Equal(["agent", "tool_call_id", "name", "args", "output", "status", "duration_ms"], Names(ended));
         Assert.Equal(JsonBytes.Compact(call.Arguments), ended.GetProperty("args").GetRawText());
-        Assert.Equal(new string('y', 4096), ended.GetProperty("output").GetString());
+        Assert.Equal(new string('y', 1024), ended.GetProperty("output").GetString());
     }
 
     [Fact]
     public void Longer_arguments_are_left_out()
     {
-        var call = Call(new string('x', 4097 - """{"text":""}""".Length));
+        var call = Call(new string('x', 1025 - """{"text":""}""".Length));
 
         Assert.Equal(["agent", "tool_call_id", "name", "truncated"], Names(Data(new RunEvent.ToolStarted("lead", call))));
         Assert.Equal(["agent", "tool_call_id", "name", "truncated", "output", "status", "duration_ms"], Names(Data(Ended(call, "short"))));
@@ -33,17 +33,17 @@ public sealed class RunEventJsonTests
     [Fact]
     public void A_longer_output_is_cut()
     {
-        var ended = Data(Ended(Call("short"), new string('y', 4097)));
+        var ended = Data(Ended(Call("short"), new string('y', 1025)));
 
         Assert.Equal(["agent", "tool_call_id", "name", "args", "output", "truncated", "status", "duration_ms"], Names(ended));
-        Assert.Equal(new string('y', 4096), ended.GetProperty("output").GetString());
+        Assert.Equal(new string('y', 1024), ended.GetProperty("output").GetString());
         Assert.True(ended.GetProperty("truncated").GetBoolean());
     }
 
     [Fact]
     public void An_output_is_not_cut_within_a_character()
     {
-        Assert.Equal(new string('y', 4095), Data(Ended(Call(""), new string('y', 4095) + "😀")).GetProperty("output").GetString());
+        Assert.Equal(new string('y', 1023), Data(Ended(Call(""), new string('y', 1023) + "😀")).GetProperty("output").GetString());
         Assert.Equal(new string('y', 4094) + "😀", Data(Ended(Call(""), new string('y', 4094) + "😀😀")).GetProperty("output").GetString());
     }
 
@@ -53,7 +53,7 @@ public sealed class RunEventJsonTests
         var ended = Data(Ended(Call(new string('x', 5000)), new string('y', 5000)));
 
         Assert.Equal(["agent", "tool_call_id", "name", "truncated", "output", "status", "duration_ms"], Names(ended));
-        Assert.Equal(4096, ended.GetProperty("output").GetString()!.Length);
+        Assert.Equal(1024, ended.GetProperty("output").GetString()!.Length);
     }
 
     private static ToolCall Call(string text) => new("c", "write_file", JsonBytes.Element(text, static (writer, text) =>
