@@ -44,7 +44,7 @@ public sealed class RunEventJsonTests
     public void An_output_is_not_cut_within_a_character()
     {
         Assert.Equal(new string('y', 1023), Data(Ended(Call(""), new string('y', 1023) + "😀")).GetProperty("output").GetString());
-        Assert.Equal(new string('y', 4094) + "😀", Data(Ended(Call(""), new string('y', 4094) + "😀😀")).GetProperty("output").GetString());
+        Assert.Equal(new string('y', 1022) + "😀", Data(Ended(Call(""), new string('y', 1022) + "😀😀")).GetProperty("output").GetString());
     }
 
     [Fact]

@@ -179,13 +179,13 @@ internal sealed class LinkKeeper(NatsSettings settings, LinkEvents events, TimeP
     private void Rise(NatsLink link)
     {
         Up?.Invoke(link);
+        Log.Connected(logger, link.Info.Name, link.Info.Version, link.Endpoint.ToString());
+        _outage.Succeeded(this);
         lock (_gate)
         {
             (_current, _wasUp) = (link, true);
             _outcome = _outcome.TrySetResult(link) ? _outcome : NewOutcome(link);
         }
-        Log.Connected(logger, link.Info.Name, link.Info.Version, link.Endpoint.ToString());
-        _outage.Succeeded(this);
     }
 
     private void Lost(NatsException fault)
