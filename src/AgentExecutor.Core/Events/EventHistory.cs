@@ -1,3 +1,5 @@
+using AgentExecutor.Core.Runs;
+
 namespace AgentExecutor.Core.Events;
 
 /// <summary>
@@ -9,9 +11,12 @@ namespace AgentExecutor.Core.Events;
 /// leave no gap: what is missing may be an event that will be stored.</item>
 /// </list>
 /// </summary>
-internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventTransport? transport, StreamState form)
+internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventTransport? transport, StreamState form, TimeProvider time)
 {
     private const int PageCommits = 100;
+
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(160);
 
     public IEventLog Log => replay.Log;
 
@@ -25,7 +30,7 @@ internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventT
         }
         var newest = page.Commits.IsEmpty ? after : page.Commits[^1].Last;
         var covered = page.HasMore ? newest : Math.Max(newest, page.Position.Last);
-        var kept = await ReadTransportAsync(threadId, after, page.HasMore ? covered : long.MaxValue, cancellationToken);
+        var kept = await ReadKeptAsync(page, after, page.HasMore ? covered : long.MaxValue, newest, cancellationToken);
         var (logged, isCut) = await replay.ReadAsync(threadId, page, after, kept, cancellationToken);
         var hasMore = page.HasMore || isCut;
         covered = isCut ? logged[^1].Sequence : covered;
@@ -49,6 +54,23 @@ internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventT
             upTo++;
         }
         return upTo;
+    }
+
+    /// <summary>
+    /// What the transport keeps. The log may be ahead of it by what is being gathered: where it has not yet the newest that the log has, it is given a moment, or the chunks
+    /// before that would be passed over.
+    /// </summary>
+    private async ValueTask<SortedDictionary<long, StreamEvent>> ReadKeptAsync(LogPage page, long after, long upTo, long newest, CancellationToken cancellationToken)
+    {
+        var threadId = page.Position.ThreadId;
+        var kept = await ReadTransportAsync(threadId, after, upTo, cancellationToken);
+        var isExpected = transport is { IsConnected: true } && newest > after && (kept.Count > 0 || page.Position.Status == RunStatus.Running) && tails.Find(threadId) is null;
+        for (var wait = FirstWait; isExpected && wait <= LongestWait && !kept.ContainsKey(newest); wait *= 2)
+        {
+            await Task.Delay(wait, time, cancellationToken);
+            kept = await ReadTransportAsync(threadId, after, upTo, cancellationToken);
+        }
+        return kept;
     }
 
     private async ValueTask<SortedDictionary<long, StreamEvent>> ReadTransportAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
@@ -113,5 +135,5 @@ internal sealed class EventHistory(EventReplay replay, EventTails tails, IEventT
 internal sealed record Stretch(List<StreamEvent> Events, long UpTo, LogPosition Position, bool HasMore)
 {
     /// <summary>Nothing follows unless someone has the run go on.</summary>
-    public bool IsOver => !HasMore && UpTo >= Position.Last && Position.Status is Runs.RunStatus.Completed or Runs.RunStatus.Failed or Runs.RunStatus.Cancelled or Runs.RunStatus.Interrupted;
+    public bool IsOver => !HasMore && UpTo >= Position.Last && Position.Status is RunStatus.Completed or RunStatus.Failed or RunStatus.Cancelled or RunStatus.Interrupted;
 }

@@ -41,7 +41,7 @@ public sealed class LiveEvents : IEventStream, IDisposable
     {
         (_transport, _settings, _time, _logger) = (transport, settings, time, logger);
         _tails = new EventTails(transport is null ? WholeTail : ShortTail);
-        _history = new EventHistory(replay, _tails, transport, settings.State);
+        _history = new EventHistory(replay, _tails, transport, settings.State, time);
         _pump = new EventPump(transport, settings, HandOut, time, logger);
     }
 

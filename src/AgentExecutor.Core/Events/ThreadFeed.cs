@@ -20,7 +20,7 @@ internal sealed class ThreadFeed(string threadId, EventHistory history, IEventTr
     private static readonly TimeSpan LiveFor = TimeSpan.FromSeconds(2);
 
     /// <summary>How long live events may be behind the log before it is read instead, which costs the chunks that are still on their way.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, StreamEvent> _pending = [];
