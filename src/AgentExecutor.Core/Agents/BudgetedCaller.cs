@@ -3,6 +3,7 @@ using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Agents;
 
@@ -24,11 +25,12 @@ internal sealed class BudgetedCaller(ModelCaller caller, ModelCaller? standIn)
             }
             catch (BudgetException) when (standIn is not null)
             {
-                return await standIn.CallAsync(request with { IsStandIn = true }, context.Scope, cancellationToken);
+                return await standIn.CallAsync(request with { IsStandIn = true, MayHaveBegun = false }, context.Scope, cancellationToken);
             }
             catch (BudgetException refusal) when (context.Session.Budget.Policy.OnExhausted == BudgetExhaustion.Interrupt)
             {
                 RaiseOrStop(refusal, round, context);
+                request = request with { MayHaveBegun = false }; // it was said already
             }
         }
     }
@@ -99,7 +101,7 @@ internal sealed class BudgetedCaller(ModelCaller caller, ModelCaller? standIn)
         }
         if (cost is { } dollars)
         {
-            writer.WriteNumber("cost_usd"u8, dollars);
+            UsageJson.WriteCost(writer, dollars);
         }
         writer.WriteEndObject();
     }

@@ -177,12 +177,7 @@ public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
         }
     }
 
-    private BudgetLimit? LimitOf(BudgetScope scope)
-    {
-        var limit = Policy.Of(scope);
-        return limit is null || _raises.IsEmpty ? limit
-            : _raises.Values.Where(raise => raise.Scope == scope).Aggregate(limit, static (sum, raise) => sum.Raise(raise.By));
-    }
+    private BudgetLimit? LimitOf(BudgetScope scope) => BudgetRaise.Apply(Policy, scope, _raises.Values);
 
     /// <summary>Bounds the output by what is left; false where not even a short answer fits.</summary>
     private static bool TryFit(BudgetLimit limit, Spending taken, PlannedCall call, ModelPrice? price, ref long output)
@@ -215,4 +210,9 @@ public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
 /// <param name="Id">The question that it answers.</param>
 /// <param name="Scope">Which budget.</param>
 /// <param name="By">By how much.</param>
-public sealed record BudgetRaise(string Id, BudgetScope Scope, Spending By);
+public sealed record BudgetRaise(string Id, BudgetScope Scope, Spending By)
+{
+    /// <summary>A budget with what was added to it; null where there is none.</summary>
+    public static BudgetLimit? Apply(BudgetPolicy policy, BudgetScope scope, IEnumerable<BudgetRaise> raises) =>
+        policy.Of(scope) is { } limit ? raises.Where(raise => raise.Scope == scope).Aggregate(limit, static (sum, raise) => sum.Raise(raise.By)) : null;
+}
