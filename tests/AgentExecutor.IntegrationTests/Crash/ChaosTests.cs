@@ -70,13 +70,16 @@ public sealed class ChaosTests : IAsyncLifetime
         Assert.All(results, it => Assert.Equal("completed", it.Status));
         Assert.Empty(await _bus.ReadAsync(BusStream.DeadLetters));
         Assert.Equal(0, await _fleet.CountAsync("SELECT count(*) FROM threads WHERE is_held OR status <> 'completed'"));
+        Assert.Equal(await _fleet.CountAsync("SELECT sum((usage::json -> 'tokens' ->> 'total_tokens')::bigint)::bigint FROM threads"), await _fleet.CountAsync("SELECT tokens FROM budgets"));
+        Assert.Equal(0, await _fleet.CountAsync("SELECT count(*) FROM budget_reservations"));
         Assert.Equal(_jobs, _fleet.Tool.Calls.Count);
         Assert.All(_committed, call => Assert.True(call.Value == _fleet.Tool.Calls[call.Key], $"seed {_seed}: a finished call was made again"));
     }
 
     private async Task SendAsync()
     {
-        var definition = CrashDefinition.Once(_fleet.Tool.Url, "idempotent").Replace("{\"text\"", "{\"delay_ms\": 20, \"text\"", StringComparison.Ordinal);
+        var definition = CrashDefinition.Once(_fleet.Tool.Url, "idempotent").Replace("{\"text\"", "{\"delay_ms\": 20, \"text\"", StringComparison.Ordinal)
+            .Replace("{\"name\": \"once\"", """{"name": "once", "budget": {"definition": {"tokens": 1000000000}}""", StringComparison.Ordinal);
         for (var i = 0; i < _jobs; i++)
         {
             await _bus.SendAsync(JobBus.Job($"j{i}", definition));
