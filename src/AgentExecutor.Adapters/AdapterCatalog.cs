@@ -1,5 +1,8 @@
+using AgentExecutor.Adapters.Anthropic;
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Adapters.Nats;
+using AgentExecutor.Adapters.OpenAI;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sqlite;
@@ -24,7 +27,14 @@ public static class AdapterCatalog
     /// <summary>Seconds that someone who watches waits for the store.</summary>
     private const double WatcherPatience = 5;
 
-    public static IReadOnlyList<IModelProvider> ModelProviders(TimeProvider time) => [new ScriptedProvider(time)];
+    public static IReadOnlyList<IModelProvider> ModelProviders(ModelServerSettings servers, TimeProvider time) =>
+    [
+        new AnthropicProvider(ModelServer.ForAnthropic(servers), servers, time),
+        new OpenAIProvider(ModelServer.ForOpenAI(servers), servers, time),
+        new OpenAIProvider(ModelServer.ForOpenAICompatible(servers), servers, time),
+        new OpenAIProvider(ModelServer.ForOllama(servers), servers, time),
+        new ScriptedProvider(time),
+    ];
 
     public static IReadOnlyList<IToolSource> ToolSources(HttpToolSettings http, TimeProvider time) => [new HttpToolSource(http, time)];
 

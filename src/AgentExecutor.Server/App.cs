@@ -17,9 +17,6 @@ namespace AgentExecutor.Server;
 /// <summary>The program, put together from its settings.</summary>
 public sealed class App : IAsyncDisposable
 {
-    /// <summary>Whose model it is where the default model names no provider.</summary>
-    private const string DefaultProvider = "openai";
-
     private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers, bool isShared)
     {
         (Settings, Store, Loggers) = (settings, store, loggers);
@@ -107,10 +104,10 @@ public sealed class App : IAsyncDisposable
 
     /// <summary>Against what definitions are checked; opens no store.</summary>
     public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null) => new(
-        new ModelCatalog(AdapterCatalog.ModelProviders(TimeProvider.System)),
+        new ModelCatalog(AdapterCatalog.ModelProviders(settings.ModelServers, TimeProvider.System)),
         new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System)),
         settings.Limits,
-        settings.LlmModelName is { } name ? ModelSpec.TryParse(name) ?? new ModelSpec { Provider = DefaultProvider, Model = name } : null,
+        settings.LlmModelName is { } name ? ParseDefaultModel(name) : null,
         model)
     {
         Prices = settings.PricesFile is { } file ? PriceTable.Shipped.With(ReadPrices(file)) : PriceTable.Shipped,
@@ -131,6 +128,11 @@ public sealed class App : IAsyncDisposable
     /// <exception cref="FaultException">The text is not of the form <c>provider:model</c>.</exception>
     public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(
         FaultCodes.InvalidInput, $"'{text}' names no model", "write provider:model, such as scripted:demo");
+
+    /// <summary>A bare name is OpenAI's, also that of a tuned model (<c>ft:...</c>), unless it is of Anthropic's kind.</summary>
+    private static ModelSpec ParseDefaultModel(string name) =>
+        (name.StartsWith("ft:", StringComparison.Ordinal) ? null : ModelSpec.TryParse(name))
+        ?? new ModelSpec { Provider = name.StartsWith("claude", StringComparison.OrdinalIgnoreCase) ? "anthropic" : "openai", Model = name };
 
     public async ValueTask DisposeAsync()
     {

@@ -8,7 +8,7 @@ public sealed class AgentExecutorProgram : IDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    private static readonly string[] Ours = ["AGENT_EXECUTOR_", "POSTGRES_", "NATS_", "REDIS_", "DRAGONFLY_", "DATABASE_URL", "PORT", "ROLES"];
+    private static readonly string[] Ours = ["AGENT_EXECUTOR_", "POSTGRES_", "NATS_", "REDIS_", "DRAGONFLY_", "DATABASE_URL", "PORT", "ROLES", "OPENAI_", "ANTHROPIC_", "OLLAMA_", "LLM_"];
 
     private readonly List<RunningProgram> _started = [];
 

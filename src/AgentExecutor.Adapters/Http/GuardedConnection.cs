@@ -50,7 +50,7 @@ internal static class GuardedConnection
         var allowed = allowPrivate ? addresses : Array.FindAll(addresses, IsPublic);
         if (allowed.Length == 0)
         {
-            throw new HttpRequestException($"'{endpoint.Host}' is not a public address, and tools may not reach private networks here");
+            throw new PrivateAddressException($"'{endpoint.Host}' is not a public address, and definitions may not reach private networks here");
         }
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -65,3 +65,6 @@ internal static class GuardedConnection
         }
     }
 }
+
+/// <summary>The address is one that a definition may not name here.</summary>
+internal sealed class PrivateAddressException(string message) : HttpRequestException(message);

@@ -26,10 +26,17 @@ internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messag
 
     private static ChatMessage Convert(Message message) => message.Type switch
     {
+        MessageType.Human when message.Parts is { } parts => new ChatMessage(ChatRole.User, MessageParts.Read(parts)) { MessageId = message.Id },
         MessageType.Human => new ChatMessage(ChatRole.User, message.Text) { MessageId = message.Id },
         MessageType.System => new ChatMessage(ChatRole.System, message.Text) { MessageId = message.Id },
-        MessageType.Tool => new ChatMessage(ChatRole.Tool, [new FunctionResultContent(message.ToolCallId ?? "", message.Text)]) { MessageId = message.Id },
+        MessageType.Tool => new ChatMessage(ChatRole.Tool, [Result(message)]) { MessageId = message.Id },
         _ => new ChatMessage(ChatRole.Assistant, [.. Contents(message)]) { MessageId = message.Id },
+    };
+
+    /// <summary>That it has an exception says that the tool failed; the text says why.</summary>
+    private static FunctionResultContent Result(Message message) => new(message.ToolCallId ?? "", message.Text)
+    {
+        Exception = message.IsError ? new InvalidOperationException(message.Text) : null,
     };
 
     private static IEnumerable<AIContent> Contents(Message message)

@@ -28,8 +28,12 @@ internal static class CommonOptions
     public static ServerSettings Settings(string? dataDir)
     {
         var settings = SettingsReader.FromEnvironment();
-        // A definition on the command line is the user's own: its tools may reach the user's own network.
-        settings = settings with { HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true } };
+        // A definition on the command line is the user's own: its tools and models may be in the user's own network.
+        settings = settings with
+        {
+            HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true },
+            ModelServers = settings.ModelServers with { AllowPrivateNetworks = settings.ModelServers.AllowPrivateNetworks ?? true },
+        };
         return dataDir is null ? settings : settings with { DataDir = dataDir, Postgres = new PostgresSettings() };
     }
 

@@ -1,4 +1,5 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
@@ -55,11 +56,14 @@ public sealed record ServerSettings
     /// <summary>What becomes of a tool call that was in flight when its worker died, where the tool must not be called twice: `ask` a person, or `tell_model` that nobody knows.</summary>
     public UnknownOutcome UnknownOutcome { get; init; } = UnknownOutcome.Ask;
 
-    /// <summary>The model of agents that name none, as <c>provider:model</c>; without a provider it is OpenAI's.</summary>
+    /// <summary>The model of agents that name none, as <c>provider:model</c>; without a provider it is Anthropic's where it begins with `claude`, else OpenAI's.</summary>
     public string? LlmModelName { get; init; }
 
     /// <summary>A JSON file of model prices in US dollars per million tokens, over those that came with the program.</summary>
     public string? PricesFile { get; init; }
+
+    /// <summary>Servers of language models, and the keys to them.</summary>
+    public ModelServerSettings ModelServers { get; init; } = new();
 
     /// <summary>What one run may use; definitions may only lower it.</summary>
     public RunLimits Limits { get; init; } = new();

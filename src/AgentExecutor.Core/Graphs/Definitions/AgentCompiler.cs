@@ -5,6 +5,7 @@ using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.ModelProviders.Scripted;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 
@@ -114,7 +115,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         return new ModelSpec
         {
             Provider = provider,
-            Model = model.Model ?? model.ModelName ?? (fallback?.Provider == provider ? fallback.Model : "default"),
+            Model = model.Model ?? model.ModelName ?? (fallback?.Provider == provider ? fallback.Model : provider == ScriptedProvider.ProviderName ? "default" : ""),
             Temperature = (float?)model.Temperature,
             MaxTokens = model.MaxTokens,
             BaseUrl = model.BaseUrl,

@@ -1,0 +1,38 @@
+using AgentExecutor.Adapters.ModelServers;
+using AgentExecutor.Core;
+using AgentExecutor.Core.ModelProviders;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Adapters.Anthropic;
+
+/// <summary>Models behind Anthropic's Messages API.</summary>
+internal sealed class AnthropicProvider(ModelServer server, ModelServerSettings settings, TimeProvider time) : IModelProvider, IDisposable
+{
+    /// <summary>The published version that takes a temperature and structured answers; the one that the SDK would send takes no temperature.</summary>
+    private const string ApiVersion = "2023-06-01";
+
+    private readonly EndpointResolver _endpoints = new(server, settings);
+    private readonly ModelConnections _connections = new(settings.AllowPrivateNetworks ?? false);
+    private readonly ModelFaults _faults = new(server, new KeyMask(settings));
+
+    public string Name => server.Name;
+
+    public IEnumerable<ModelFault> Check(ModelSpec spec) => _endpoints.Resolve(spec).Faults;
+
+    public IChatClient CreateClient(ModelSpec spec)
+    {
+        var (endpoint, problems) = _endpoints.Resolve(spec);
+        return endpoint is not null
+            ? new AnthropicChatClient(spec, endpoint, Transport(endpoint), _faults)
+            : throw new FaultException(FaultCodes.ModelInvalidRequest, problems[0].Message, problems[0].Hint);
+    }
+
+    public void Dispose() => _connections.Dispose();
+
+    private ModelTransport Transport(ModelEndpoint endpoint) => new(_connections.For(endpoint), endpoint, _faults, Authorize, time)
+    {
+        Fixed = new Dictionary<string, string> { ["anthropic-version"] = ApiVersion },
+    };
+
+    private static void Authorize(HttpRequestMessage request, string key) => request.Headers.TryAddWithoutValidation("x-api-key", key);
+}

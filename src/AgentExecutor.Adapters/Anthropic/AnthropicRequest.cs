@@ -1,0 +1,150 @@
+using System.Text.Json;
+using AgentExecutor.Adapters.ModelServers;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Adapters.Anthropic;
+
+/// <summary>
+/// Writes the body of a message request. The prompt cache is marked in at most four places: after the tools, after the system prompt, where the request before
+/// this one ended, and at the end, which the next one will find.
+/// </summary>
+internal sealed class AnthropicRequest(ModelSpec spec)
+{
+    /// <summary>The API asks for a limit; this is what its current models all allow.</summary>
+    public const int DefaultMaxTokens = 16_384;
+
+    private const string JsonOnly = "Answer with one JSON object and nothing else.";
+
+    public (IReadOnlyDictionary<string, JsonElement> Body, IReadOnlySet<string> CallIds) Write(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    {
+        var conversation = AnthropicConversation.Of(messages);
+        var json = JsonBytes.Element((Request: this, conversation, options), static (writer, it) => it.Request.Write(writer, it.conversation, it.options));
+        return (json.EnumerateObject().ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal), conversation.CallIds);
+    }
+
+    private void Write(Utf8JsonWriter writer, AnthropicConversation conversation, ChatOptions? options)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("model"u8, options?.ModelId ?? spec.Model);
+        writer.WriteNumber("max_tokens"u8, options?.MaxOutputTokens ?? spec.MaxTokens ?? DefaultMaxTokens);
+        if ((options?.Temperature ?? spec.Temperature) is { } temperature)
+        {
+            writer.WriteNumber("temperature"u8, Math.Clamp(temperature, 0, 1));
+        }
+        WriteTools(writer, options);
+        WriteSystem(writer, conversation.System, options?.ResponseFormat);
+        writer.WriteStartArray("messages"u8);
+        new AnthropicMessages(writer, spec.Provider).Write(conversation.Turns);
+        writer.WriteEndArray();
+        WriteFormat(writer, options?.ResponseFormat);
+        writer.WriteEndObject();
+    }
+
+    internal static void WriteCacheMark(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject("cache_control"u8);
+        writer.WriteString("type"u8, "ephemeral"u8);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteSystem(Utf8JsonWriter writer, IReadOnlyList<string> texts, ChatResponseFormat? format)
+    {
+        List<string> all = [.. texts, .. format is ChatResponseFormatJson { Schema: null } ? (IEnumerable<string>)[JsonOnly] : []];
+        if (all.Count == 0)
+        {
+            return;
+        }
+        writer.WriteStartArray("system"u8);
+        foreach (var text in all)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type"u8, "text"u8);
+            writer.WriteString("text"u8, text);
+            if (ReferenceEquals(text, all[^1]))
+            {
+                WriteCacheMark(writer);
+            }
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+
+    private static void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
+    {
+        var tools = options?.Tools?.OfType<AIFunctionDeclaration>().ToList() ?? [];
+        if (tools.Count == 0)
+        {
+            return;
+        }
+        writer.WriteStartArray("tools"u8);
+        foreach (var tool in tools)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name"u8, tool.Name);
+            writer.WriteString("description"u8, tool.Description);
+            writer.WritePropertyName("input_schema"u8);
+            WriteSchema(writer, tool.JsonSchema);
+            if (tool == tools[^1])
+            {
+                WriteCacheMark(writer);
+            }
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+        WriteChoice(writer, options!.ToolMode);
+    }
+
+    /// <summary>A tool's schema must say that it is of an object.</summary>
+    private static void WriteSchema(Utf8JsonWriter writer, JsonElement schema)
+    {
+        writer.WriteStartObject();
+        if (schema.Property("type") is null)
+        {
+            writer.WriteString("type"u8, "object"u8);
+        }
+        foreach (var property in schema.ValueKind == JsonValueKind.Object ? schema.EnumerateObject() : default)
+        {
+            property.WriteTo(writer);
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteChoice(Utf8JsonWriter writer, ChatToolMode? mode)
+    {
+        var (type, name) = mode switch
+        {
+            NoneChatToolMode => ("none", null),
+            RequiredChatToolMode { RequiredFunctionName: { } required } => ("tool", required),
+            RequiredChatToolMode => ("any", null),
+            _ => (null, default(string)),
+        };
+        if (type is null)
+        {
+            return;
+        }
+        writer.WriteStartObject("tool_choice"u8);
+        writer.WriteString("type"u8, type);
+        if (name is not null)
+        {
+            writer.WriteString("name"u8, name);
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteFormat(Utf8JsonWriter writer, ChatResponseFormat? format)
+    {
+        if (format is not ChatResponseFormatJson { Schema: { } schema })
+        {
+            return;
+        }
+        writer.WriteStartObject("output_config"u8);
+        writer.WriteStartObject("format"u8);
+        writer.WriteString("type"u8, "json_schema"u8);
+        writer.WritePropertyName("schema"u8);
+        AnswerSchema.Closed(schema).WriteTo(writer);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+}

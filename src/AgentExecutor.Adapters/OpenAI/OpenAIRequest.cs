@@ -1,0 +1,130 @@
+using System.Text.Json;
+using AgentExecutor.Adapters.ModelServers;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Adapters.OpenAI;
+
+/// <summary>Writes the body of a chat completion.</summary>
+internal sealed class OpenAIRequest(ModelSpec spec)
+{
+    /// <param name="Body">JSON.</param>
+    /// <param name="CallIds">The tool calls that the conversation holds.</param>
+    public sealed record Written(byte[] Body, IReadOnlySet<string> CallIds);
+
+    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool isStream)
+    {
+        var callIds = new HashSet<string>(StringComparer.Ordinal);
+        var body = JsonBytes.Write((Request: this, messages, options, isStream, callIds), static (writer, it) =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("model"u8, it.options?.ModelId ?? it.Request.Spec.Model);
+            WriteStream(writer, it.isStream);
+            it.Request.WriteLimits(writer, it.options);
+            writer.WriteStartArray("messages"u8);
+            new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds).Write(it.messages);
+            writer.WriteEndArray();
+            WriteTools(writer, it.options);
+            WriteFormat(writer, it.options?.ResponseFormat);
+            writer.WriteEndObject();
+        });
+        return new Written(body, callIds);
+    }
+
+    private ModelSpec Spec => spec;
+
+    private static void WriteStream(Utf8JsonWriter writer, bool isStream)
+    {
+        if (!isStream)
+        {
+            return;
+        }
+        writer.WriteBoolean("stream"u8, true);
+        writer.WriteStartObject("stream_options"u8);
+        writer.WriteBoolean("include_usage"u8, true);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>OpenAI's newer models refuse <c>max_tokens</c>; most other servers know nothing else.</summary>
+    private void WriteLimits(Utf8JsonWriter writer, ChatOptions? options)
+    {
+        if ((options?.MaxOutputTokens ?? spec.MaxTokens) is { } tokens)
+        {
+            writer.WriteNumber(spec.Provider == ModelServer.OpenAI ? "max_completion_tokens"u8 : "max_tokens"u8, tokens);
+        }
+        if ((options?.Temperature ?? spec.Temperature) is { } temperature)
+        {
+            writer.WriteNumber("temperature"u8, temperature);
+        }
+    }
+
+    private static void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
+    {
+        var tools = options?.Tools?.OfType<AIFunctionDeclaration>().ToList() ?? [];
+        if (tools.Count == 0)
+        {
+            return;
+        }
+        writer.WriteStartArray("tools"u8);
+        foreach (var tool in tools)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type"u8, "function"u8);
+            writer.WriteStartObject("function"u8);
+            writer.WriteString("name"u8, tool.Name);
+            writer.WriteString("description"u8, tool.Description);
+            writer.WritePropertyName("parameters"u8);
+            tool.JsonSchema.WriteTo(writer);
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+        WriteChoice(writer, options!.ToolMode);
+    }
+
+    private static void WriteChoice(Utf8JsonWriter writer, ChatToolMode? mode)
+    {
+        switch (mode)
+        {
+            case NoneChatToolMode:
+                writer.WriteString("tool_choice"u8, "none"u8);
+                break;
+            case RequiredChatToolMode { RequiredFunctionName: { } name }:
+                writer.WriteStartObject("tool_choice"u8);
+                writer.WriteString("type"u8, "function"u8);
+                writer.WriteStartObject("function"u8);
+                writer.WriteString("name"u8, name);
+                writer.WriteEndObject();
+                writer.WriteEndObject();
+                break;
+            case RequiredChatToolMode:
+                writer.WriteString("tool_choice"u8, "required"u8);
+                break;
+        }
+    }
+
+    private static void WriteFormat(Utf8JsonWriter writer, ChatResponseFormat? format)
+    {
+        if (format is not ChatResponseFormatJson json)
+        {
+            return;
+        }
+        writer.WriteStartObject("response_format"u8);
+        writer.WriteString("type"u8, json.Schema is null ? "json_object"u8 : "json_schema"u8);
+        if (json.Schema is { } schema)
+        {
+            writer.WriteStartObject("json_schema"u8);
+            writer.WriteString("name"u8, WireNames.Name(json.SchemaName ?? "answer"));
+            if (json.SchemaDescription is { } description)
+            {
+                writer.WriteString("description"u8, description);
+            }
+            writer.WritePropertyName("schema"u8);
+            schema.WriteTo(writer);
+            writer.WriteBoolean("strict"u8, AnswerSchema.IsStrict(schema));
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+}
