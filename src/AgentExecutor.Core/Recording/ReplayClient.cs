@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
@@ -12,8 +11,18 @@ internal sealed class ReplayClient(ModelSpec spec, Replayer replayer) : IChatCli
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
         await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
-    public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+        Answer(messages, options, cancellationToken).ToAsyncEnumerable();
+
+    public object? GetService(Type serviceType, object? serviceKey = null) => serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
+
+    public void Dispose()
+    {
+        // it holds nothing
+    }
+
+    private IEnumerable<ChatResponseUpdate> Answer(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
         var answer = replayer.Answer(spec, messages, options);
         foreach (var update in ModelAnswerJson.Read(answer))
@@ -25,13 +34,5 @@ internal sealed class ReplayClient(ModelSpec spec, Replayer replayer) : IChatCli
         {
             throw RecordedFault.Read(fault).ToException();
         }
-        await Task.CompletedTask;
-    }
-
-    public object? GetService(Type serviceType, object? serviceKey = null) => serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
-
-    public void Dispose()
-    {
-        // it holds nothing
     }
 }
