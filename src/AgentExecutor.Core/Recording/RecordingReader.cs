@@ -1,19 +1,22 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using System.Text.Json;
 using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>Reads recordings, line by line. A last line that a killed program did not finish is left out, and said to be.</summary>
-/// <param name="name">What errors call the file.</param>
-public sealed class RecordingReader(string name)
+public sealed class RecordingReader
 {
+    private const int FirstBuffer = 64 * 1024;
+
+    private readonly string _name;
     private readonly List<RecordedExchange> _exchanges = [];
     private bool _hasHeader;
     private long _wholeBytes;
     private int _line;
 
+    private RecordingReader(string name) => _name = name;
+
+    /// <param name="name">What errors call the file.</param>
     /// <exception cref="FaultException"><see cref="FaultCodes.InvalidRecording"/>: it is none, or a line of it is damaged; the message names the line.</exception>
     public static async Task<RecordedExchanges> ReadAsync(Stream stream, string name, CancellationToken cancellationToken)
     {
@@ -24,48 +27,53 @@ public sealed class RecordingReader(string name)
 
     private async Task<bool> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
-        var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024, leaveOpen: true));
-        try
+        var (buffer, start, end) = (new byte[FirstBuffer], 0, 0);
+        while (true)
         {
-            while (true)
+            if (end == buffer.Length)
             {
-                var result = await pipe.ReadAsync(cancellationToken);
-                var rest = Take(result.Buffer);
-                if (result.IsCompleted)
-                {
-                    return End(rest);
-                }
-                if (rest.Length > RecordingFormat.MaxLineBytes)
-                {
-                    _line++;
-                    throw Fault($"it is longer than {RecordingFormat.MaxLineBytes} bytes");
-                }
-                pipe.AdvanceTo(rest.Start, rest.End);
+                (buffer, end, start) = (WithRoom(buffer, start), end - start, 0);
+            }
+            var read = await stream.ReadAsync(buffer.AsMemory(end), cancellationToken);
+            if (read == 0)
+            {
+                return End(buffer.AsSpan(start, end - start));
+            }
+            start = TakeLines(buffer, start, end, end + read);
+            end += read;
+            if (end - start > RecordingFormat.MaxLineBytes)
+            {
+                _line++;
+                throw Fault($"it is longer than {RecordingFormat.MaxLineBytes} bytes");
             }
         }
-        finally
-        {
-            await pipe.CompleteAsync();
-        }
     }
 
-    /// <summary>Takes whole lines; gives what is left.</summary>
-    private ReadOnlySequence<byte> Take(ReadOnlySequence<byte> buffer)
+    /// <summary>The line that is not whole yet in a buffer that has as much room again.</summary>
+    private static byte[] WithRoom(byte[] buffer, int start)
     {
-        while (buffer.PositionOf((byte)'\n') is { } end)
+        var kept = buffer.AsSpan(start);
+        var next = new byte[Math.Max(FirstBuffer, kept.Length * 2)];
+        kept.CopyTo(next);
+        return next;
+    }
+
+    /// <summary>Takes the whole lines; only what is new is searched for their ends. Gives where the next one begins.</summary>
+    private int TakeLines(byte[] buffer, int start, int scanned, int end)
+    {
+        for (int length; (length = buffer.AsSpan(scanned, end - scanned).IndexOf((byte)'\n')) >= 0; start = scanned)
         {
-            var line = buffer.Slice(0, end);
+            scanned += length + 1;
             _line++;
-            Take(line.ToArray());
-            _wholeBytes += line.Length + 1;
-            buffer = buffer.Slice(buffer.GetPosition(1, end));
+            Take(buffer.AsSpan(start, scanned - start - 1));
+            _wholeBytes += scanned - start;
         }
-        return buffer;
+        return start;
     }
 
-    private void Take(byte[] line)
+    private void Take(ReadOnlySpan<byte> line)
     {
-        if (line.AsSpan().Trim(" \t\r"u8).IsEmpty && _hasHeader)
+        if (line.Trim(" \t\r"u8).IsEmpty && _hasHeader)
         {
             return;
         }
@@ -90,14 +98,14 @@ public sealed class RecordingReader(string name)
     }
 
     /// <summary>What follows the last line break: nothing, a line whose break an editor took away, or one that was not finished.</summary>
-    private bool End(ReadOnlySequence<byte> rest)
+    private bool End(ReadOnlySpan<byte> rest)
     {
         if (!rest.IsEmpty)
         {
             _line++;
             try
             {
-                Take(rest.ToArray());
+                Take(rest);
             }
             catch (FaultException) when (_hasHeader)
             {
@@ -116,7 +124,7 @@ public sealed class RecordingReader(string name)
         if (json.Property("version") is not { ValueKind: JsonValueKind.Number } version || !version.TryGetInt32(out var number) || number != RecordingFormat.Version)
         {
             throw new FaultException(
-                FaultCodes.InvalidRecording, $"'{name}' is a recording of version {JsonBytes.Display(json.Property("version") ?? default)}, and this program reads version {RecordingFormat.Version}",
+                FaultCodes.InvalidRecording, $"'{_name}' is a recording of version {JsonBytes.Display(json.Property("version") ?? default)}, and this program reads version {RecordingFormat.Version}",
                 "replay it with the program that wrote it, or record anew");
         }
     }
@@ -136,8 +144,8 @@ public sealed class RecordingReader(string name)
             : throw Fault("its hash is not that of its request, which was changed by hand");
     }
 
-    private FaultException NoRecording() => new(FaultCodes.InvalidRecording, $"'{name}' is no recording: line 1 is no header", "name a file that --record made");
+    private FaultException NoRecording() => new(FaultCodes.InvalidRecording, $"'{_name}' is no recording: line 1 is no header", "name a file that --record made");
 
     private FaultException Fault(string what) =>
-        new(FaultCodes.InvalidRecording, $"line {_line} of the recording '{name}' is damaged: {what}", "mend or delete the line, or record anew");
+        new(FaultCodes.InvalidRecording, $"line {_line} of the recording '{_name}' is damaged: {what}", "mend or delete the line, or record anew");
 }
