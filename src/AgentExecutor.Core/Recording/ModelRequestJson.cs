@@ -119,6 +119,10 @@ internal static class ModelRequestJson
         }
         WriteSampling(writer, options);
         WriteToolMode(writer, options.ToolMode);
+        if (options.AllowMultipleToolCalls is { } many)
+        {
+            writer.WriteBoolean("multiple_tool_calls"u8, many);
+        }
         if (options.ResponseFormat is ChatResponseFormatJson format)
         {
             WriteFormat(writer, format);

@@ -21,7 +21,7 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
     // A URL's user without a password is a name, unless it is as long as tokens are.
     private const int LeastToken = 16;
 
-    private static readonly string[] SensitiveNames = ["authorization", "cookie", "key", "token", "secret", "password", "credential", "signature"];
+    private static readonly string[] SensitiveNames = ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"];
 
     private volatile string[] _secrets = Sorted(secrets);
 

@@ -28,7 +28,7 @@ internal static class ResumeCommand
             var settings = CommonOptions.Settings(result.GetValue(dataDir));
             var threadId = result.GetValue(thread)!;
             var answers = ReadAnswers(result.GetValue(answer) ?? []);
-            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: true, settings, cancellationToken);
+            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: true, cancellationToken);
             await using var app = await App.OpenAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tape.Tap);
             var run = await app.Runs.FindAsync(threadId, cancellationToken);
             OutDirectory.Check(result.GetValue(outDir));

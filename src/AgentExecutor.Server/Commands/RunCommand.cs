@@ -27,7 +27,7 @@ internal static class RunCommand
             var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
             var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
             var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
-            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: false, settings, cancellationToken);
+            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: false, cancellationToken);
             await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tap: tape.Tap);
             OutDirectory.Check(result.GetValue(outDir));
             var options = new FollowOptions(

@@ -14,9 +14,10 @@ internal abstract class Tape : IAsyncDisposable
     /// <param name="replay">The file to answer from; null for none.</param>
     /// <param name="mayGoOn">An existing recording may be added to.</param>
     /// <exception cref="FaultException">The file cannot be read or written, is no recording, or holds one already.</exception>
-    public static async Task<Tape> OpenAsync(string? record, string? replay, bool mayGoOn, ServerSettings settings, CancellationToken cancellationToken)
+    public static async Task<Tape> OpenAsync(string? record, string? replay, bool mayGoOn, CancellationToken cancellationToken)
     {
-        var redaction = new Redaction(SettingsReader.SecretsOf(settings));
+        // Of all settings, also those that the command line sets aside: what a secret opens is the same whatever this run uses.
+        var redaction = new Redaction(SettingsReader.SecretsOf(SettingsReader.FromEnvironment()));
         if (record is not null)
         {
             return new RecordTape(record, await RecordingFile.OpenAsync(record, mayGoOn, cancellationToken), redaction);
