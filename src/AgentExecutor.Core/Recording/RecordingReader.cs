@@ -7,6 +7,7 @@ namespace AgentExecutor.Core.Recording;
 public sealed class RecordingReader
 {
     private const int FirstBuffer = 64 * 1024;
+    private const int MostAtOnce = 1024 * 1024;
 
     private readonly string _name;
     private readonly List<RecordedExchange> _exchanges = [];
@@ -34,7 +35,7 @@ public sealed class RecordingReader
             {
                 (buffer, end, start) = (WithRoom(buffer, start), end - start, 0);
             }
-            var read = await stream.ReadAsync(buffer.AsMemory(end), cancellationToken);
+            var read = await stream.ReadAsync(buffer.AsMemory(end, Math.Min(MostAtOnce, buffer.Length - end)), cancellationToken);
             if (read == 0)
             {
                 return End(buffer.AsSpan(start, end - start));

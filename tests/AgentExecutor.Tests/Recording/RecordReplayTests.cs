@@ -94,6 +94,17 @@ public sealed class RecordReplayTests : IDisposable
     }
 
     [Fact]
+    public async Task Arguments_as_deep_as_JSON_is_read_are_recorded()
+    {
+        var deep = $$"""{"a": {{new string('[', 63)}}{{new string(']', 63)}}}""";
+        await CallAsync(_tape.Recorder.Over(new TestToolSource(_ => "deep")).Create(TestToolSource.Definition), deep);
+
+        var replay = (await _tape.ReplayAsync()).Over(new TestToolSource(_ => "not called")).Create(TestToolSource.Definition);
+
+        Assert.Equal("deep", await CallAsync(replay, deep));
+    }
+
+    [Fact]
     public async Task A_failing_tool_fails_again()
     {
         var tool = _tape.Recorder.Over(new TestToolSource(_ => throw new TimeoutException("no answer"))).Create(TestToolSource.Definition);
