@@ -4,6 +4,7 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
@@ -35,7 +36,7 @@ public static class AdapterCatalog
     public static ThreadStore OpenSqlite(SqliteSettings settings)
     {
         var store = new SqliteCheckpointStore(settings);
-        return new ThreadStore(store, store, new SqliteEventLog(store.Access), store);
+        return new ThreadStore(store, store, new SqliteEventLog(store.Access), store) { Budgets = new SqliteBudgetLedger(store.Access) };
     }
 
     /// <summary>The embedded store, open, with the queue and the outbox that make it one for workers: it keeps leases.</summary>
@@ -44,7 +45,12 @@ public static class AdapterCatalog
     {
         var access = new SqliteAccess(settings, time);
         var store = new SqliteCheckpointStore(access);
-        return new ThreadStore(store, store, new SqliteEventLog(access), access) { Queue = new SqliteRunQueue(access), Outbox = new SqliteOutbox(access) };
+        return new ThreadStore(store, store, new SqliteEventLog(access), access) 
+        {
+            Queue = new SqliteRunQueue(access),
+            Outbox = new SqliteOutbox(access),
+            Budgets = new SqliteBudgetLedger(access),
+        };
     }
 
     /// <summary>The bus as a table of the embedded store. It uses the store's file, which stays the store's to close: last.</summary>
@@ -85,8 +91,11 @@ public static class AdapterCatalog
         var watchers = Access(
             settings with { MaxPoolSize = 0, Committers = 1, PatienceSeconds = WatcherPatience }, time, new OutageLog(time, NullLogger.Instance), PostgresConnections.NoBitmaps);
         var watched = new PostgresCheckpointStore(watchers, committers: 1);
-        return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watched))
+        // And budgets: who reserves may wait for a budget's row.
+        var budgets = new PostgresBudgetLedger(Access(settings with { MaxPoolSize = 8, Committers = 1 }, time, outages));
+        return new ThreadStore(store, store, new PostgresEventLog(watchers), new PostgresParts(queue, store, relay, watched, budgets))
         {
+            Budgets = budgets,
             Watched = new ThreadReads(watched, watched),
             Queue = queue,
             Outbox = new PostgresOutbox(relay),
@@ -156,7 +165,7 @@ public static class AdapterCatalog
     private static PostgresAccess Access(PostgresSettings settings, TimeProvider time, OutageLog outages, string moreOptions = "") => new(
         PostgresConnections.Open(settings, moreOptions), TimeSpan.FromSeconds(settings.PatienceSeconds), time, outages);
 
-    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresCheckpointStore Watched) : IAsyncDisposable
+    private sealed record PostgresParts(PostgresRunQueue Queue, PostgresCheckpointStore Store, PostgresAccess Relay, PostgresCheckpointStore Watched, PostgresBudgetLedger Budgets) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
@@ -164,6 +173,7 @@ public static class AdapterCatalog
             await Queue.DisposeAsync();
             await Relay.DisposeAsync();
             await Watched.DisposeAsync();
+            await Budgets.DisposeAsync();
         }
     }
 }
@@ -176,6 +186,9 @@ public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, I
 {
     /// <summary>The same threads, to be read by those who watch: in nobody's way.</summary>
     public ThreadReads Watched { get; init; } = new(Checkpoints, Runs);
+
+    /// <summary>The budgets that its threads share.</summary>
+    public required IBudgetLedger Budgets { get; init; }
 
     /// <summary>The queue of runs for workers, and the leases; null where the store is one process's own.</summary>
     public IRunQueue? Queue { get; init; }

@@ -26,6 +26,9 @@ public static class FaultCodes
     public const string ToolCallLimit = "tool_call_limit";
     public const string SubagentDepthLimit = "subagent_depth_limit";
     public const string TokenLimit = "token_limit";
+    public const string CostLimit = "cost_limit";
+    public const string BudgetExhausted = "budget_exhausted";
+    public const string InvalidPrices = "invalid_prices";
     public const string WallTimeLimit = "wall_time_limit";
     public const string FanOutLimit = "fan_out_limit";
     public const string NodeTimeout = "node_timeout";

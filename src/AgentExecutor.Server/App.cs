@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.ModelProviders;
@@ -34,7 +35,13 @@ public sealed class App : IAsyncDisposable
             var replay = new EventReplay(store.Log, store.Watched.Checkpoints, store.Watched.Runs, Agents, settings.Stream.State);
             Live = new LiveEvents(replay, Transport, settings.Stream, TimeProvider.System, loggers.CreateLogger<LiveEvents>());
         }
-        Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System) { Keeper = Keeper, UnknownOutcome = settings.UnknownOutcome };
+        Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System) 
+        {
+            Keeper = Keeper,
+            UnknownOutcome = settings.UnknownOutcome,
+            Prices = Environment.Prices,
+            Budgets = Store.Budgets,
+        };
         Executor = new RunExecutor(Services, Store.Runs, Agents);
         Editor = new ThreadEditor(Services, Store.Runs, Executor);
     }
@@ -107,7 +114,22 @@ public sealed class App : IAsyncDisposable
         new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Over(source) ?? source)),
         settings.Limits,
         settings.LlmModelName is { } name ? ModelSpec.TryParse(name) ?? new ModelSpec { Provider = DefaultProvider, Model = name } : null,
-        model);
+        model)
+    {
+        Prices = settings.PricesFile is { } file ? PriceTable.Shipped.With(ReadPrices(file)) : PriceTable.Shipped,
+    };
+
+    private static byte[] ReadPrices(string file)
+    {
+        try
+        {
+            return File.ReadAllBytes(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new FaultException(FaultCodes.InvalidPrices, $"the price table '{file}' cannot be read: {exception.Message}", "see that AGENT_EXECUTOR_PRICES_FILE names a file that may be read");
+        }
+    }
 
     /// <exception cref="FaultException">The text is not of the form <c>provider:model</c>.</exception>
     public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(

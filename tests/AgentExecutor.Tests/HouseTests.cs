@@ -1,7 +1,9 @@
 using AgentExecutor.Adapters;
+using AgentExecutor.Conformance.Budgets;
 using AgentExecutor.Conformance.Checkpoints;
 using AgentExecutor.Conformance.Events;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
@@ -25,6 +27,7 @@ public sealed class HouseTests
     [InlineData(typeof(ICheckpointStore), typeof(CheckpointStoreContract))]
     [InlineData(typeof(IEventTransport), typeof(EventTransportContract))]
     [InlineData(typeof(IEventLog), typeof(EventLogContract))]
+    [InlineData(typeof(IBudgetLedger), typeof(BudgetLedgerContract))]
     public void Every_implementation_is_held_to_the_contract(Type seam, Type contract)
     {
         var implementations = new[] { typeof(FaultException).Assembly, typeof(AdapterCatalog).Assembly }

@@ -19,9 +19,11 @@ internal sealed class CommitBatch
     private readonly EventRows _events = new();
     private readonly ToolCallRows _toolCalls = new();
     private readonly OutcomeRows _outcomes = new();
+    private readonly SettlementRows _settlements = new();
+    private readonly ReleaseRows _releases = new();
     private readonly RowSet[] _sets;
 
-    public CommitBatch() => _sets = [_steps, _changes, _bare, _definitions, _checkpoints, _writes, _values, _events, _toolCalls, _outcomes];
+    public CommitBatch() => _sets = [_steps, _changes, _bare, _definitions, _checkpoints, _writes, _values, _events, _toolCalls, _outcomes, _settlements, _releases];
 
     public void Clear()
     {
@@ -83,6 +85,11 @@ internal sealed class CommitBatch
         if (commit.Result is { } result)
         {
             _outcomes.Add(commit, result);
+        }
+        _settlements.Add(commit);
+        if (commit.ReleasesReservations)
+        {
+            _releases.Add(commit.ThreadId);
         }
     }
 }

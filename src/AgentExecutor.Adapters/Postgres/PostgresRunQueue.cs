@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Runs.Transitions;
@@ -47,7 +48,7 @@ internal sealed class PostgresRunQueue(PostgresAccess access, PostgresAccess cal
         SELECT r.thread_id, r.run_id, t.fence, r.status, r.name, r.trace_id, r.definition_hash,
             CASE WHEN t.run_id = r.run_id THEN t.attempt ELSE 0 END, t.last_sequence, r.created_at, r.updated_at,
             CASE WHEN t.run_id = r.run_id THEN t.usage ELSE r.usage END, NULL, d.json, r.input,
-            CASE WHEN t.run_id = r.run_id THEN t.crashes ELSE 0 END, r.concurrency_key, r.trace_parent
+            CASE WHEN t.run_id = r.run_id THEN t.crashes ELSE 0 END, r.concurrency_key, r.trace_parent, CASE WHEN t.run_id <> r.run_id THEN t.usage END
         FROM due JOIN runs AS r USING (thread_id, run_id) JOIN threads AS t USING (thread_id) JOIN definitions AS d ON d.hash = r.definition_hash
         ORDER BY due.priority, due.due_at FOR NO KEY UPDATE OF t SKIP LOCKED
         """;
@@ -227,6 +228,7 @@ internal sealed class PostgresRunQueue(PostgresAccess access, PostgresAccess cal
         while (await row.ReadAsync(cancellationToken))
         {
             var run = PostgresRows.ReadRun(row);
+            run = row.IsDBNull(18) ? run : run with { Usage = RunJson.ReadUsage(JsonElement.Parse(row.GetString(18))).ForNextRun() };
             if (!isLocked && !row.IsDBNull(16))
             {
                 continue; // submitted since the first statement looked: the next claim counts it

@@ -72,7 +72,7 @@ internal static class PostgresThreads
                 throw new FaultException(FaultCodes.ThreadBusy, $"the thread '{threadId}' is in use: a worker has it, or a run waits for it", "delete it when its runs have ended");
             }
         }
-        foreach (var table in (string[])["checkpoint_writes", "checkpoint_blobs", "checkpoints", "events", "tool_calls", "outbox"])
+        foreach (var table in (string[])["checkpoint_writes", "checkpoint_blobs", "checkpoints", "events", "tool_calls", "outbox", "budget_reservations"])
         {
             var sql = $"DELETE FROM {table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE thread_id = $1 LIMIT {Batch}))";
             while (await connection.RunAsync(sql, [threadId], cancellationToken) == Batch)

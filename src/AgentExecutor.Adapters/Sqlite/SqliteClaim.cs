@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Runs;
@@ -50,13 +51,15 @@ internal static class SqliteClaim
         $"""
         SELECT {SqliteRows.RunColumns}, crashes, d.json, j.input, j.trace_parent,
             (SELECT max(fence) FROM runs AS n WHERE n.thread_id = r.thread_id),
-            (SELECT last_sequence FROM runs AS n WHERE n.thread_id = r.thread_id {SqliteRows.NewestFirst} LIMIT 1)
+            (SELECT last_sequence FROM runs AS n WHERE n.thread_id = r.thread_id {SqliteRows.NewestFirst} LIMIT 1),
+            (SELECT usage FROM runs AS n WHERE n.thread_id = r.thread_id AND n.run_id <> r.run_id AND n.attempt > 0 {SqliteRows.NewestFirst} LIMIT 1)
         FROM runs AS r JOIN jobs AS j ON j.id = r.job JOIN definitions AS d ON d.hash = r.definition_hash WHERE r.thread_id = $1 AND r.run_id = $2
         """;
 
     private const string Take =
         """
-        UPDATE runs SET fence = $3, status = 'running', attempt = $4, last_sequence = $5, updated_at = $6, failure = NULL, holder = $7, is_held = 1, lease_until = $8
+        UPDATE runs SET fence = $3, status = 'running', attempt = $4, last_sequence = $5, updated_at = $6, failure = NULL, holder = $7, is_held = 1, lease_until = $8,
+            usage = $9
         WHERE thread_id = $1 AND run_id = $2
         """;
 
@@ -70,7 +73,7 @@ internal static class SqliteClaim
             var taken = Start.Apply(run, now).Run;
             database.Run(
                 Take, taken.ThreadId, taken.RunId, taken.Fence, taken.Attempt, taken.LastSequence, SqliteRows.WriteTime(now), lease.Holder,
-                (now + lease.Length).ToUnixTimeMilliseconds());
+                (now + lease.Length).ToUnixTimeMilliseconds(), RunJson.WriteUsage(taken.Usage));
             claimed.Add(new ClaimedRun(taken, new StoredDefinition(run.DefinitionHash, definition), input, crashes) { TraceParent = traceParent });
         }
         return claimed.ToImmutable();
@@ -126,6 +129,7 @@ internal static class SqliteClaim
         }
         var run = SqliteRows.ReadRun(row);
         run = run with { Fence = row.GetInt64(17), LastSequence = Math.Max(run.LastSequence, row.GetInt64(18)) };
+        run = run.Attempt > 0 || row.IsDBNull(19) ? run : run with { Usage = RunJson.ReadUsage(JsonElement.Parse(row.GetString(19))).ForNextRun() };
         return (run, row.GetFieldValue<byte[]>(14), row.GetFieldValue<byte[]>(15), row.GetInt32(13), row.GetString(16));
     }
 

@@ -19,6 +19,7 @@ internal static class SqliteCommit
         }
         PutEvents(database, commit);
         PutToolCalls(database, commit);
+        SqliteBudgetLedger.Settle(database, commit.ThreadId, commit.Settlements, commit.ReleasesReservations);
         if (commit.Definition is { } definition)
         {
             PutDefinition(database, definition);

@@ -82,7 +82,7 @@ internal static class SqliteThreads
         }
         database.Run("DELETE FROM spaces WHERE thread_id = $1", threadId);
         database.Run("DELETE FROM jobs WHERE id IN (SELECT job FROM runs WHERE thread_id = $1)", threadId);
-        foreach (var table in (string[])["runs", "events", "tool_calls", "outbox"])
+        foreach (var table in (string[])["runs", "events", "tool_calls", "outbox", "budget_reservations"])
         {
             database.Run($"DELETE FROM {table} WHERE thread_id = $1", threadId);
         }

@@ -26,14 +26,14 @@ public static class AgentGraph
     public static Graph Build(AgentSpec spec, ModelCatalog models, ImmutableArray<Channel> channels)
     {
         var tools = Toolbox.Of(spec, models);
-        var client = models.CreateClient(spec.Model);
+        var caller = new BudgetedCaller(Caller(spec, spec.Model, models), spec.StandIn is { } cheaper ? Caller(spec, cheaper, models) : null);
         var router = new AgentRouter(spec, tools);
         return new Graph(
             spec.Name,
             [
                 new Node(Repair, new DelegateNode(RepairAsync)) { Kind = "repair" },
-                new Node(Summarize, new SummarizeNode(spec, client)) { Kind = "summarize" },
-                new Node(Model, new ModelNode(spec, client, tools)) { Kind = "model" },
+                new Node(Summarize, new SummarizeNode(spec, caller)) { Kind = "summarize" },
+                new Node(Model, new ModelNode(spec, caller, tools)) { Kind = "model" },
                 new Node(Tools, new ToolNode(spec, tools)) { Kind = "tools" },
             ],
             [
@@ -45,6 +45,8 @@ public static class AgentGraph
             ],
             [.. AgentState.Channels, .. channels.Where(channel => !AgentState.Contains(channel.Name))]);
     }
+
+    private static ModelCaller Caller(AgentSpec spec, ModelSpec model, ModelCatalog models) => new(spec with { Model = model }, models.CreateClient(model));
 
     private static ValueTask RepairAsync(NodeContext context, CancellationToken cancellationToken)
     {

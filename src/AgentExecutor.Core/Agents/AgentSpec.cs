@@ -15,6 +15,9 @@ public sealed record AgentSpec
 
     public required ModelSpec Model { get; init; }
 
+    /// <summary>The cheaper model that is called where the budget does not cover its own; null for none.</summary>
+    public ModelSpec? StandIn { get; init; }
+
     /// <summary>The tools of its own, beside the built-in ones.</summary>
     public ImmutableArray<Tool> Tools { get; init; } = [];
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Json;
@@ -17,7 +18,14 @@ namespace AgentExecutor.Core.Agents;
 /// <param name="Tools">The tools that the model may call.</param>
 /// <param name="MessageId">The id of the answer, stable across attempts.</param>
 /// <param name="MayHaveBegun">An earlier attempt of the run may have shown some of the answer.</param>
-internal sealed record ModelRequest(IReadOnlyList<ChatMessage> Messages, int Turn, IList<AITool> Tools, string MessageId, bool MayHaveBegun);
+internal sealed record ModelRequest(IReadOnlyList<ChatMessage> Messages, int Turn, IList<AITool> Tools, string MessageId, bool MayHaveBegun)
+{
+    /// <summary>A cheaper model answers, since the budget did not cover the agent's own.</summary>
+    public bool IsStandIn { get; init; }
+
+    /// <summary>About how long the input is: a token has about four characters.</summary>
+    public long InputTokens => Messages.Sum(static message => message.Text.Length) / 4L;
+}
 
 /// <summary>
 /// Calls a model and streams its answer to whoever watches. A transient failure is tried again with back-off; what was shown
@@ -37,7 +45,6 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
         }
         for (var attempt = 1; ; attempt++)
         {
-            scope.Session.Usage.CheckTokens();
             var answer = new Answer(spec.Name, request.MessageId, scope);
             try
             {
@@ -67,6 +74,8 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
     private async ValueTask<Message> AttemptAsync(
         ModelRequest request, Answer answer, int attempt, GraphScope scope, CancellationToken cancellationToken)
     {
+        var planned = new PlannedCall(spec.Name, spec.Model, $"{request.MessageId}#{attempt}", request.InputTokens) { IsStandIn = request.IsStandIn };
+        using var call = await scope.Session.Budget.ReserveAsync(planned, cancellationToken);
         var options = new AgentChatOptions
         {
             Agent = spec.Name,
@@ -74,7 +83,7 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
             Attempt = attempt,
             ModelId = spec.Model.Model,
             Temperature = spec.Model.Temperature,
-            MaxOutputTokens = spec.Model.MaxTokens,
+            MaxOutputTokens = call.MaxOutputTokens,
             Tools = request.Tools.Count > 0 ? request.Tools : null,
         };
         await foreach (var update in client.GetStreamingResponseAsync(request.Messages, options, cancellationToken))
@@ -82,7 +91,7 @@ internal sealed class ModelCaller(AgentSpec spec, IChatClient client)
             answer.Take(update);
         }
         var message = answer.ToMessage();
-        scope.Session.Usage.CountModelCall(message.Usage ?? default);
+        call.Settle(message.Usage ?? default, isAnswer: true);
         Count("succeeded");
         CountTokens(message.Usage ?? default);
         return message;

@@ -5,16 +5,15 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Core.Agents;
 
 /// <summary>One answer of an agent's model.</summary>
-internal sealed class ModelNode(AgentSpec spec, IChatClient client, Toolbox tools) : NodeBody
+internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox tools) : NodeBody
 {
-    private readonly ModelCaller _caller = new(spec, client);
     private readonly ChatMessage _system = new(ChatRole.System, SystemPrompt.Of(spec));
 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
         var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}", context.MayHaveBegun);
-        var answer = await _caller.CallAsync(request, context.Scope, cancellationToken);
+        var answer = await caller.CallAsync(request, context, cancellationToken);
         context.Write(AgentState.Messages, MessageUpdate.Append(answer));
     }
 }

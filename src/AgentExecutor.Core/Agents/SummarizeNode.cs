@@ -10,7 +10,7 @@ namespace AgentExecutor.Core.Agents;
 /// Puts a summary in the place of all but the newest messages. What it replaces stays in the earlier checkpoints. A tool call
 /// and its results are never parted.
 /// </summary>
-internal sealed class SummarizeNode(AgentSpec spec, IChatClient client) : NodeBody
+internal sealed class SummarizeNode(AgentSpec spec, BudgetedCaller caller) : NodeBody
 {
     /// <summary>What the request for a summary begins with.</summary>
     public const string Instruction =
@@ -19,7 +19,6 @@ internal sealed class SummarizeNode(AgentSpec spec, IChatClient client) : NodeBo
         reasons, facts and figures found, files written and what they hold, what is done and what remains. Answer with the summary only.
         """;
 
-    private readonly ModelCaller _caller = new(spec, client);
     private readonly ChatMessage _system = new(ChatRole.System, Instruction);
 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
@@ -28,7 +27,7 @@ internal sealed class SummarizeNode(AgentSpec spec, IChatClient client) : NodeBo
         var cut = Cut(messages);
         var transcript = Message.Human("transcript", Transcript(messages.Take(cut)));
         var request = new ModelRequest(new ChatView(_system, [transcript]), messages.AiTurns, [], $"summary-{context.TaskId}", context.MayHaveBegun);
-        var answer = await _caller.CallAsync(request, context.Scope, cancellationToken);
+        var answer = await caller.CallAsync(request, context, cancellationToken);
         var summary = Message.Human($"summary-{context.TaskId}", $"Here is a summary of the conversation so far:\n\n{answer.Text}");
         context.Write(AgentState.Messages, MessageUpdate.Replace([summary, .. messages.Skip(cut)]));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Runs;
 
@@ -12,6 +13,9 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ConcurrentDictionary<string, InMemoryThread> _threads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, StoredDefinition> _definitions = new(StringComparer.Ordinal);
+
+    /// <summary>The budgets that its threads share.</summary>
+    public InMemoryBudgetLedger Budgets { get; } = new();
 
     public ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
     {
@@ -25,6 +29,7 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
         {
             Keep(definition);
         }
+        Budgets.Settle(commit.ThreadId, commit.Settlements, commit.ReleasesReservations);
         return ValueTask.CompletedTask;
     }
 
@@ -63,6 +68,7 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
                     throw new FaultException(FaultCodes.ThreadBusy, $"the thread '{threadId}' is in use: a worker has it, or a run waits for it", "delete it when its runs have ended");
                 }
                 _threads.TryRemove(threadId, out _);
+                Budgets.Settle(threadId, [], releasesOthers: true);
             }
         }
         return ValueTask.CompletedTask;

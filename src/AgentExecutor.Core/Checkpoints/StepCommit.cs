@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Checkpoints;
@@ -42,6 +43,12 @@ public sealed record StepCommit
 
     /// <summary>Tool calls that are about to be made or have ended, for the journal; a later entry of a task replaces the earlier.</summary>
     public ImmutableArray<StoredToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Model calls that are over and had something reserved in a shared budget.</summary>
+    public ImmutableArray<BudgetSettlement> Settlements { get; init; } = [];
+
+    /// <summary>What else the thread has reserved in shared budgets is released: nothing of it runs any more.</summary>
+    public bool ReleasesReservations { get; init; }
 
     /// <summary>The outcome to be announced, if the run was submitted.</summary>
     public StoredResult? Result { get; init; }

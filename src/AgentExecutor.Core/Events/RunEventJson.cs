@@ -274,6 +274,7 @@ public static class RunEventJson
         writer.WriteNumber("cached_input_tokens"u8, usage.Tokens.CachedInput);
         writer.WriteNumber("reasoning_tokens"u8, usage.Tokens.Reasoning);
         writer.WriteNumber("active_seconds"u8, Math.Round(usage.ActiveSeconds, 3));
+        UsageJson.WriteCost(writer, usage);
         writer.WriteEndObject();
     }
 }

@@ -58,7 +58,12 @@ public static partial class RunEventReader
         Whole(json, "model_calls"),
         Whole(json, "tool_calls"),
         new TokenUsage(Whole(json, "input_tokens"), Whole(json, "output_tokens"), Whole(json, "cached_input_tokens"), Whole(json, "reasoning_tokens")),
-        Real(json, "active_seconds"));
+        Real(json, "active_seconds"))
+    {
+        CostUsd = UsageJson.Cost(json) ?? 0,
+        UnpricedCalls = UsageJson.Count(json, "unpriced_calls"),
+        ByModel = UsageJson.ReadByModel(json),
+    };
 
     /// <summary>An end of a kind that is not known is no success.</summary>
     private static RunStatus ReadStatus(string name) => Enum.TryParse<RunStatus>(name, ignoreCase: true, out var status) && Enum.IsDefined(status) ? status : RunStatus.Failed;

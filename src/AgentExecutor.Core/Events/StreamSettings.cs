@@ -6,7 +6,7 @@ public sealed record StreamSettings
     /// <summary>What `on_state_update` carries: the `updates` of the superstep, or the whole `values` of the state.</summary>
     public StreamState State { get; init; } = StreamState.Updates;
 
-    /// <summary>Milliseconds that events are gathered before they are sent together.</summary>
+    /// <summary>Milliseconds that events are gathered before they are sent together, 1,000 at most.</summary>
     public double GatherMilliseconds { get; init; } = 5;
 
     /// <summary>Events that may wait to be sent to Redis; beyond it the oldest are dropped, and counted.</summary>

@@ -25,7 +25,6 @@ public sealed class Watch : IAsyncDisposable
     private WatchQueue _queue;
     private long _joinedAt;
     private long _last;
-    private bool _isOver;
     private TimeSpan _retry = FirstRetry;
 
     private Watch(ThreadFeed feed, EventHistory history, long after, StreamSettings settings, TimeProvider time, Func<Watch, ValueTask> leave)
@@ -43,7 +42,7 @@ public sealed class Watch : IAsyncDisposable
     public WatchEnd? End { get; private set; }
 
     /// <summary>The run has ended and was told of before: there is nothing to watch.</summary>
-    public bool IsOver => _isOver;
+    public bool IsOver { get; private set; }
 
     /// <exception cref="FaultException"><see cref="FaultCodes.UnknownThread"/>, or <see cref="FaultCodes.StoreUnavailable"/>.</exception>
     internal static async ValueTask<Watch> OpenAsync(
@@ -55,7 +54,7 @@ public sealed class Watch : IAsyncDisposable
             watch._joinedAt = await feed.JoinAsync(watch._queue, cancellationToken);
             if (after >= watch._joinedAt && await watch.IsOverAsync(cancellationToken))
             {
-                (watch._isOver, watch.End) = (true, WatchEnd.RunEnded);
+                (watch.IsOver, watch.End) = (true, WatchEnd.RunEnded);
             }
             return watch;
         }

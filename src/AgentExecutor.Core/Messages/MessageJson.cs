@@ -274,10 +274,14 @@ public static class MessageJson
         writer.WriteNumber("input_tokens"u8, usage.Input);
         writer.WriteNumber("output_tokens"u8, usage.Output);
         writer.WriteNumber("total_tokens"u8, usage.Total);
-        if (usage.CachedInput > 0)
+        if (usage.CachedInput > 0 || usage.CacheWrite > 0)
         {
             writer.WriteStartObject("input_token_details"u8);
             writer.WriteNumber("cache_read"u8, usage.CachedInput);
+            if (usage.CacheWrite > 0)
+            {
+                writer.WriteNumber("cache_creation"u8, usage.CacheWrite);
+            }
             writer.WriteEndObject();
         }
         if (usage.Reasoning > 0)
@@ -293,7 +297,8 @@ public static class MessageJson
         Count(json, "input_tokens"),
         Count(json, "output_tokens"),
         json.Property("input_token_details") is { } input ? Count(input, "cache_read") : 0,
-        json.Property("output_token_details") is { } output ? Count(output, "reasoning") : 0);
+        json.Property("output_token_details") is { } output ? Count(output, "reasoning") : 0,
+        json.Property("input_token_details") is { } written ? Count(written, "cache_creation") : 0);
 
     private static long Count(JsonElement json, string name) =>
         json.Property(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) ? count : 0;

@@ -39,12 +39,13 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             Name = agent.Name,
             DefinitionHash = agent.Hash,
             Fence = previous?.Fence ?? 0,
+            Usage = previous?.Usage.ForNextRun() ?? new RunUsage(),
             LastSequence = previous is null ? 0 : previous.LastSequence + (previous.Status == RunStatus.Running ? Start.SequenceGap : 0),
             CreatedAt = now,
         };
         var updates = previous is null ? Merge(agent.InitialState, input, agent.Graph.Channels) : input;
         var definition = new StoredDefinition(agent.Hash, request.Definition);
-        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition, stopping: signals.GiveBack);
+        using var session = new RunSession(Start.Apply(run, now).Run, services, agent.Limits, definition, budget: agent.Budget, stopping: signals.GiveBack);
         return await DriveAsync(agent, session, _ => ValueTask.FromResult<GraphInput>(new GraphInput.Begin(updates)), signals);
     }
 
@@ -57,7 +58,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with 'agent-executor threads'");
         var started = Start.Apply(run, services.Time.GetUtcNow()).Run;
         var agent = await AgentOfAsync(run, signals.GiveBack);
-        using var session = new RunSession(started, services, agent.Limits, stopping: signals.GiveBack);
+        using var session = new RunSession(started, services, agent.Limits, budget: agent.Budget, stopping: signals.GiveBack);
         var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
         foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted))
         {
@@ -84,7 +85,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         {
             fault = exception as FaultException ?? new FaultException(FaultCodes.Internal, exception.Message, inner: exception);
         }
-        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, stopping: signals.GiveBack);
+        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, budget: agent?.Budget, stopping: signals.GiveBack);
         return agent is null
             ? await EndAsync(null, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
             : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false, claimed.TraceParent);

@@ -17,6 +17,7 @@ public static class RunJson
         writer.WriteNumber("active_seconds"u8, it.ActiveSeconds);
         writer.WritePropertyName("tokens"u8);
         MessageJson.WriteUsage(writer, it.Tokens);
+        UsageJson.WriteSpending(writer, it);
         writer.WriteEndObject();
     });
 
@@ -32,7 +33,14 @@ public static class RunJson
         json.GetProperty("model_calls").GetInt64(),
         json.GetProperty("tool_calls").GetInt64(),
         MessageJson.ReadUsage(json.GetProperty("tokens")),
-        json.GetProperty("active_seconds").GetDouble());
+        json.GetProperty("active_seconds").GetDouble())
+    {
+        CostUsd = UsageJson.Cost(json) ?? 0,
+        UnpricedCalls = UsageJson.Count(json, "unpriced_calls"),
+        ByModel = UsageJson.ReadByModel(json),
+        Earlier = json.Property("earlier") is { } earlier ? new(UsageJson.Count(earlier, "tokens"), UsageJson.Cost(earlier) ?? 0) : default,
+        Raises = UsageJson.ReadRaises(json),
+    };
 
     public static RunFailure ReadFailure(JsonElement json) => new(
         json.TextProperty("code") ?? "", json.TextProperty("message") ?? "", json.TextProperty("type") ?? "", json.TextProperty("hint"));

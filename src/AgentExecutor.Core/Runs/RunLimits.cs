@@ -21,6 +21,9 @@ public sealed record RunLimits
     /// <summary>Input and output tokens of all model calls together.</summary>
     public long MaxTokens { get; init; } = 20_000_000;
 
+    /// <summary>US dollars that all model calls together may cost, by the price table; calls of models without a price are not counted.</summary>
+    public double MaxCostUsd { get; init; } = 100;
+
     /// <summary>Seconds that workers may spend on the run; waiting for a person does not count.</summary>
     public double MaxSeconds { get; init; } = 3_600;
 
@@ -30,6 +33,7 @@ public sealed record RunLimits
         MaxToolCalls = long.MaxValue,
         MaxFanOut = ushort.MaxValue,
         MaxTokens = long.MaxValue,
+        MaxCostUsd = double.PositiveInfinity,
         MaxSeconds = double.PositiveInfinity,
     };
 }

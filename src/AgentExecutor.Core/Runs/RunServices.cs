@@ -1,3 +1,4 @@
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Tools;
@@ -16,6 +17,12 @@ public sealed record RunServices(ICheckpointStore Checkpoints, IEventStream Even
 
     /// <summary>What becomes of a tool call that a dead worker left, where the tool may not be called twice.</summary>
     public UnknownOutcome UnknownOutcome { get; init; } = UnknownOutcome.Ask;
+
+    /// <summary>What models cost.</summary>
+    public PriceTable Prices { get; init; } = PriceTable.Shipped;
+
+    /// <summary>The budgets that runs share; null where there is nobody to share them with.</summary>
+    public IBudgetLedger? Budgets { get; init; }
 
     public Lease? Lease => Keeper?.Lease;
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 
@@ -22,16 +23,18 @@ public sealed class RunSession : IDisposable
     /// <param name="limits">What it may use.</param>
     /// <param name="definition">To be stored with its first commit.</param>
     /// <param name="isHeld">The thread was acquired already; else the first commit acquires it.</param>
+    /// <param name="budget">What it may spend on models, within the limits.</param>
     /// <param name="stopping">Asks the run to stop at its next checkpoint.</param>
     public RunSession(
         Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, bool isHeld = false,
-        CancellationToken stopping = default)
+        BudgetPolicy? budget = null, CancellationToken stopping = default)
     {
         (_run, _definition, _isHeld) = (run, definition, isHeld);
         (Services, Stopping) = (services, stopping);
         _events = new RunEvents(run.ThreadId, run.LastSequence, services);
         Usage = new UsageMeter(run.Usage, limits, services.Time);
         Journal = new RunJournal(this);
+        Budget = new BudgetGate(this, budget ?? BudgetPolicy.None);
     }
 
     public Run Run => Volatile.Read(ref _run);
@@ -45,6 +48,9 @@ public sealed class RunSession : IDisposable
     public bool IsTakenOver => Run.Attempt > 1;
 
     public UsageMeter Usage { get; }
+
+    /// <summary>Before each model call: is there room for it?</summary>
+    public BudgetGate Budget { get; }
 
     /// <summary>The tool calls that do something to the world.</summary>
     public RunJournal Journal { get; }
@@ -70,6 +76,7 @@ public sealed class RunSession : IDisposable
             var told = _events.Hold(after, events, now);
             next = next with { LastSequence = told.Last };
             var ended = Journal.TakeEnded();
+            var settled = Budget.TakeSettled();
             var isStored = false;
             try
             {
@@ -83,6 +90,8 @@ public sealed class RunSession : IDisposable
                         Lease = Services.Lease,
                         Events = told.ToStore(),
                         ToolCalls = commit.ToolCalls.IsEmpty ? ended : commit.ToolCalls.AddRange(ended),
+                        Settlements = settled,
+                        ReleasesReservations = next.Status != RunStatus.Running && Budget.UsedLedger,
                         Result = Services.Lease is not null && RunResult.IsOutcome(next.Status) ? new StoredResult(told.Last, RunResult.Encode(next, after, events)) : null,
                     },
                     cancellationToken);
@@ -95,6 +104,7 @@ public sealed class RunSession : IDisposable
                 if (!isStored)
                 {
                     Journal.Return(ended);
+                    Budget.Return(settled);
                 }
                 _events.Release(told, isStored);
             }
@@ -137,7 +147,7 @@ public sealed class RunSession : IDisposable
 
     private RunChange Next(Func<Run, DateTimeOffset, RunChange>? transition, DateTimeOffset now)
     {
-        var current = Run with { Usage = Usage.Current, UpdatedAt = now };
+        var current = Run with { Usage = Usage.Current with { Raises = Budget.Raises }, UpdatedAt = now };
         return transition is null ? new RunChange(current, []) : transition(current, now);
     }
 }

@@ -1,10 +1,18 @@
+using System.Collections.Immutable;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
 
 namespace AgentExecutor.Core.Runs;
 
 /// <summary>Counts what a run uses, from all its parallel tasks, and stops it at its limits.</summary>
 public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider time)
 {
+    /// <summary>Agents and models that are told apart; what further ones use is added up. Each step stores them.</summary>
+    private const int MostModels = 64;
+
+    private const string Others = "(others)";
+
     private readonly Lock _gate = new();
     private readonly long _startedAt = time.GetTimestamp();
     private readonly double _activeBefore = start.ActiveSeconds;
@@ -12,6 +20,9 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
     private long _modelCalls = start.ModelCalls;
     private long _toolCalls = start.ToolCalls;
     private TokenUsage _tokens = start.Tokens;
+    private decimal _cost = start.CostUsd;
+    private long _unpricedCalls = start.UnpricedCalls;
+    private ImmutableArray<ModelUsage> _byModel = start.ByModel;
 
     public RunLimits Limits { get; } = limits;
 
@@ -21,7 +32,29 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
         {
             lock (_gate)
             {
-                return new RunUsage(_supersteps, _modelCalls, _toolCalls, _tokens, _activeBefore + time.GetElapsedTime(_startedAt).TotalSeconds);
+                return start with
+                {
+                    Supersteps = _supersteps,
+                    ModelCalls = _modelCalls,
+                    ToolCalls = _toolCalls,
+                    Tokens = _tokens,
+                    ActiveSeconds = _activeBefore + time.GetElapsedTime(_startedAt).TotalSeconds,
+                    CostUsd = _cost,
+                    UnpricedCalls = _unpricedCalls,
+                    ByModel = _byModel,
+                };
+            }
+        }
+    }
+
+    /// <summary>Tokens and money of the model calls so far.</summary>
+    public Spending Spent
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return new Spending(_tokens.Total, _cost);
             }
         }
     }
@@ -48,22 +81,49 @@ public sealed class UsageMeter(RunUsage start, RunLimits limits, TimeProvider ti
         }
     }
 
-    /// <summary>Called before a model call: none begins once the tokens are used up.</summary>
-    public void CheckTokens()
+    /// <param name="agent">Who called.</param>
+    /// <param name="model">What was called.</param>
+    /// <param name="tokens">What the provider counted.</param>
+    /// <param name="cost">US dollars; null where no price is known.</param>
+    /// <param name="isAnswer">False for an attempt that failed and cost something all the same.</param>
+    internal void CountModelCall(string agent, ModelSpec model, TokenUsage tokens, decimal? cost, bool isAnswer)
     {
         lock (_gate)
         {
-            Check(_tokens.Total < Limits.MaxTokens, FaultCodes.TokenLimit, Limits.MaxTokens, "tokens", "max_tokens");
+            _modelCalls += isAnswer ? 1 : 0;
+            _tokens += tokens;
+            _cost += cost ?? 0;
+            _unpricedCalls += isAnswer && cost is null ? 1 : 0;
+            Add(new ModelUsage(agent, model.ToString(), isAnswer ? 1 : 0, tokens, cost));
         }
     }
 
-    public void CountModelCall(TokenUsage tokens)
+    private void Add(ModelUsage more)
     {
-        lock (_gate)
+        var index = IndexOf(more.Agent, more.Model);
+        if (index < 0 && _byModel.Length >= MostModels - 1)
         {
-            _modelCalls++;
-            _tokens += tokens;
+            more = more with { Agent = Others, Model = Others };
+            index = IndexOf(Others, Others);
         }
+        _byModel = index < 0 ? _byModel.Add(more) : _byModel.SetItem(index, _byModel[index] with
+        {
+            Calls = _byModel[index].Calls + more.Calls,
+            Tokens = _byModel[index].Tokens + more.Tokens,
+            CostUsd = _byModel[index].CostUsd is null && more.CostUsd is null ? null : (_byModel[index].CostUsd ?? 0) + (more.CostUsd ?? 0),
+        });
+    }
+
+    private int IndexOf(string agent, string model)
+    {
+        for (var i = 0; i < _byModel.Length; i++)
+        {
+            if (_byModel[i].Agent == agent && _byModel[i].Model == model)
+            {
+                return i;
+            }
+        }
+        return -1;
     }
 
     private static void Check(bool holds, string code, long limit, string what, string name)

@@ -163,8 +163,9 @@ public sealed class InMemoryRunQueue(InMemoryCheckpointStore store, TimeProvider
         lock (thread)
         {
             var run = thread.Find(entry.Submission.Run.RunId)!;
+            var usage = run.Attempt == 0 && thread.Newest is { } before && before.RunId != run.RunId ? before.Usage.ForNextRun() : run.Usage;
             var taken = Start.Apply(
-                run with { Fence = thread.Newest!.Fence, LastSequence = Math.Max(run.LastSequence, thread.Newest.LastSequence) }, now).Run;
+                run with { Usage = usage, Fence = thread.Newest!.Fence, LastSequence = Math.Max(run.LastSequence, thread.Newest.LastSequence) }, now).Run;
             thread.Put(taken);
             thread.Renew(lease, now);
             return new ClaimedRun(taken, entry.Submission.Definition, entry.Submission.Input, thread.Crashes) { TraceParent = entry.Submission.TraceParent };

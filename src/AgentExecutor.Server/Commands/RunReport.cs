@@ -44,7 +44,7 @@ internal static class RunReport
         }
         var status = ending.Status == RunStatus.Pending ? "stopped" : ending.Status.ToString().ToLowerInvariant();
         var used = ending.Usage is not { } usage ? ""
-            : $": {usage.Supersteps} supersteps, {usage.ModelCalls} model calls, {usage.ToolCalls} tool calls, {usage.Tokens.Total} tokens, {usage.ActiveSeconds:0.00} s";
+            : $": {usage.Supersteps} supersteps, {usage.ModelCalls} model calls, {usage.ToolCalls} tool calls, {usage.Tokens.Total} tokens{SpendingReport.CostOf(usage)}, {usage.ActiveSeconds:0.00} s";
         Console.Error.WriteLine($"thread {ending.ThreadId} {status}{used}");
     }
 

@@ -43,6 +43,8 @@ internal static class ShowCommand
             else
             {
                 WriteRun(run, at, result.GetValue(ns)!.Length == 0 ? agent : null);
+                await SpendingReport.WriteBudgetsAsync(Console.Out, run, agent.Budget, app.Store.Budgets, cancellationToken);
+                SpendingReport.WriteTable(Console.Out, run.Usage);
                 WriteState(at.State);
             }
             return ExitCode.Success;
@@ -55,7 +57,7 @@ internal static class ShowCommand
         Console.WriteLine($"thread {run.ThreadId}: {run.Status.ToString().ToLowerInvariant()}, checkpoint {at.CheckpointId}, step {at.Step}");
         Console.WriteLine(
             $"used {run.Usage.Supersteps} supersteps, {run.Usage.ModelCalls} model calls, {run.Usage.ToolCalls} tool calls, "
-            + $"{run.Usage.Tokens.Input} + {run.Usage.Tokens.Output} tokens, {run.Usage.ActiveSeconds:0.00} s");
+            + $"{run.Usage.Tokens.Input} + {run.Usage.Tokens.Output} tokens{SpendingReport.CostOf(run.Usage)}, {run.Usage.ActiveSeconds:0.00} s");
         if (run.Failure is { } failure)
         {
             Console.WriteLine($"failed: {failure.Message} [{failure.Code}]");

@@ -58,6 +58,9 @@ public sealed record ServerSettings
     /// <summary>The model of agents that name none, as <c>provider:model</c>; without a provider it is OpenAI's.</summary>
     public string? LlmModelName { get; init; }
 
+    /// <summary>A JSON file of model prices in US dollars per million tokens, over those that came with the program.</summary>
+    public string? PricesFile { get; init; }
+
     /// <summary>What one run may use; definitions may only lower it.</summary>
     public RunLimits Limits { get; init; } = new();
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Text;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Workers;
 using Xunit;
@@ -369,6 +371,23 @@ public abstract partial class RunQueueContract : IAsyncLifetime
         CreatedAt = TimeProvider.System.GetUtcNow(),
         UpdatedAt = TimeProvider.System.GetUtcNow(),
     };
+
+    [Fact]
+    public async Task A_run_knows_what_the_threads_earlier_runs_spent()
+    {
+        await SubmitAsync("t", "r1");
+        await SubmitAsync("t", "r2");
+        var first = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+        var usage = new RunUsage(1, 1, 0, new TokenUsage(10, 5)) { CostUsd = 0.25m, Earlier = new Spending(100, 1m) };
+        await Checkpoints.CommitAsync(Commit(first.Run with { Status = RunStatus.Completed, Usage = usage }, Long), Cancel);
+
+        var second = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+        await Checkpoints.CommitAsync(Commit(second.Run with { Status = RunStatus.Pending, Usage = second.Run.Usage with { Supersteps = 3 } }, Long), Cancel);
+        var again = Assert.Single(await Queue.ClaimAsync(Long, 10, Cancel));
+
+        Assert.Equal((0, new Spending(115, 1.25m)), (second.Run.Usage.Supersteps, second.Run.Usage.Earlier));
+        Assert.Equal(("r2", 3, new Spending(115, 1.25m)), (again.Run.RunId, again.Run.Usage.Supersteps, again.Run.Usage.Earlier));
+    }
 
     private static StoredCheckpoint Checkpoint(string thread) => new() { ThreadId = thread, Namespace = "", Id = "c1", Due = "[]"u8.ToArray() };
 

@@ -18,13 +18,13 @@ public sealed class MigrationTests(PostgresFixture postgres)
     {
         var settings = await SettingsAsync();
 
-        Assert.Equal((0, $"schema {settings.Schema}: version 0 of 3"), await RunAsync(settings, byScript, "--status"));
-        Assert.Equal((0, $"schema {settings.Schema}: from version 0 to 3 of 3"), await RunAsync(settings, byScript));
-        Assert.Equal((0, $"schema {settings.Schema}: version 3 of 3, nothing to do"), await RunAsync(settings, byScript));
-        Assert.Equal((0, $"schema {settings.Schema}: from version 3 to 0 of 3"), await RunAsync(settings, byScript, "--to", "0"));
+        Assert.Equal((0, $"schema {settings.Schema}: version 0 of 4"), await RunAsync(settings, byScript, "--status"));
+        Assert.Equal((0, $"schema {settings.Schema}: from version 0 to 4 of 4"), await RunAsync(settings, byScript));
+        Assert.Equal((0, $"schema {settings.Schema}: version 4 of 4, nothing to do"), await RunAsync(settings, byScript));
+        Assert.Equal((0, $"schema {settings.Schema}: from version 4 to 0 of 4"), await RunAsync(settings, byScript, "--to", "0"));
         Assert.Equal(1, await (await postgres.ServerAsync()).QueryAsync<long>($"SELECT count(*) FROM pg_tables WHERE schemaname = '{settings.Schema}'")); // the record alone
-        Assert.Equal((0, $"schema {settings.Schema}: from version 0 to 1 of 3"), await RunAsync(settings, byScript, "--to", "1"));
-        Assert.Equal((0, $"schema {settings.Schema}: from version 1 to 3 of 3"), await RunAsync(settings, byScript));
+        Assert.Equal((0, $"schema {settings.Schema}: from version 0 to 1 of 4"), await RunAsync(settings, byScript, "--to", "1"));
+        Assert.Equal((0, $"schema {settings.Schema}: from version 1 to 4 of 4"), await RunAsync(settings, byScript));
         Assert.Equal(2, (await RunAsync(settings, byScript, "--to", "99")).ExitCode);
     }
 
@@ -46,7 +46,7 @@ public sealed class MigrationTests(PostgresFixture postgres)
         var results = await Task.WhenAll(Enumerable.Range(0, 6).Select(i => RunAsync(settings, byScript: i % 2 == 0)));
 
         Assert.All(results, result => Assert.Equal(0, result.ExitCode));
-        Assert.Equal(3, await (await postgres.ServerAsync()).QueryAsync<long>($"SELECT count(*) FROM {settings.Schema}.schema_migrations"));
+        Assert.Equal(4, await (await postgres.ServerAsync()).QueryAsync<long>($"SELECT count(*) FROM {settings.Schema}.schema_migrations"));
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class MigrationTests(PostgresFixture postgres)
     {
         var settings = await postgres.SchemaAsync();
         await (await postgres.ServerAsync()).ExecuteAsync(
-            $"INSERT INTO {settings.Schema}.schema_migrations (version, name) VALUES (4, 'next'); ALTER TABLE {settings.Schema}.threads ADD COLUMN next_idea text DEFAULT 'x'");
+            $"INSERT INTO {settings.Schema}.schema_migrations (version, name) VALUES (5, 'next'); ALTER TABLE {settings.Schema}.threads ADD COLUMN next_idea text DEFAULT 'x'");
         await using var store = await PostgresFixture.OpenAsync(settings);
 
         await store.Checkpoints.CommitAsync(

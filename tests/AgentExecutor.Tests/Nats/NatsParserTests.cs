@@ -78,7 +78,7 @@ public sealed class NatsParserTests
         var sample = Encoding.UTF8.GetBytes(Conversation);
         for (var round = 0; round < 20_000; round++)
         {
-            var bytes = Mutate(sample, random);
+            var bytes = Mutation.Of(sample, "0123456789 \r\n", random);
             var cut = random.Next(bytes.Length);
             var before = GC.GetAllocatedBytesForCurrentThread();
             try
@@ -91,31 +91,6 @@ public sealed class NatsParserTests
             }
             Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 200_000);
         }
-    }
-
-    private static byte[] Mutate(byte[] sample, Random random)
-    {
-        var bytes = new List<byte>(sample);
-        for (var change = random.Next(1, 6); change > 0; change--)
-        {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(4))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, random.Next(Math.Min(20, bytes.Count - at)));
-                    break;
-                case 2:
-                    bytes.InsertRange(at, sample.AsSpan(random.Next(sample.Length / 2), random.Next(30)).ToArray());
-                    break;
-                default:
-                    bytes[at] = (byte)"0123456789 \r\n"[random.Next(13)];
-                    break;
-            }
-        }
-        return [.. bytes];
     }
 
     private static List<string> Parse(params byte[][] pieces)

@@ -139,7 +139,7 @@ public sealed class RespParserTests
         var sample = Bytes(Conversation);
         for (var round = 0; round < 30_000; round++)
         {
-            var bytes = Mutate(sample, random);
+            var bytes = Mutation.Of(sample, "+-:$!=*%~>|_#,(0123456789\r\n", random);
             var pieces = Cut(bytes, random);
             var before = GC.GetAllocatedBytesForCurrentThread();
             try
@@ -166,30 +166,5 @@ public sealed class RespParserTests
             at = next;
         }
         return pieces;
-    }
-
-    private static byte[] Mutate(byte[] sample, Random random)
-    {
-        var bytes = new List<byte>(sample);
-        for (var change = random.Next(1, 6); change > 0; change--)
-        {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(4))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, random.Next(Math.Min(20, bytes.Count - at)));
-                    break;
-                case 2:
-                    bytes.InsertRange(at, sample.AsSpan(random.Next(sample.Length / 2), random.Next(30)).ToArray());
-                    break;
-                default:
-                    bytes[at] = (byte)"+-:$!=*%~>|_#,(0123456789\r\n"[random.Next(27)];
-                    break;
-            }
-        }
-        return [.. bytes];
     }
 }

@@ -66,7 +66,7 @@ public sealed class RunExecutorTests
     public async Task The_token_limit_ends_a_run_before_the_next_call()
     {
         var outcome = await StartAsync(Agent(
-            """[{"when": {}, "tool_calls": [{"name": "ls", "args": {}}], "usage": {"input_tokens": 60, "output_tokens": 0}}]""", """{"max_tokens": 100}"""));
+            """[{"when": {}, "tool_calls": [{"name": "ls", "args": {}}], "usage": {"input_tokens": 6000, "output_tokens": 0}}]""", """{"max_tokens": 10000}"""));
 
         Assert.Equal((FaultCodes.TokenLimit, 2), (outcome.Run.Failure!.Code, outcome.Run.Usage.ModelCalls));
     }

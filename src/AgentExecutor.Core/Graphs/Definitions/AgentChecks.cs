@@ -26,7 +26,7 @@ internal static class AgentChecks
             IEnumerable<DefinitionFault> faults =
             [
                 .. CheckTools(part, config, index, definition),
-                .. CheckModel(part, config, index, environment),
+                .. CheckModel(part, config, index, definition.Budget, environment),
                 .. CheckApprovals(part, config, index, definition),
                 .. isDeepAgent ? CheckSpecialist(part, node, config, index) : [],
             ];
@@ -70,7 +70,7 @@ internal static class AgentChecks
         }
     }
 
-    private static IEnumerable<DefinitionFault> CheckModel(GraphPart part, NodeConfig config, int index, DefinitionEnvironment environment)
+    private static IEnumerable<DefinitionFault> CheckModel(GraphPart part, NodeConfig config, int index, BudgetDefinition? budget, DefinitionEnvironment environment)
     {
         var path = part.PathOf(index, "model");
         var spec = AgentCompiler.ModelOf(config, part.Orchestrator?.Config, environment);
@@ -90,6 +90,10 @@ internal static class AgentChecks
             foreach (var fault in provider.Check(spec))
             {
                 yield return new DefinitionFault(DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? path : $"{path}.{fault.Path}", fault.Message, fault.Hint);
+            }
+            foreach (var fault in BudgetChecks.CheckPrice(budget, spec, path, environment))
+            {
+                yield return fault;
             }
         }
         if (config.Model?.ScriptFile is not null)

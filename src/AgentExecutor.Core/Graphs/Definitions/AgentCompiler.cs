@@ -29,7 +29,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         var tools = (definition.ToolDefinitions ?? []).ToDictionary(tool => tool.Name, environment.Tools.Create, StringComparer.Ordinal);
         var agents = ImmutableArray.CreateBuilder<AgentSpec>();
         var graph = root.IsWorkflow
-            ? new GraphCompiler(definition, environment.Models, tools, (part, config, node) => Agent(part, node, config, tools), agents).Compile(root, definition.Name ?? "workflow")
+            ? new GraphCompiler(definition, environment.Models, tools, (part, config, node) => Agent(part, node, config, definition, tools), agents).Compile(root, definition.Name ?? "workflow")
             : DeepAgent(root, definition, tools, agents);
         return new CompiledAgent(
             HashOf(json.Span),
@@ -38,7 +38,10 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             LimitsOf(definition.Limits ?? (root.IsWorkflow ? null : root.Orchestrator?.Config?.Limits)),
             InitialState(definition, graph.Channels),
             NeedsMessage: !root.IsWorkflow,
-            agents.ToImmutable());
+            agents.ToImmutable())
+        {
+            Budget = BudgetReader.Read(definition.Budget),
+        };
     }
 
     public static string HashOf(ReadOnlySpan<byte> json) => Convert.ToHexStringLower(SHA256.HashData(json));
@@ -69,9 +72,9 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
     private Graph DeepAgent(GraphPart root, AgentDefinition definition, Dictionary<string, Tool> tools, ImmutableArray<AgentSpec>.Builder agents)
     {
         var orchestrator = root.Orchestrator!;
-        var own = Agent(root, orchestrator, orchestrator.Config!, tools);
+        var own = Agent(root, orchestrator, orchestrator.Config!, definition, tools);
         var specialists = root.Nodes.Where(node => node != orchestrator && NodeTypes.IsAgent(node.Type))
-            .Select(node => Agent(root, node, node.Config!, tools) with { Name = NameOf(node) });
+            .Select(node => Agent(root, node, node.Config!, definition, tools) with { Name = NameOf(node) });
         var general = own with
         {
             Name = GeneralPurpose,
@@ -83,12 +86,13 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         return AgentGraph.Build(spec, environment.Models, GraphCompiler.DeclaredChannels(root, definition));
     }
 
-    private AgentSpec Agent(GraphPart part, NodeDefinition node, NodeConfig config, Dictionary<string, Tool> tools) => new()
+    private AgentSpec Agent(GraphPart part, NodeDefinition node, NodeConfig config, AgentDefinition definition, Dictionary<string, Tool> tools) => new()
     {
         Name = NameOf(node),
         Description = config.Description ?? "",
         SystemPrompt = config.SystemPrompt ?? "",
         Model = ModelOf(config, part.Orchestrator?.Config, environment)!,
+        StandIn = Read(definition.Budget?.SwitchTo, environment),
         Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
         InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())
             .Select(entry => (entry.Key, Policy: ReadPolicy(entry.Value, out _)))
@@ -96,7 +100,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             .ToImmutableDictionary(entry => entry.Key, entry => entry.Policy!),
     };
 
-    private static ModelSpec? Read(ModelDefinition? model, DefinitionEnvironment environment)
+    internal static ModelSpec? Read(ModelDefinition? model, DefinitionEnvironment environment)
     {
         if (model is null)
         {
@@ -127,6 +131,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         MaxParallelTasks = own?.MaxParallelTasks ?? environment.Limits.MaxParallelTasks,
         MaxFanOut = own?.MaxFanOut ?? environment.Limits.MaxFanOut,
         MaxTokens = own?.MaxTokens ?? environment.Limits.MaxTokens,
+        MaxCostUsd = own?.MaxCostUsd ?? environment.Limits.MaxCostUsd,
         MaxSeconds = own?.MaxSeconds ?? environment.Limits.MaxSeconds,
     };
 

@@ -32,6 +32,9 @@ public sealed record AgentDefinition
 
     [Description("Limits of a run; they may only lower the server's.")]
     public LimitsDefinition? Limits { get; init; }
+
+    [Description("What may be spent on models, and what becomes of a call that is not covered.")]
+    public BudgetDefinition? Budget { get; init; }
 }
 
 [Description("The channels of the state, as a JSON Schema of an object whose properties may name a reducer.")]
@@ -135,6 +138,45 @@ public sealed record LimitsDefinition
     [Description("Input and output tokens of all model calls together.")]
     public long? MaxTokens { get; init; }
 
+    [Description("US dollars that all model calls together may cost.")]
+    public double? MaxCostUsd { get; init; }
+
     [Description("Seconds that workers may spend on the run; waiting for a person does not count.")]
     public double? MaxSeconds { get; init; }
+}
+
+[Description("What may be spent on models: reserved before each call, counted after it.")]
+public sealed record BudgetDefinition
+{
+    [Description("Of one run.")]
+    public SpendingDefinition? Run { get; init; }
+
+    [Description("Of all runs of a thread together.")]
+    public SpendingDefinition? Thread { get; init; }
+
+    [Description("Of all runs of definitions of this name together.")]
+    public SharedSpendingDefinition? Definition { get; init; }
+
+    [Description("stop (fail the run; the default), interrupt (ask a person) or switch (call 'switch_to' instead).")]
+    public string? OnExhausted { get; init; }
+
+    [Description("A cheaper model, for when the budget is used up; the limits hold it still.")]
+    public ModelDefinition? SwitchTo { get; init; }
+}
+
+[Description("How much may be spent.")]
+public record SpendingDefinition
+{
+    [Description("Input and output tokens together.")]
+    public long? Tokens { get; init; }
+
+    [Description("US dollars, by the server's price table.")]
+    public double? CostUsd { get; init; }
+}
+
+[Description("How much may be spent within a time.")]
+public sealed record SharedSpendingDefinition : SpendingDefinition
+{
+    [Description("After what time it begins anew, by UTC: hour, day, month, or total (never; the default).")]
+    public string? Per { get; init; }
 }

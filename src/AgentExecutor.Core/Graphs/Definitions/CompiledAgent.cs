@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Graphs.Definitions;
@@ -19,4 +20,8 @@ public sealed record CompiledAgent(
     RunLimits Limits,
     ImmutableArray<KeyValuePair<string, object>> InitialState,
     bool NeedsMessage,
-    ImmutableArray<AgentSpec> Agents);
+    ImmutableArray<AgentSpec> Agents)
+{
+    /// <summary>What its runs may spend on models.</summary>
+    public BudgetPolicy Budget { get; init; } = BudgetPolicy.None;
+}

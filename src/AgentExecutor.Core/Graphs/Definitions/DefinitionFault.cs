@@ -29,6 +29,7 @@ public static class DefinitionCodes
     public const string UnknownProvider = "unknown_provider";
     public const string MissingModel = "missing_model";
     public const string InvalidModel = "invalid_model";
+    public const string UnknownPrice = "unknown_price";
     public const string UnknownRuntime = "unknown_runtime";
     public const string InvalidTool = "invalid_tool";
     public const string InvalidExpression = "invalid_expression";

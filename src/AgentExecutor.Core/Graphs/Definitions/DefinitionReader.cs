@@ -54,6 +54,10 @@ public static class DefinitionReader
             JsonPaths.Blank(normal, fault.Path); // so that what is right can be read, and its sense be checked in the same go
         }
         Normalize(normal);
+        if (normal["budget"] is JsonObject budget)
+        {
+            NormalizeModel(budget, "switch_to");
+        }
         return new DefinitionSource(json, TryDeserialize(normal), faults);
     }
 
@@ -83,11 +87,16 @@ public static class DefinitionReader
                 config[field.Key] ??= field.Value;
             }
             node["config"] = config;
-            if (config["model"] is JsonValue text && text.TryGetValue<string>(out var name) && name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
-            {
-                config["model"] = new JsonObject { ["provider"] = name[..colon], ["model"] = name[(colon + 1)..] };
-            }
+            NormalizeModel(config, "model");
             Normalize(config);
+        }
+    }
+
+    private static void NormalizeModel(JsonObject owner, string field)
+    {
+        if (owner[field] is JsonValue text && text.TryGetValue<string>(out var name) && name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
+        {
+            owner[field] = new JsonObject { ["provider"] = name[..colon], ["model"] = name[(colon + 1)..] };
         }
     }
 
@@ -128,6 +137,7 @@ public static class DefinitionReader
     private static IEnumerable<string> KnownFields => typeof(AgentDefinition).GetProperties()
         .Concat(typeof(NodeDefinition).GetProperties()).Concat(typeof(ModelDefinition).GetProperties()).Concat(typeof(ToolDefinition).GetProperties())
         .Concat(typeof(EdgeDefinition).GetProperties()).Concat(typeof(LimitsDefinition).GetProperties()).Concat(typeof(ToolRuntimeDefinition).GetProperties())
+        .Concat(typeof(BudgetDefinition).GetProperties()).Concat(typeof(SharedSpendingDefinition).GetProperties())
         .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)).Distinct();
 }
 

@@ -1,3 +1,4 @@
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
@@ -11,7 +12,11 @@ namespace AgentExecutor.Core.Graphs.Definitions;
 /// <param name="DefaultModel">The model of agents that name none.</param>
 /// <param name="ModelOverride">The model of all agents, whatever they name.</param>
 public sealed record DefinitionEnvironment(
-    ModelCatalog Models, ToolCatalog Tools, RunLimits Limits, ModelSpec? DefaultModel = null, ModelSpec? ModelOverride = null);
+    ModelCatalog Models, ToolCatalog Tools, RunLimits Limits, ModelSpec? DefaultModel = null, ModelSpec? ModelOverride = null)
+{
+    /// <summary>What models cost.</summary>
+    public PriceTable Prices { get; init; } = PriceTable.Shipped;
+}
 
 /// <summary>Finds everything that is wrong with a definition, at once and before anything runs.</summary>
 public static class DefinitionValidator
@@ -29,6 +34,7 @@ public static class DefinitionValidator
             .. ToolChecks.Check(definition, environment.Tools),
             .. LimitChecks.Check(definition.Limits, "$.limits", environment.Limits),
             .. StateChecks.Check(definition.StateSchema, "$.state_schema"),
+            .. BudgetChecks.Check(definition, environment),
             .. Checks(root, definition, environment),
         ];
         return [.. source.Faults, .. sense.Where(fault => !bad.Exists(path => JsonPaths.IsWithin(fault.Path, path)))];

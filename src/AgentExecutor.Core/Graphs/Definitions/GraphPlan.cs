@@ -23,7 +23,7 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
         }
         var limits = agent.Limits;
         text.Append(CultureInfo.InvariantCulture, $"\nlimits\n  supersteps {limits.MaxSupersteps}, tool calls {limits.MaxToolCalls}, sub-agent depth {limits.MaxSubagentDepth}, ");
-        text.Append(CultureInfo.InvariantCulture, $"parallel tasks {limits.MaxParallelTasks}, fan-out {limits.MaxFanOut}, tokens {limits.MaxTokens}, seconds {limits.MaxSeconds}\n");
+        text.Append(CultureInfo.InvariantCulture, $"parallel tasks {limits.MaxParallelTasks}, fan-out {limits.MaxFanOut}, tokens {limits.MaxTokens}, dollars {limits.MaxCostUsd}, seconds {limits.MaxSeconds}\n");
         foreach (var warning in warnings)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nwarning at {warning.Path}: {warning.Message} [{warning.Code}]\n  hint: {warning.Hint}\n");
@@ -165,6 +165,7 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
         writer.WriteNumber("max_parallel_tasks"u8, agent.Limits.MaxParallelTasks);
         writer.WriteNumber("max_fan_out"u8, agent.Limits.MaxFanOut);
         writer.WriteNumber("max_tokens"u8, agent.Limits.MaxTokens);
+        writer.WriteNumber("max_cost_usd"u8, Math.Min(agent.Limits.MaxCostUsd, double.MaxValue));
         writer.WriteNumber("max_seconds"u8, agent.Limits.MaxSeconds);
         writer.WriteEndObject();
     }

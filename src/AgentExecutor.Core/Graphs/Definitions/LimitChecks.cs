@@ -14,6 +14,7 @@ internal static class LimitChecks
             One(limits.MaxParallelTasks, server.MaxParallelTasks, path, "max_parallel_tasks", 1),
             One(limits.MaxFanOut, server.MaxFanOut, path, "max_fan_out", 1),
             One(limits.MaxTokens, server.MaxTokens, path, "max_tokens", 1),
+            One(limits.MaxCostUsd, server.MaxCostUsd, path, "max_cost_usd", 0.000001),
             One(limits.MaxSeconds, server.MaxSeconds, path, "max_seconds", 0.001),
         }.OfType<DefinitionFault>();
 
