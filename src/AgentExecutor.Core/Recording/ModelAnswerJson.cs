@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Recording;
 
 /// <summary>
 /// A model's answer as it was streamed: <c>{"updates": [{"contents": [...], "finish_reason"?, "model"?}], "fault"?}</c>. A content is one of
-/// <c>text</c>, <c>reasoning</c>, <c>tool_call</c> and <c>usage</c>: the runtime takes no others.
+/// <c>text</c>, <c>reasoning</c>, <c>tool_call</c> and <c>usage</c> (with <c>counts</c> of the provider's own): the runtime takes no others.
 /// </summary>
 internal static class ModelAnswerJson
 {
@@ -105,9 +105,24 @@ internal static class ModelAnswerJson
                 writer.WritePropertyName("usage"u8);
                 MessageJson.WriteUsage(writer, new TokenUsage(
                     usage.Details.InputTokenCount ?? 0, usage.Details.OutputTokenCount ?? 0, usage.Details.CachedInputTokenCount ?? 0, usage.Details.ReasoningTokenCount ?? 0));
+                WriteCounts(writer, usage.Details.AdditionalCounts);
                 break;
         }
         writer.WriteEndObject();
+    }
+
+    /// <summary>What a provider counts besides, such as tokens that it wrote to a cache.</summary>
+    private static void WriteCounts(Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, long>>? counts)
+    {
+        if (counts is not null)
+        {
+            writer.WriteStartObject("counts"u8);
+            foreach (var (name, count) in counts)
+            {
+                writer.WriteNumber(name, count);
+            }
+            writer.WriteEndObject();
+        }
     }
 
     private static ChatResponseUpdate ReadUpdate(JsonElement json) => new(
@@ -131,15 +146,21 @@ internal static class ModelAnswerJson
         {
             return ToolCallJson.Read(call);
         }
-        return json.Property("usage") is { } usage ? new UsageContent(Details(MessageJson.ReadUsage(usage))) : null;
+        return json.Property("usage") is { } usage ? new UsageContent(Details(MessageJson.ReadUsage(usage), ReadCounts(json))) : null;
     }
 
-    private static UsageDetails Details(TokenUsage usage) => new()
+    private static AdditionalPropertiesDictionary<long>? ReadCounts(JsonElement json) => json.Property("counts") is { ValueKind: JsonValueKind.Object } counts
+        ? new AdditionalPropertiesDictionary<long>(counts.EnumerateObject().Where(it => it.Value.ValueKind == JsonValueKind.Number && it.Value.TryGetInt64(out _))
+            .Select(it => KeyValuePair.Create(it.Name, it.Value.GetInt64())))
+        : null;
+
+    private static UsageDetails Details(TokenUsage usage, AdditionalPropertiesDictionary<long>? counts) => new()
     {
         InputTokenCount = usage.Input,
         OutputTokenCount = usage.Output,
         TotalTokenCount = usage.Total,
         CachedInputTokenCount = usage.CachedInput,
         ReasoningTokenCount = usage.Reasoning,
+        AdditionalCounts = counts,
     };
 }

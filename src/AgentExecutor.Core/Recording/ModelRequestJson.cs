@@ -26,6 +26,8 @@ internal static class ModelRequestJson
             Write(writer, message);
         }
         writer.WriteEndArray();
+        // The definition's, not that of the options: what is left of a budget may bound the call, and depends on what else has been spent by then.
+        WriteNumber(writer, "max_tokens", spec.MaxTokens);
         if (options is not null)
         {
             Write(writer, options);
@@ -146,7 +148,6 @@ internal static class ModelRequestJson
         WriteNumber(writer, "frequency_penalty", options.FrequencyPenalty);
         WriteNumber(writer, "presence_penalty", options.PresencePenalty);
         WriteNumber(writer, "seed", options.Seed);
-        WriteNumber(writer, "max_tokens", options.MaxOutputTokens);
         if (options.Reasoning?.Effort is { } effort)
         {
             writer.WriteString("reasoning_effort"u8, effort.ToString());

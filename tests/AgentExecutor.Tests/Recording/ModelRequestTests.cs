@@ -13,6 +13,7 @@ public sealed class ModelRequestTests
     [InlineData("message id")]
     [InlineData("base url")]
     [InlineData("automatic tool mode")]
+    [InlineData("what is left of a budget")]
     [InlineData("order of the schema's members")]
     public async Task What_differs_from_run_to_run_is_no_part_of_a_request(string what) => Assert.True(await AreSameAsync(what));
 
@@ -55,6 +56,7 @@ public sealed class ModelRequestTests
         {
             Provider = what == "provider" ? "another" : spec.Provider,
             Model = what == "model" ? "another" : spec.Model,
+            MaxTokens = what == "max tokens" ? 10 : 20,
             BaseUrl = what == "base url" ? "http://127.0.0.1:1/" : null,
         };
         var call = what == "call id" ? "call-2" : "call-1";
@@ -73,7 +75,7 @@ public sealed class ModelRequestTests
             Turn = what == "turn" ? 7 : 1,
             Attempt = what == "attempt" ? 3 : 1,
             Temperature = what == "temperature" ? 0.7f : 0.2f,
-            MaxOutputTokens = what == "max tokens" ? 10 : 20,
+            MaxOutputTokens = what == "what is left of a budget" ? 7 : 20,
             ToolMode = what switch { "tool mode" => ChatToolMode.RequireSpecific("ls"), "automatic tool mode" => ChatToolMode.Auto, _ => null },
             ResponseFormat = what == "response format" ? ChatResponseFormat.ForJsonSchema(Engine.Json("{}"), "answer") : null,
             Tools = [AIFunctionFactory.CreateDeclaration("ls", what == "tool description" ? "Lists all." : "Lists.", Engine.Json(schema))],

@@ -160,6 +160,18 @@ public sealed class RecordReplayTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_provider_counts_besides_is_replayed()
+    {
+        using var provider = new CountingProvider();
+        await TestTape.AskAsync(_tape.Recorder.Over(provider).CreateClient(CountingProvider.Spec));
+
+        var (updates, _) = await TestTape.AskAsync((await _tape.ReplayAsync()).Over(provider).CreateClient(CountingProvider.Spec));
+
+        var usage = Assert.IsType<UsageContent>(Assert.Single(Assert.Single(updates).Contents)).Details;
+        Assert.Equal((9, 40), (usage.InputTokenCount, usage.AdditionalCounts!["cache_write"]));
+    }
+
+    [Fact]
     public async Task A_replay_needs_no_key_and_keeps_the_providers_name()
     {
         var replayed = (await _tape.ReplayAsync()).Over(new KeylessProvider());
@@ -225,6 +237,26 @@ public sealed class RecordReplayTests : IDisposable
         UsageContent usage => $"usage {usage.Details.InputTokenCount} {usage.Details.OutputTokenCount} {usage.Details.CachedInputTokenCount} {usage.Details.ReasoningTokenCount}",
         _ => content.ToString() ?? "",
     };
+
+    private sealed class CountingProvider : DelegatingChatClient, IModelProvider
+    {
+        public CountingProvider()
+            : base(TestTape.Scripted.CreateClient(TestTape.Spec("""[{"text": "x"}]""")))
+        {
+        }
+
+        public static ModelSpec Spec { get; } = new() { Provider = "counting", Model = "m" };
+
+        public string Name => "counting";
+
+        public IEnumerable<ModelFault> Check(ModelSpec spec) => [];
+
+        public IChatClient CreateClient(ModelSpec spec) => this;
+
+        public override IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            new[] { new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(new UsageDetails { InputTokenCount = 9, AdditionalCounts = new() { ["cache_write"] = 40 } })]) }.ToAsyncEnumerable();
+    }
 
     private sealed class KeylessProvider : IModelProvider
     {
