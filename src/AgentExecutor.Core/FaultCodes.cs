@@ -59,6 +59,9 @@ public static class FaultCodes
     public const string ModelContextOverflow = "model_context_overflow";
     public const string ModelRefused = "model_refused";
     public const string ScriptExhausted = "script_exhausted";
+    public const string InvalidRecording = "invalid_recording";
+    public const string RecordingFailed = "recording_failed";
+    public const string ReplayMismatch = "replay_mismatch";
     public const string ToolUnavailable = "tool_unavailable";
     public const string Internal = "internal";
 }
