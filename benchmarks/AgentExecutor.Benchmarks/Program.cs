@@ -8,6 +8,8 @@ return args.FirstOrDefault() switch
     "steps" => Report.Print(await StepsBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     "failover" => Report.Print(await FailoverBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
     "jobs" => Report.Print(await JobsBenchmark.RunAsync(Report.Option(args, "--bus") ?? "nats", Report.Option(args, "--store") ?? "postgres"), isJson),
+    "models" => Report.Print(await ModelsBenchmark.RunAsync(), isJson),
+    StreamingModelServer.Command => await StreamingModelServer.ServeAsync(),
     "stream" => Report.Print(await StreamBenchmark.RunAsync(), isJson),
     _ => Report.Usage(),
 };

@@ -22,7 +22,7 @@ internal static class Report
 
     public static int Usage()
     {
-        Console.Error.WriteLine("usage: AgentExecutor.Benchmarks engine | store [--store sqlite|postgres|memory] | steps [--store postgres|sqlite|memory] | failover [--store postgres] | jobs [--bus nats] [--store postgres] | stream   [--json]");
+        Console.Error.WriteLine("usage: AgentExecutor.Benchmarks engine | store [--store sqlite|postgres|memory] | steps [--store postgres|sqlite|memory] | failover [--store postgres] | jobs [--bus nats] [--store postgres] | stream | models   [--json]");
         return 2;
     }
 
