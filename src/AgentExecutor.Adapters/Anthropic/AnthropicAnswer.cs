@@ -27,6 +27,7 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
         OutputTokenCount = _output,
         TotalTokenCount = _input + _written + _cached + _output,
         CachedInputTokenCount = _cached,
+        AdditionalCounts = _written > 0 ? new AdditionalPropertiesDictionary<long> { ["cache_creation_input_tokens"] = _written } : null,
     };
 
     public IList<AIContent> TakeEvent(JsonElement json)
