@@ -85,7 +85,7 @@ internal sealed class AnthropicRequest(ModelSpec spec)
             writer.WriteString("name"u8, tool.Name);
             writer.WriteString("description"u8, tool.Description);
             writer.WritePropertyName("input_schema"u8);
-            WriteSchema(writer, tool.JsonSchema);
+            ToolSchema.Write(writer, tool.JsonSchema);
             if (tool == tools[^1])
             {
                 WriteCacheMark(writer);
@@ -94,21 +94,6 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         }
         writer.WriteEndArray();
         WriteChoice(writer, options!.ToolMode);
-    }
-
-    /// <summary>A tool's schema must say that it is of an object.</summary>
-    private static void WriteSchema(Utf8JsonWriter writer, JsonElement schema)
-    {
-        writer.WriteStartObject();
-        if (schema.Property("type") is null)
-        {
-            writer.WriteString("type"u8, "object"u8);
-        }
-        foreach (var property in schema.ValueKind == JsonValueKind.Object ? schema.EnumerateObject() : default)
-        {
-            property.WriteTo(writer);
-        }
-        writer.WriteEndObject();
     }
 
     private static void WriteChoice(Utf8JsonWriter writer, ChatToolMode? mode)

@@ -31,7 +31,7 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
         }
     }
 
-    private void WriteSystem(string text)
+    public void WriteSystem(string text)
     {
         if (text.Length > 0)
         {

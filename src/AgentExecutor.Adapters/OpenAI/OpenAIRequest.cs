@@ -9,6 +9,9 @@ namespace AgentExecutor.Adapters.OpenAI;
 /// <summary>Writes the body of a chat completion.</summary>
 internal sealed class OpenAIRequest(ModelSpec spec)
 {
+    /// <summary>Characters of a tool's description that OpenAI takes; what is longer is told in a message.</summary>
+    private const int LongestDescription = 1024;
+
     /// <param name="Body">JSON.</param>
     /// <param name="CallIds">The tool calls that the conversation holds.</param>
     public sealed record Written(byte[] Body, IReadOnlySet<string> CallIds);
@@ -23,9 +26,11 @@ internal sealed class OpenAIRequest(ModelSpec spec)
             WriteStream(writer, it.isStream);
             it.Request.WriteLimits(writer, it.options);
             writer.WriteStartArray("messages"u8);
-            new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds).Write(it.messages);
+            var writing = new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds);
+            writing.WriteSystem(it.Request.LongDescriptions(it.options));
+            writing.Write(it.messages);
             writer.WriteEndArray();
-            WriteTools(writer, it.options);
+            it.Request.WriteTools(writer, it.options);
             WriteFormat(writer, it.options?.ResponseFormat);
             writer.WriteEndObject();
         });
@@ -59,7 +64,12 @@ internal sealed class OpenAIRequest(ModelSpec spec)
         }
     }
 
-    private static void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
+    private string LongDescriptions(ChatOptions? options) => string.Join("\n\n", (options?.Tools ?? []).OfType<AIFunctionDeclaration>()
+        .Where(IsTooLong).Select(tool => $"## The tool {tool.Name}\n{tool.Description}"));
+
+    private bool IsTooLong(AIFunctionDeclaration tool) => spec.Provider == ModelServer.OpenAI && tool.Description.Length > LongestDescription;
+
+    private void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
     {
         var tools = options?.Tools?.OfType<AIFunctionDeclaration>().ToList() ?? [];
         if (tools.Count == 0)
@@ -73,9 +83,9 @@ internal sealed class OpenAIRequest(ModelSpec spec)
             writer.WriteString("type"u8, "function"u8);
             writer.WriteStartObject("function"u8);
             writer.WriteString("name"u8, tool.Name);
-            writer.WriteString("description"u8, tool.Description);
+            writer.WriteString("description"u8, IsTooLong(tool) ? $"The system prompt describes {tool.Name}." : tool.Description);
             writer.WritePropertyName("parameters"u8);
-            tool.JsonSchema.WriteTo(writer);
+            ToolSchema.Write(writer, tool.JsonSchema);
             writer.WriteEndObject();
             writer.WriteEndObject();
         }

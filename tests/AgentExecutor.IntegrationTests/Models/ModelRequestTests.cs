@@ -106,6 +106,21 @@ public sealed class ModelRequestTests
         }
     }
 
+    [Theory]
+    [InlineData(Gpt)]
+    [InlineData(Compatible)]
+    [InlineData(Claude)]
+    public async Task A_tool_is_described_in_full_and_its_schema_is_of_an_object(string provider)
+    {
+        await using var server = await ModelServer.StartAsync(ModelReply.Says("ok"));
+        var description = $"Finds {string.Join(", ", Enumerable.Range(0, 150).Select(i => $"word{i}"))}.";
+        var tool = AIFunctionFactory.CreateDeclaration("find", provider == Compatible ? "Finds." : description, JsonElement.Parse("{}"));
+
+        await AskAsync(Client(server, provider), "Hi", Options(tool, Lookup));
+
+        Assert.Contains(tool.Description, server.Calls.Single().Body.GetRawText(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_prompt_cache_is_marked_where_the_next_request_finds_it()
     {

@@ -91,6 +91,17 @@ internal sealed class OpenAIWire : IModelWire
         {
             return "'tool_choice' is only allowed when 'tools' are specified.";
         }
+        foreach (var tool in body.TryGetProperty("tools", out var tools) ? tools.EnumerateArray().Select(it => it.GetProperty("function")) : [])
+        {
+            if (tool.GetProperty("description").GetString()!.Length > 1024)
+            {
+                return "Invalid 'tools[0].function.description': string too long. Expected a string with maximum length 1024.";
+            }
+            if (!tool.GetProperty("parameters").TryGetProperty("type", out var type) || type.GetString() != "object")
+            {
+                return $"Invalid schema for function '{tool.GetProperty("name")}': schema must be a JSON Schema of 'type: \"object\"'.";
+            }
+        }
         return call.Messages.Count == 0 ? "[] is too short - 'messages'" : MessageFault(call.Messages) ?? FormatFault(body);
     }
 
