@@ -17,5 +17,5 @@ public static class FallbackRule
     };
 
     /// <summary>The fault came from a model, and not from the run or its limits.</summary>
-    public static bool IsOfAModel(FaultException fault) => fault.Code.StartsWith("model_", StringComparison.Ordinal);
+    public static bool IsOfAModel(FaultException fault) => fault.Code.StartsWith("model_", StringComparison.Ordinal) || fault.Code is FaultCodes.InvalidOutput or FaultCodes.ScriptExhausted;
 }

@@ -42,8 +42,12 @@ internal sealed class ModelCaller
                     ModelSpan.Count(_line[i].Spec, "fell_back");
                     continue;
                 }
+                if (!FallbackRule.IsOfAModel(fault))
+                {
+                    throw; // a limit or a budget: no call was made
+                }
                 ModelSpan.Count(_line[i].Spec, "failed");
-                if (failed.Count == 0 || !FallbackRule.IsOfAModel(fault))
+                if (failed.Count == 0)
                 {
                     throw;
                 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Agents;
@@ -163,6 +165,36 @@ public sealed class ModelCallerTests
         var fault = await Assert.ThrowsAsync<FaultException>(() => AskAsync(Engine(limits: new RunLimits { MaxTokens = 16_000 }), server));
 
         Assert.Equal((FaultCodes.TokenLimit, 2), (fault.Code, server.Calls.Count));
+    }
+
+    [Fact]
+    public async Task Each_attempt_is_a_span_that_says_what_came_of_it()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == Telemetry.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+
+        var server = new TestProvider("test", ("spanned", [Fault(FaultCodes.ModelRateLimited), Text("yes", new TokenUsage(7, 3), model: "spanned-1")]));
+        await AskAsync(Engine(), [server], TestProvider.Agent("test:spanned"));
+
+        var told = spans.Where(span => Equals(span.GetTagItem("gen_ai.request.model"), "spanned")).ToList();
+        Assert.Equal([FaultCodes.ModelRateLimited, null], told.Select(span => span.GetTagItem("error.type")));
+        Assert.Equal(("spanned-1", 7L, 3L), (told[1].GetTagItem("gen_ai.response.model"), told[1].GetTagItem("gen_ai.usage.input_tokens"), told[1].GetTagItem("gen_ai.usage.output_tokens")));
+        Assert.Equal(["stop"], (string[])told[1].GetTagItem("gen_ai.response.finish_reasons")!);
+    }
+
+    [Fact]
+    public async Task Who_answered_is_stored_with_the_message()
+    {
+        var engine = Engine();
+        await AskAsync(engine, Server(Text("yes", model: "a-1")));
+
+        Assert.Equal(new AnsweringModel("test", "a-1"), (await MessagesAsync(engine))[1].Model);
     }
 
     [Fact]
@@ -350,11 +382,14 @@ public sealed class ModelCallerTests
         return outcome.State.Get<MessageLog>(AgentState.Messages)!.Last!;
     }
 
-    private static async Task<List<string>> LinesAsync(Engine engine)
+    private static async Task<List<string>> LinesAsync(Engine engine) => [.. (await MessagesAsync(engine)).Select(it => $"{MessageJson.NameOf(it.Type)}: {it.Text}")];
+
+    /// <summary>As they are stored.</summary>
+    private static async Task<MessageLog> MessagesAsync(Engine engine)
     {
         var loaded = await engine.Store.LoadAsync("t", "", null, TestContext.Current.CancellationToken);
         var state = CheckpointReader.Read(loaded!, new Core.Execution.Channels.ChannelSet(AgentState.Channels)).State;
-        return [.. state.Get<MessageLog>(AgentState.Messages)!.Select(it => $"{MessageJson.NameOf(it.Type)}: {it.Text}")];
+        return state.Get<MessageLog>(AgentState.Messages)!;
     }
 
     /// <summary>What was streamed; an X stands where what came before was superseded.</summary>
