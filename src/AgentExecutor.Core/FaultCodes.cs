@@ -58,6 +58,8 @@ public static class FaultCodes
     public const string ModelAuthentication = "model_authentication";
     public const string ModelContextOverflow = "model_context_overflow";
     public const string ModelRefused = "model_refused";
+    public const string ModelNotFound = "model_not_found";
+    public const string InvalidOutput = "invalid_output";
     public const string ScriptExhausted = "script_exhausted";
     public const string InvalidRecording = "invalid_recording";
     public const string RecordingFailed = "recording_failed";

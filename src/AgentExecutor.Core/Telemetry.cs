@@ -64,7 +64,7 @@ public static class Telemetry
     public static readonly FrozenDictionary<string, ImmutableArray<MetricLabel>> Labels = new Dictionary<string, ImmutableArray<MetricLabel>>
     {
         [Jobs.Name] = [new("status", "completed", "failed", "cancelled")],
-        [ModelCalls.Name] = [new("provider"), new("model"), new("outcome", "succeeded", "retried", "failed")],
+        [ModelCalls.Name] = [new("provider"), new("model"), new("outcome", "succeeded", "retried", "fell_back", "failed")],
         [ModelTokens.Name] = [new("provider"), new("model"), new("direction", "input", "output")],
         [ToolCalls.Name] = [new("outcome", "success", "error")],
         [RedisPublishes.Name] =

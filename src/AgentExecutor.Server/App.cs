@@ -4,6 +4,7 @@ using AgentExecutor.Core;
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Recording;
 using AgentExecutor.Core.Runs;
@@ -32,12 +33,13 @@ public sealed class App : IAsyncDisposable
             var replay = new EventReplay(store.Log, store.Watched.Checkpoints, store.Watched.Runs, Agents, settings.Stream.State);
             Live = new LiveEvents(replay, Transport, settings.Stream, TimeProvider.System, loggers.CreateLogger<LiveEvents>());
         }
-        Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System) 
+        Services = new RunServices(Store.Checkpoints, (IEventStream?)Live ?? Events, TimeProvider.System)
         {
             Keeper = Keeper,
             UnknownOutcome = settings.UnknownOutcome,
             Prices = Environment.Prices,
             Budgets = Store.Budgets,
+            Models = new ModelGates(settings.Models, TimeProvider.System),
         };
         Executor = new RunExecutor(Services, Store.Runs, Agents);
         Editor = new ThreadEditor(Services, Store.Runs, Executor);

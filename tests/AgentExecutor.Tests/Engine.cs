@@ -6,6 +6,7 @@ using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Tests;
@@ -24,12 +25,17 @@ public sealed class Engine
     /// <summary>What stands between the engine and the store, where a test puts something there.</summary>
     public Func<ICheckpointStore, ICheckpointStore> Wrap { get; init; } = store => store;
 
+    /// <summary>How models are called.</summary>
+    public ModelCallSettings Calls { get; init; } = new();
+
+    private ModelGates? _models;
     private long _fence;
 
     /// <summary>A session with the next fence, as a new attempt has it.</summary>
-    public RunSession Session(string thread = "t", CancellationToken stopping = default) => new(
+    public RunSession Session(string thread = "t", RunActivity? activity = null, CancellationToken stopping = default) => new(
         new Run { ThreadId = thread, RunId = "run", DefinitionHash = "", Status = RunStatus.Running, Fence = ++_fence, Attempt = 1 },
-        new RunServices(Wrap(Store), Events, Time), Limits, stopping: stopping);
+        new RunServices(Wrap(Store), Events, Time) { Models = _models ??= new ModelGates(Calls, Time) { Random = () => 0 } },
+        Limits, activity: activity, stopping: stopping);
 
     public async Task<GraphOutcome> RunAsync(Graph graph, params (string Channel, object Update)[] input)
     {

@@ -36,7 +36,7 @@ internal sealed partial class ModelFaults(ModelServer server, KeyMask mask)
         401 or 403 => (FaultCodes.ModelAuthentication, false, $"see that {server.KeyVariable} is a key that may use this model"),
         504 when error.Kinds.Contains("timeout_error", StringComparison.Ordinal) => (FaultCodes.ModelTimeout, true, null),
         408 or 409 or 425 or >= 500 => (FaultCodes.ModelUnavailable, true, null),
-        404 => (FaultCodes.ModelInvalidRequest, false, "see that the model's name is right, and that base_url names an API (most end in /v1)"),
+        404 => (FaultCodes.ModelNotFound, false, "see that the model's name is right, and that base_url names an API (most end in /v1)"),
         >= 300 and < 400 => (FaultCodes.ModelInvalidRequest, false, "redirects are not followed: set base_url to where the server really is"),
         _ => (FaultCodes.ModelInvalidRequest, false, null),
     };

@@ -5,6 +5,7 @@ using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.ModelProviders;
 
 namespace AgentExecutor.Core.Agents;
@@ -14,6 +15,7 @@ namespace AgentExecutor.Core.Agents;
 /// <code>
 /// START -> repair? -> summarize? -> model -> tools (one task a call) -> summarize? -> model -> ... -> END
 /// </code>
+/// Where the model finds the conversation too long: model -> summarize -> model. Where its final answer does not fit the agent's schema: model -> model.
 /// Each model call and each tool call is a task of its own, so a crash repeats at most what was in flight.
 /// </summary>
 public static class AgentGraph
@@ -40,13 +42,23 @@ public static class AgentGraph
                 new Edge.Router(Graph.Start, [Repair, Summarize, Model], router.FromStart),
                 new Edge.Router(Repair, [Summarize, Model], router.ToModel),
                 new Edge.Direct(Summarize, Model),
-                new Edge.Router(Model, [Tools, Graph.End], router.AfterTurn),
+                new Edge.Router(Model, [Tools, Summarize, Model, Graph.End], router.AfterModel),
                 new Edge.Router(Tools, [Tools, Summarize, Model], router.AfterTurn),
             ],
-            [.. AgentState.Channels, .. channels.Where(channel => !AgentState.Contains(channel.Name))]);
+            Channels(spec, channels));
     }
 
-    private static ModelCaller Caller(AgentSpec spec, ModelSpec model, ModelCatalog models) => new(spec with { Model = model }, models.CreateClient(model));
+    private static ImmutableArray<Channel> Channels(AgentSpec spec, ImmutableArray<Channel> declared)
+    {
+        var own = declared.Where(channel => !AgentState.Contains(channel.Name)).ToList();
+        if (spec.Output is not null && !own.Exists(channel => channel.Name == AgentState.StructuredResponse))
+        {
+            own.Add(new LastValueChannel(AgentState.StructuredResponse));
+        }
+        return [.. AgentState.Channels, .. own, new TopicChannel(AgentState.Overflow)];
+    }
+
+    private static ModelCaller Caller(AgentSpec spec, ModelSpec model, ModelCatalog models) => new(spec with { Model = model }, models);
 
     private static ValueTask RepairAsync(NodeContext context, CancellationToken cancellationToken)
     {

@@ -1,13 +1,12 @@
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelCalls;
 
 namespace AgentExecutor.Core.Agents;
 
 /// <summary>Decides what an agent does next, from its conversation alone.</summary>
 internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
 {
-    private const int CharactersPerToken = 4;
-
     private static readonly IReadOnlyList<DueTask> Nothing = [];
     private static readonly IReadOnlyList<DueTask> CallModel = [new DueTask(AgentGraph.Model)];
     private static readonly IReadOnlyList<DueTask> SummarizeFirst = [new DueTask(AgentGraph.Summarize)];
@@ -17,6 +16,8 @@ internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
         DanglingCalls.AnyIn(state.Messages) ? RepairFirst : ToModel(state);
 
     public IReadOnlyList<DueTask> ToModel(StateView state) => IsTooLong(state.Messages) ? SummarizeFirst : CallModel;
+
+    public IReadOnlyList<DueTask> AfterModel(StateView state) => Overflow.IsNoted(state) ? SummarizeFirst : AfterTurn(state);
 
     /// <summary>
     /// After an answer of the model, or some of its tool calls: the calls that wait, then the model again. Calls of one turn
@@ -63,5 +64,5 @@ internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
     }
 
     private bool IsTooLong(MessageLog messages) =>
-        messages.Count > spec.KeepMessages && messages.Length / CharactersPerToken > spec.Model.ContextTokens * spec.SummarizeAt;
+        messages.Count > spec.KeepMessages && TokenEstimate.Of(messages.Length) > spec.Model.ContextTokens * spec.SummarizeAt;
 }

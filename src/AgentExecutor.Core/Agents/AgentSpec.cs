@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Agents.Output;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Tools;
 
@@ -20,6 +21,12 @@ public sealed record AgentSpec
 
     /// <summary>The tools of its own, beside the built-in ones.</summary>
     public ImmutableArray<Tool> Tools { get; init; } = [];
+
+    /// <summary>What its final answer must be; null for any text.</summary>
+    public OutputFormat? Output { get; init; }
+
+    /// <summary>Whether it must call a tool before it answers.</summary>
+    public ToolChoice ToolChoice { get; init; } = ToolChoice.Auto;
 
     /// <summary>Which tools wait for a person first.</summary>
     public ImmutableDictionary<string, ApprovalPolicy> InterruptOn { get; init; } = ImmutableDictionary<string, ApprovalPolicy>.Empty;

@@ -3,6 +3,7 @@ using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Agents;

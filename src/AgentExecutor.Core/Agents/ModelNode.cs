@@ -1,19 +1,44 @@
+using AgentExecutor.Core.Agents.Output;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelCalls;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>One answer of an agent's model.</summary>
+/// <summary>One answer of an agent's model. Where the conversation is too long for it, that is noted, and the conversation made shorter first: once.</summary>
 internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox tools) : NodeBody
 {
     private readonly ChatMessage _system = new(ChatRole.System, SystemPrompt.Of(spec));
+    private readonly long _overhead = SystemPrompt.Of(spec).Length + TokenEstimate.LengthOf(tools.Declarations);
 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
-        var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}", context.MayHaveBegun);
-        var answer = await caller.CallAsync(request, context, cancellationToken);
-        context.Write(AgentState.Messages, MessageUpdate.Append(answer));
+        var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}", context.MayHaveBegun)
+        {
+            InputTokens = TokenEstimate.Of(_overhead + messages.Length),
+            ResponseFormat = spec.Output?.ForModel,
+            ToolMode = spec.ToolChoice.ModeFor(messages),
+            MaySummarize = !Overflow.WasMended(context.State),
+        };
+        Message answer;
+        try
+        {
+            answer = await caller.CallAsync(request, context, cancellationToken);
+        }
+        catch (FaultException fault) when (fault.Code == FaultCodes.ModelContextOverflow && request.MaySummarize)
+        {
+            context.WriteJson(AgentState.Overflow, Overflow.Noted);
+            return;
+        }
+        if (spec.Output is { } format && answer.ToolCalls.IsEmpty)
+        {
+            AnswerCheck.Write(format, answer, context);
+        }
+        else
+        {
+            context.Write(AgentState.Messages, MessageUpdate.Append(answer));
+        }
     }
 }

@@ -1,7 +1,6 @@
-using System.Text;
 using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelCalls;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Agents;
@@ -19,23 +18,58 @@ internal sealed class SummarizeNode(AgentSpec spec, BudgetedCaller caller) : Nod
         reasons, facts and figures found, files written and what they hold, what is done and what remains. Answer with the summary only.
         """;
 
+    /// <summary>How often a transcript that is itself too long is halved.</summary>
+    private const int MostCuts = 5;
+
     private readonly ChatMessage _system = new(ChatRole.System, Instruction);
+
+    /// <summary>What is to be summarised takes at most half of the model's context: what a token is, is a guess.</summary>
+    private int LongestTranscript => (int)Math.Min(int.MaxValue, (long)spec.Model.ContextTokens * TokenEstimate.CharactersPerToken / 2);
 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
-        var cut = Cut(messages);
-        var transcript = Message.Human("transcript", Transcript(messages.Take(cut)));
-        var request = new ModelRequest(new ChatView(_system, [transcript]), messages.AiTurns, [], $"summary-{context.TaskId}", context.MayHaveBegun);
-        var answer = await caller.CallAsync(request, context, cancellationToken);
-        var summary = Message.Human($"summary-{context.TaskId}", $"Here is a summary of the conversation so far:\n\n{answer.Text}");
-        context.Write(AgentState.Messages, MessageUpdate.Replace([summary, .. messages.Skip(cut)]));
+        var isOverflown = Overflow.IsNoted(context.State);
+        var cut = isOverflown ? CutToFit(messages) : Cut(messages, messages.Count - spec.KeepMessages);
+        var answer = await SummarizeAsync(messages, cut, context, cancellationToken);
+        context.Write(AgentState.Messages, MessageUpdate.Replace([AgentMessages.Summary(context.TaskId, answer.Text), .. messages.Skip(cut)]));
+        if (isOverflown)
+        {
+            context.WriteJson(AgentState.Overflow, Overflow.Mended);
+        }
     }
 
-    /// <summary>How many messages to summarise: the kept part begins with no tool result.</summary>
-    private int Cut(MessageLog messages)
+    private async ValueTask<Message> SummarizeAsync(MessageLog messages, int cut, NodeContext context, CancellationToken cancellationToken)
     {
-        var cut = Math.Max(1, messages.Count - spec.KeepMessages);
+        var transcript = Transcript.Of(messages.Take(cut));
+        var longest = LongestTranscript;
+        for (var cuts = 0; ; cuts++)
+        {
+            var text = Transcript.Fit(transcript, longest);
+            var request = new ModelRequest(
+                new ChatView(_system, [Message.Human("transcript", text)]), messages.AiTurns, [], MessageId(context, cuts), context.MayHaveBegun)
+            {
+                InputTokens = TokenEstimate.Of(Instruction.Length + text.Length),
+                MaySummarize = true, // by cutting it
+            };
+            try
+            {
+                return await caller.CallAsync(request, context, cancellationToken);
+            }
+            catch (FaultException fault) when (fault.Code == FaultCodes.ModelContextOverflow && cuts < MostCuts)
+            {
+                longest = text.Length / 2;
+            }
+        }
+    }
+
+    /// <summary>Each cut is a request of its own.</summary>
+    private static string MessageId(NodeContext context, int cuts) => cuts == 0 ? $"summary-{context.TaskId}" : $"summary-{context.TaskId}-{cuts}";
+
+    /// <summary>How many messages to summarise: the kept part begins with no tool result.</summary>
+    private static int Cut(MessageLog messages, int at)
+    {
+        var cut = Math.Max(1, at);
         while (cut < messages.Count && messages[cut].Type == MessageType.Tool)
         {
             cut++;
@@ -43,17 +77,15 @@ internal sealed class SummarizeNode(AgentSpec spec, BudgetedCaller caller) : Nod
         return cut;
     }
 
-    private static string Transcript(IEnumerable<Message> messages)
+    /// <summary>Keeps the newest messages that together are a quarter of what was too long.</summary>
+    private int CutToFit(MessageLog messages)
     {
-        var text = new StringBuilder();
-        foreach (var message in messages)
+        var (kept, room) = (0, messages.Length / 4);
+        while (kept < Math.Min(spec.KeepMessages, messages.Count) && messages[messages.Count - 1 - kept].Length is var length && length <= room)
         {
-            text.Append(MessageJson.NameOf(message.Type)).Append(": ").Append(message.Text).Append('\n');
-            foreach (var call in message.ToolCalls)
-            {
-                text.Append("  calls ").Append(call.Name).Append(' ').Append(JsonBytes.Compact(call.Arguments)).Append('\n');
-            }
+            room -= length;
+            kept++;
         }
-        return text.ToString();
+        return Cut(messages, messages.Count - kept);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Agents;
 
@@ -28,12 +29,22 @@ internal static class SystemPrompt
         answer comes to you alone: tell the user what matters of it.
         """;
 
+    private const string Answer =
+        """
+        ## Your final answer
+        When you are done, answer with JSON alone, without a code fence or any other word, that fits this JSON Schema:
+        """;
+
     public static string Of(AgentSpec spec)
     {
         var prompt = new StringBuilder(spec.SystemPrompt.Trim());
         foreach (var part in (string[])(spec.Subagents.IsEmpty ? [Planning, Files] : [Planning, Files, Delegation]))
         {
             prompt.Append(prompt.Length > 0 ? "\n\n" : "").Append(part);
+        }
+        if (spec.Output is { } format)
+        {
+            prompt.Append("\n\n").Append(Answer).Append('\n').Append(JsonBytes.Compact(format.Schema));
         }
         return prompt.ToString();
     }

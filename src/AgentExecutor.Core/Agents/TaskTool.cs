@@ -44,6 +44,10 @@ internal sealed class TaskTool : Tool
         var request = Message.Human($"task-{context.Node.TaskId}", arguments.Text("description"));
         var state = await context.Node.RunSubgraphAsync(
             graph, [KeyValuePair.Create(AgentState.Messages, (object)MessageUpdate.Append(request))], cancellationToken);
+        if (state[AgentState.StructuredResponse] is JsonElement structured)
+        {
+            return JsonBytes.Compact(structured);
+        }
         return state.Get<MessageLog>(AgentState.Messages)?.LastOf(MessageType.Ai)?.Text ?? "";
     }
 

@@ -65,13 +65,16 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
             {
                 while (waiting.Count > 0 && running.Count < scope.Session.Usage.Limits.MaxParallelTasks)
                 {
+                    scope.Session.Activity.Begin();
                     running.Add(TaskRunner.RunAsync(waiting.Dequeue(), state, scope, stop.Token).AsTask());
                 }
                 if (running.Count == 0)
                 {
                     return;
                 }
+                scope.Session.Activity.End(); // this one only waits for those
                 await Task.WhenAny(running);
+                scope.Session.Activity.Begin();
                 await ReapAsync(running);
                 if (tasks.Any(task => task.Failure is not null))
                 {
@@ -87,17 +90,20 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         {
             await stop.CancelAsync();
             await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            scope.Session.Activity.End(running.Count);
         }
     }
 
-    private static async Task ReapAsync(List<Task> running)
+    private async Task ReapAsync(List<Task> running)
     {
         for (var i = running.Count - 1; i >= 0; i--)
         {
             if (running[i].IsCompleted)
             {
-                await running[i];
+                var ended = running[i];
                 running.RemoveAt(i);
+                scope.Session.Activity.End();
+                await ended;
             }
         }
     }

@@ -9,11 +9,16 @@ internal static class TaskRunner
     {
         task.IsStored = false;
         task.Interrupts = [];
+        var pause = TimeSpan.Zero;
         for (var attempt = 1; ; attempt++)
         {
             task.Writes.Clear();
             try
             {
+                if (pause > TimeSpan.Zero)
+                {
+                    await scope.Session.WaitAsync(token => new ValueTask(Task.Delay(pause, scope.Session.Services.Time, token)), cancellationToken);
+                }
                 await AttemptAsync(task, state, scope, cancellationToken);
                 task.IsDone = true;
                 return;
@@ -36,8 +41,7 @@ internal static class TaskRunner
             }
             catch (Exception exception) when (task.Node.Retry.Allows(exception, attempt))
             {
-                var delay = task.Node.Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble());
-                await Task.Delay(delay, scope.Session.Services.Time, cancellationToken);
+                pause = task.Node.Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble());
             }
             catch (Exception exception) // the border of a node: whatever it throws fails the task, never the engine
             {

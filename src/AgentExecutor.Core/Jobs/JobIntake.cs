@@ -57,7 +57,7 @@ internal sealed class JobIntake(
     private async Task TakeAsync(CancellationToken stopping)
     {
         // A message stays in hand a little longer than its run has its slot: until its result is announced.
-        var free = Math.Min(settings.Slots - completer.Count - _admitting, (2 * settings.Slots) - ledger.Count - _admitting);
+        var free = Math.Min(settings.Slots - completer.Taken - _admitting, (2 * settings.Slots) + completer.Waiting - ledger.Count - _admitting);
         if (free <= 0)
         {
             await slotFreed.WaitAsync(Pause, time, stopping);

@@ -33,6 +33,9 @@ public sealed record Message
     /// <summary>Why the model stopped, in the provider-neutral words of Microsoft.Extensions.AI.</summary>
     public string? FinishReason { get; init; }
 
+    /// <summary>The model that answered, where it is known: a fallback may have stood in for the agent's own.</summary>
+    public AnsweringModel? Model { get; init; }
+
     /// <summary>What the model thought aloud; never part of the answer.</summary>
     public string? Reasoning { get; init; }
 

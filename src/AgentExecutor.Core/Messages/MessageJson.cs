@@ -113,7 +113,8 @@ public static class MessageJson
             Name = fields.Name,
             IsError = fields.Status == "error",
             Usage = fields.Usage is { } usage ? ReadUsage(usage) : null,
-            FinishReason = fields.FinishReason,
+            FinishReason = fields.FinishReason ?? fields.Metadata?.TextProperty("finish_reason"),
+            Model = fields.Metadata?.TextProperty("model_name") is { } model ? new AnsweringModel(fields.Metadata.Value.TextProperty("model_provider") ?? "", model) : null,
             Reasoning = fields.Reasoning,
         };
     }
@@ -121,7 +122,7 @@ public static class MessageJson
     private struct Fields
     {
         public string? Type, Role, Id, ToolCallId, Name, Status, FinishReason, Reasoning;
-        public JsonElement? Content, ToolCalls, Usage;
+        public JsonElement? Content, ToolCalls, Usage, Metadata;
 
         public void Take(JsonProperty property)
         {
@@ -160,6 +161,9 @@ public static class MessageJson
                     break;
                 case JsonValueKind.Object when property.NameEquals("usage_metadata"u8):
                     Usage = value;
+                    break;
+                case JsonValueKind.Object when property.NameEquals("response_metadata"u8):
+                    Metadata = value;
                     break;
             }
         }
@@ -266,6 +270,13 @@ public static class MessageJson
         }
         WriteText(writer, "finish_reason"u8, message.FinishReason);
         WriteText(writer, "reasoning"u8, message.Reasoning);
+        if (message.Model is { } model)
+        {
+            writer.WriteStartObject("response_metadata"u8);
+            writer.WriteString("model_provider"u8, model.Provider);
+            writer.WriteString("model_name"u8, model.Name);
+            writer.WriteEndObject();
+        }
     }
 
     public static void WriteUsage(Utf8JsonWriter writer, TokenUsage usage)

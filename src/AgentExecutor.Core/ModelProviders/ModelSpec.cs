@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace AgentExecutor.Core.ModelProviders;
@@ -17,6 +18,12 @@ public sealed record ModelSpec
 
     /// <summary>The most input tokens that the model takes; what triggers summarisation.</summary>
     public int ContextTokens { get; init; } = 128_000;
+
+    /// <summary>The models that are asked, in order, when this one fails for good.</summary>
+    public ImmutableArray<ModelSpec> Fallbacks { get; init; } = [];
+
+    /// <summary>They are asked also where this one refuses to answer.</summary>
+    public bool FallbackOnRefusal { get; init; }
 
     /// <summary>Of the scripted provider: its turns.</summary>
     public JsonElement Script { get; init; }

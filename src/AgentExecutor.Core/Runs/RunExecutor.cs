@@ -85,7 +85,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         {
             fault = exception as FaultException ?? new FaultException(FaultCodes.Internal, exception.Message, inner: exception);
         }
-        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, budget: agent?.Budget, stopping: signals.GiveBack);
+        using var session = new RunSession(claimed.Run, services, agent?.Limits ?? new RunLimits(), isHeld: true, budget: agent?.Budget, activity: signals.Activity, stopping: signals.GiveBack);
         return agent is null
             ? await EndAsync(null, session, (run, now) => Fail.Apply(run, RunFailure.Of(fault!), now))
             : await DriveAsync(agent, session, token => InputOfAsync(claimed, agent, token), signals, wantsState: false, claimed.TraceParent);

@@ -10,7 +10,7 @@ using AgentExecutor.Core.Messages;
 namespace AgentExecutor.Core.Runs;
 
 /// <summary>
-/// The outcome of a run as UTF-8 JSON, the <c>data</c> of the event that announces it: <c>{job_id, result: {output, status, files?, todos?, usage}}</c>,
+/// The outcome of a run as UTF-8 JSON, the <c>data</c> of the event that announces it: <c>{job_id, result: {output, status, files?, todos?, structured_response?, usage}}</c>,
 /// <c>{job_id, error: {message, type, code}}</c>, <c>{job_id, status: "cancelled"}</c>, or <c>{job_id, interrupts: [...]}</c>.
 /// </summary>
 public static class RunResult
@@ -159,7 +159,7 @@ public static class RunResult
     private static void WriteState(Utf8JsonWriter writer, ChannelState? state)
     {
         writer.WriteString("output"u8, state?.Get<MessageLog>(MessagesChannel.DefaultName)?.Last?.Text ?? "");
-        foreach (var name in state is null ? [] : (string[])[AgentState.Files, AgentState.Todos])
+        foreach (var name in state is null ? [] : (string[])[AgentState.Files, AgentState.Todos, AgentState.StructuredResponse])
         {
             var index = state!.Channels.IndexOf(name);
             if (index >= 0 && state.Slots[index].Value is { } value)

@@ -1,6 +1,7 @@
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
 
@@ -23,6 +24,9 @@ public sealed record RunServices(ICheckpointStore Checkpoints, IEventStream Even
 
     /// <summary>The budgets that runs share; null where there is nobody to share them with.</summary>
     public IBudgetLedger? Budgets { get; init; }
+
+    /// <summary>What all runs of the process share on their way to models.</summary>
+    public ModelGates Models { get; init; } = new(new ModelCallSettings(), Time);
 
     public Lease? Lease => Keeper?.Lease;
 }

@@ -24,11 +24,13 @@ public sealed class RunSession : IDisposable
     /// <param name="definition">To be stored with its first commit.</param>
     /// <param name="isHeld">The thread was acquired already; else the first commit acquires it.</param>
     /// <param name="budget">What it may spend on models, within the limits.</param>
+    /// <param name="activity">Is told when the run waits.</param>
     /// <param name="stopping">Asks the run to stop at its next checkpoint.</param>
     public RunSession(
         Run run, RunServices services, RunLimits limits, StoredDefinition? definition = null, bool isHeld = false,
-        BudgetPolicy? budget = null, CancellationToken stopping = default)
+        BudgetPolicy? budget = null, RunActivity? activity = null, CancellationToken stopping = default)
     {
+        Activity = activity ?? new RunActivity();
         (_run, _definition, _isHeld) = (run, definition, isHeld);
         (Services, Stopping) = (services, stopping);
         _events = new RunEvents(run.ThreadId, run.LastSequence, services);
@@ -46,6 +48,9 @@ public sealed class RunSession : IDisposable
 
     /// <summary>Another attempt, which may have died, was at what is due at the newest checkpoint.</summary>
     public bool IsTakenOver => Run.Attempt > 1;
+
+    /// <summary>What it does besides waiting.</summary>
+    public RunActivity Activity { get; }
 
     public UsageMeter Usage { get; }
 
@@ -118,6 +123,22 @@ public sealed class RunSession : IDisposable
     /// <summary>Commits a transition of the run alone.</summary>
     public ValueTask CommitAsync(Func<Run, DateTimeOffset, RunChange> transition, CancellationToken cancellationToken) =>
         CommitAsync(new StepCommit { ThreadId = ThreadId, Fence = 0 }, null, transition, cancellationToken);
+
+    /// <summary>Waits for what is no work of the run's own; a run that is asked to stop waits no longer.</summary>
+    /// <exception cref="OperationCanceledException">The run is to stop.</exception>
+    public async ValueTask WaitAsync(Func<CancellationToken, ValueTask> wait, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
+        Activity.End();
+        try
+        {
+            await wait(either.Token);
+        }
+        finally
+        {
+            Activity.Begin();
+        }
+    }
 
     public void Publish(RunEvent value) => _events.Publish(value);
 

@@ -27,6 +27,9 @@ public static class JsonSchemaChecker
         return faults;
     }
 
+    /// <summary>What is wrong with a schema itself, as far as it is checked by here.</summary>
+    public static IReadOnlyList<SchemaFault> CheckSchema(JsonElement schema) => Check(schema, SchemaOfSchemas.Json);
+
     private sealed class Budget(int steps)
     {
         private int _left = steps;

@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Workers;
 
 /// <summary>Has each claimed run executed, and sees to its end: says how it went, frees the slot, wakes the claimer.</summary>
 internal sealed class RunCompleter(
-    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action<ClaimedRun> ended, TimeProvider time, ILogger logger) : IDisposable
+    IRunQueue queue, RunExecutor executor, DeadLetters? deadLetters, WorkerSettings settings, Action<ClaimedRun> ended, Action roomMade, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>How long a store may take to store what is given back, once the grace is over.</summary>
     private static readonly TimeSpan GiveBackLimit = TimeSpan.FromSeconds(5);
@@ -15,9 +15,16 @@ internal sealed class RunCompleter(
     private readonly ConcurrentDictionary<HeldRun, Held> _running = new();
     private readonly CancellationTokenSource _giveBack = new();
     private readonly CancellationTokenSource _abandon = new();
+    private int _waiting;
 
     /// <summary>How many runs are in hand.</summary>
     public int Count => _running.Count;
+
+    /// <summary>How many of them do nothing but wait, and have given their places away. When they go on they need not wait for a place.</summary>
+    public int Waiting => Math.Min(Volatile.Read(ref _waiting), settings.MaxWaiting);
+
+    /// <summary>How many places are taken.</summary>
+    public int Taken => Count - Waiting;
 
     public void Begin(ClaimedRun claimed)
     {
@@ -66,7 +73,7 @@ internal sealed class RunCompleter(
         try
         {
             await BuryPoisonAsync(claimed);
-            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token, cancel));
+            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token, cancel) { Activity = new RunActivity(Wait) });
             Tell(outcome.Run);
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.LeaseLost)
@@ -86,6 +93,19 @@ internal sealed class RunCompleter(
         {
             _running.TryRemove(key, out _);
             ended(claimed);
+        }
+    }
+
+    private void Wait(bool begins)
+    {
+        if (begins)
+        {
+            Interlocked.Increment(ref _waiting);
+            roomMade();
+        }
+        else
+        {
+            Interlocked.Decrement(ref _waiting);
         }
     }
 

@@ -26,7 +26,7 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
         var deadLetters = new DeadLetters(services.Bus, time);
         var ledger = new JobLedger(services.Outbox, services.Queue, services.AckWait, time);
         var relay = new ResultRelay(services.Outbox, services.Bus, ledger, services.Waits, relayNudge, time, loggers.CreateLogger<ResultRelay>());
-        using var completer = new RunCompleter(services.Queue, services.Executor, deadLetters, settings, Ended, time, loggers.CreateLogger<RunCompleter>());
+        using var completer = new RunCompleter(services.Queue, services.Executor, deadLetters, settings, Ended, RoomMade, time, loggers.CreateLogger<RunCompleter>());
         void Ended(ClaimedRun run)
         {
             intakeNudge.Give();
@@ -36,12 +36,20 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
                 claimNudge.Give();
             }
         }
+        void RoomMade()
+        {
+            intakeNudge.Give();
+            if (claimer!.MayHaveMore)
+            {
+                claimNudge.Give();
+            }
+        }
         var rescuer = new RunRescuer(services.Queue, settings, claimNudge, time, loggers.CreateLogger<RunRescuer>());
         var canceller = new RunCanceller(services.Queue, _keeper.Lease, settings, completer, time);
         var intake = new JobIntake(
             services.Bus, services.Desk, ledger, deadLetters, completer, services.Control, _keeper.Lease, settings, intakeNudge, time,
             loggers.CreateLogger<JobIntake>());
-        claimer = new RunClaimer(services.Queue, _keeper.Lease, settings, () => completer.Count + intake.Admitting, completer, claimNudge, time);
+        claimer = new RunClaimer(services.Queue, _keeper.Lease, settings, () => completer.Taken + intake.Admitting, completer, claimNudge, time);
 
         using var stopKeeping = new CancellationTokenSource();
         Log.WorkerStarted(_logger, _keeper.Lease.Holder, settings.Slots, settings.LeaseSeconds);

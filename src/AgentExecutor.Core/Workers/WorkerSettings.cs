@@ -7,6 +7,9 @@ public sealed record WorkerSettings
     [AboveZero]
     public int Slots { get; init; } = 100;
 
+    /// <summary>Runs in hand beside those, that do nothing but wait for a retry or a rate limit: they keep their lease and give their slot away. What waits beyond so many keeps its slot.</summary>
+    public int MaxWaiting { get; init; } = 1_000;
+
     /// <summary>Seconds that a lease lasts from each renewal; it is renewed three times as often. When a worker dies its runs wait so long.</summary>
     [AboveZero]
     public double LeaseSeconds { get; init; } = 5;

@@ -5,6 +5,7 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
+using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
@@ -64,6 +65,9 @@ public sealed record ServerSettings
 
     /// <summary>Servers of language models, and the keys to them.</summary>
     public ModelServerSettings ModelServers { get; init; } = new();
+
+    /// <summary>How models are called.</summary>
+    public ModelCallSettings Models { get; init; } = new();
 
     /// <summary>What one run may use; definitions may only lower it.</summary>
     public RunLimits Limits { get; init; } = new();

@@ -238,7 +238,7 @@ public sealed class DeepAgentTests
     [InlineData("authentication", FaultCodes.ModelAuthentication)]
     [InlineData("invalid_request", FaultCodes.ModelInvalidRequest)]
     [InlineData("refusal", FaultCodes.ModelRefused)]
-    [InlineData("context_overflow", FaultCodes.ModelContextOverflow)]
+    [InlineData("model_not_found", FaultCodes.ModelNotFound)]
     public async Task A_lasting_failure_of_the_model_fails_at_once_with_its_code(string kind, string code)
     {
         var engine = new Engine();

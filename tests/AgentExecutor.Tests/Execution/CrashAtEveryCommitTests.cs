@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Agents.Output;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Messages;
@@ -27,12 +28,52 @@ public sealed class CrashAtEveryCommitTests
         }
     }
 
-    private static async Task<(string Answer, int Commits)> RunAsync(int crashAt, bool takesEffect)
+    [Fact]
+    public async Task A_run_that_is_retried_stood_in_for_summarised_and_mended_ends_the_same()
+    {
+        var (answer, commits) = await RunTroubledAsync(crashAt: int.MaxValue, takesEffect: false);
+        Assert.Equal("human: Here is a summary of the conversation so far:\n\nin short|ai: not JSON|human: |ai: {\"ok\":true}", answer);
+        Assert.Equal(7, commits); // the input, the call, its result, that it was too much, the summary, the answer that does not fit, and the one that does
+
+        for (var crashAt = 1; crashAt < commits; crashAt++)
+        {
+            foreach (var takesEffect in (bool[])[false, true])
+            {
+                Assert.Equal(answer, (await RunTroubledAsync(crashAt, takesEffect)).Answer);
+            }
+        }
+    }
+
+    /// <summary>The agent's own model never answers; the one that stands in for it is throttled, overflows once and then answers what does not fit.</summary>
+    private static async Task<(string Answer, int Commits)> RunTroubledAsync(int crashAt, bool takesEffect)
+    {
+        var spec = TestAgents.Scripted("a", """[{"when": {}, "error": {"class": "server", "after_chunks": 1}, "text": "shown in vain"}]""");
+        var fallback = TestAgents.Scripted("b",
+            """
+            [{"when": {"user_contains": "does not fit"}, "text": "{\"ok\":true}"},
+             {"when": {"user_contains": "Here is a summary"}, "text": "not JSON"},
+             {"when": {"last_contains": "human: count"}, "text": "in short"},
+             {"when": {"last_tool": "count"}, "error": {"class": "context_overflow"}, "text": "never"},
+             {"tool_calls": [{"id": "c", "name": "count", "args": {}}], "text": "let me count", "error": {"class": "rate_limit", "attempts": 1}}]
+            """).Model;
+        return await RunAsync(crashAt, takesEffect, tool => spec with
+        {
+            Tools = [tool],
+            KeepMessages = 0,
+            Model = spec.Model with { Fallbacks = [fallback with { Model = "other" }] },
+            Output = new OutputFormat(Engine.Json("""{"type": "object", "required": ["ok"]}"""), "answer"),
+        }, state => string.Join('|', state.Select(it => $"{MessageJson.NameOf(it.Type)}: {(it.Id.StartsWith("invalid-output", StringComparison.Ordinal) ? "" : it.Text)}")));
+    }
+
+    private static Task<(string Answer, int Commits)> RunAsync(int crashAt, bool takesEffect) => RunAsync(crashAt, takesEffect, tool => Team(tool), messages => messages.Last!.Text);
+
+    private static async Task<(string Answer, int Commits)> RunAsync(
+        int crashAt, bool takesEffect, Func<CountingTool, AgentSpec> makeSpec, Func<MessageLog, string> tell)
     {
         var crashing = new CrashingStore(crashAt, takesEffect);
-        var engine = new Engine { Wrap = store => crashing.Over(store) };
+        var engine = new Engine { Wrap = store => crashing.Over(store), Time = new FakeTime { SkipsUpTo = TimeSpan.FromSeconds(50) } };
         var tool = new CountingTool(crashing);
-        var graph = AgentGraph.Build(Team(tool), TestAgents.Models, []);
+        var graph = AgentGraph.Build(makeSpec(tool), TestAgents.Models, []);
         var input = new GraphInput.Begin([new(AgentState.Messages, MessageUpdate.Append(Message.Human("h", "count")))]);
         for (GraphInput next = input; ;)
         {
@@ -41,7 +82,7 @@ public sealed class CrashAtEveryCommitTests
             {
                 var outcome = await Engine.RunAsync(graph, session, next);
                 tool.AssertNothingCommittedWasRepeated();
-                return (outcome.State.Get<MessageLog>(AgentState.Messages)!.Last!.Text, crashing.Commits);
+                return (tell(outcome.State.Get<MessageLog>(AgentState.Messages)!), crashing.Commits);
             }
             catch (CrashException)
             {

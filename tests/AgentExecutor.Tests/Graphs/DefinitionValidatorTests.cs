@@ -42,6 +42,18 @@ public sealed class DefinitionValidatorTests
     [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "grep", "runtime": {"url": "http://x"}}]}""", "duplicate_name", "$.tool_definitions[0].name")]
     [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "x", "runtime": {"type": "magic"}}]}""", "unknown_runtime", "$.tool_definitions[0].runtime.type")]
     [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}], "tool_definitions": [{"name": "ls", "effects": "boom"}]}""", "wrong_value", "$.tool_definitions[0].effects")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "x"}], "fallbacks": ["merlin:x"]}}}]}""", "unknown_provider", "$.nodes[0].config.model.fallbacks[0]")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": {"provider": "scripted", "model": "m", "script": [{"text": "x"}], "fallbacks": [MODEL, "scripted:x"]}}]}""", "invalid_model", "$.nodes[0].model.fallbacks[1].script")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": {"provider": "scripted", "model": "m", "script": [{"text": "x"}], "fallbacks": ["scripted"]}}]}""", "wrong_value", "$.nodes[0].model.fallbacks[0]")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": {"provider": "scripted", "model": "m", "script": [{"text": "x"}], "fallbacks": [{"model": "x"}]}}]}""", "missing_model", "$.nodes[0].model.fallbacks[0]")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": {"provider": "scripted", "model": "m", "script": [{"text": "x"}], "fallbacks": [{"provider": "scripted", "script": [{"text": "x"}], "fallbacks": [MODEL]}]}}]}""", "invalid_model", "$.nodes[0].model.fallbacks[0].fallbacks")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "tool_choice": "lss"}]}""", "unknown_tool", "$.nodes[0].tool_choice")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "tool_choice": 7}]}""", "wrong_type", "$.nodes[0].tool_choice")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "response_format": "json"}]}""", "wrong_value", "$.nodes[0].response_format")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "response_format": {"type": "json_schema"}}]}""", "wrong_value", "$.nodes[0].response_format")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "config": {"model": MODEL, "response_format": {"type": "json_schema", "schema": {"type": "objekt"}}}}]}""", "invalid_schema", "$.nodes[0].config.response_format.schema.type")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"properties": {"a": {"items": 7}}}}}}]}""", "invalid_schema", "$.nodes[0].response_format.json_schema.schema.properties.a.items")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "response_format": {"properties": {"a": {"required": "b"}}}}]}""", "invalid_schema", "$.nodes[0].response_format.properties.a.required")]
     public void A_fault_is_found_with_its_code_and_path(string definition, string code, string path)
     {
         var faults = Validate(definition);
@@ -182,6 +194,27 @@ public sealed class DefinitionValidatorTests
         Assert.Equal("scripted:d", new AgentCompiler(Environment with { DefaultModel = script }).Compile(bare).Agents[0].Model.ToString());
         Assert.Equal("scripted:d", new AgentCompiler(Environment with { ModelOverride = script }).Compile(
             Bytes("""{"nodes": [{"id": "a", "type": "agent", "model": MODEL}]}""")).Agents[0].Model.ToString());
+    }
+
+    [Fact]
+    public void Fallbacks_are_texts_or_objects_and_have_the_models_temperature_and_max_tokens()
+    {
+        var compiled = new AgentCompiler(Environment with { Models = new ModelCatalog([new ModelCalls.TestProvider("x", ("a", []), ("b", []), ("c", []))]) }).Compile(Bytes(
+            """{"nodes": [{"id": "a", "type": "agent", "model": {"provider": "x", "model": "a", "temperature": 0.5, "max_tokens": 7, "fallbacks": ["x:b", {"provider": "x", "model": "c", "max_tokens": 9}]}}]}"""));
+
+        Assert.Equal(["x:b 0.5 7", "x:c 0.5 9"], compiled.Agents[0].Model.Fallbacks.Select(it => FormattableString.Invariant($"{it} {it.Temperature} {it.MaxTokens}")));
+    }
+
+    [Theory]
+    [InlineData("""{"type": "json_schema", "schema": {"required": ["x"]}}""", "answer")]
+    [InlineData("""{"type": "json_schema", "json_schema": {"name": "place", "strict": true, "schema": {"required": ["x"]}}}""", "place")]
+    [InlineData("""{"title": "place", "required": ["x"]}""", "place")]
+    [InlineData("""{"required": ["x"], "properties": {"type": {"type": "string"}}}""", "answer")]
+    public void A_response_format_has_several_forms(string format, string name)
+    {
+        var output = Compile("""{"nodes": [{"id": "a", "type": "orchestrator", "model": MODEL, "response_format": FORMAT}]}""".Replace("FORMAT", format, StringComparison.Ordinal)).Agents[0].Output!;
+
+        Assert.Equal((name, "lacks 'x'"), (output.Name, Assert.Single(output.Check("{}", out _)).Message));
     }
 
     [Fact]

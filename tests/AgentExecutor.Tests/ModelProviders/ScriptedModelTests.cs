@@ -77,6 +77,48 @@ public sealed class ScriptedModelTests
     }
 
     [Theory]
+    [InlineData("reset", FaultCodes.ModelUnavailable, true)]
+    [InlineData("cut", FaultCodes.ModelUnavailable, true)]
+    [InlineData("timeout", FaultCodes.ModelTimeout, true)]
+    [InlineData("model_not_found", FaultCodes.ModelNotFound, false)]
+    public async Task It_fails_as_it_is_told_for_so_many_attempts(string kind, string code, bool isTransient)
+    {
+        using var model = Model($$"""[{"text": "x", "error": {"class": "{{kind}}", "attempts": 1} }]""");
+
+        var fault = await Assert.ThrowsAsync<FaultException>(() => AskAsync(model, User("go")));
+
+        Assert.Equal((code, isTransient), (fault.Code, fault.IsTransient));
+        var again = await model.GetResponseAsync([User("go")], new AgentChatOptions { Agent = "a", Attempt = 2 }, TestContext.Current.CancellationToken);
+        Assert.Equal("x", again.Text);
+    }
+
+    [Fact]
+    public async Task It_stalls_until_it_is_given_up()
+    {
+        using var model = Model("""[{"text": "abcd", "chunk_size": 2, "error": {"class": "stall", "after_chunks": 1}}]""");
+        using var stop = new CancellationTokenSource();
+        await using var updates = model.GetStreamingResponseAsync([User("go")], Options(0), stop.Token).GetAsyncEnumerator(stop.Token);
+        Assert.True(await updates.MoveNextAsync());
+        Assert.Equal("ab", updates.Current.Text);
+
+        var next = updates.MoveNextAsync().AsTask();
+        Assert.False(next.IsCompleted);
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
+    }
+
+    [Fact]
+    public async Task It_says_why_it_stopped_where_the_turn_says_so()
+    {
+        using var model = Model("""[{"text": "abc", "finish_reason": "length"}]""");
+
+        var answer = await model.GetResponseAsync([User("go")], Options(0), TestContext.Current.CancellationToken);
+
+        Assert.Equal(ChatFinishReason.Length, answer.FinishReason);
+    }
+
+    [Theory]
     [InlineData("null", "script")]
     [InlineData("[]", "script")]
     [InlineData("[7]", "script[0]")]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Graphs.Expressions;
@@ -8,7 +9,7 @@ namespace AgentExecutor.Core.Execution.Nodes;
 
 /// <summary>
 /// An agent as a step of a workflow, in a namespace of its own. It gets the step's input, or the workflow's messages; its answer goes to
-/// the output channel, or to the workflow's messages.
+/// the output channel, as JSON where it has a schema, or to the workflow's messages.
 /// </summary>
 internal sealed class AgentStep(Graph agent, Template? input, string? output) : NodeBody
 {
@@ -28,7 +29,7 @@ internal sealed class AgentStep(Graph agent, Template? input, string? output) : 
         }
         else
         {
-            context.WriteJson(output, JsonBytes.Text(answer.Text));
+            context.WriteJson(output, state[AgentState.StructuredResponse] is JsonElement structured ? structured : JsonBytes.Text(answer.Text));
         }
     }
 }

@@ -26,7 +26,9 @@ internal static class AgentChecks
             IEnumerable<DefinitionFault> faults =
             [
                 .. CheckTools(part, config, index, definition),
-                .. CheckModel(part, config, index, definition.Budget, environment),
+                .. ModelChecks.Check(part, config, index, definition.Budget, environment),
+                .. OutputChecks.Check(part, config, index),
+                .. CheckToolChoice(part, node, config, index, definition),
                 .. CheckApprovals(part, config, index, definition),
                 .. isDeepAgent ? CheckSpecialist(part, node, config, index) : [],
             ];
@@ -70,35 +72,18 @@ internal static class AgentChecks
         }
     }
 
-    private static IEnumerable<DefinitionFault> CheckModel(GraphPart part, NodeConfig config, int index, BudgetDefinition? budget, DefinitionEnvironment environment)
+    private static IEnumerable<DefinitionFault> CheckToolChoice(GraphPart part, NodeDefinition node, NodeConfig config, int index, AgentDefinition definition)
     {
-        var path = part.PathOf(index, "model");
-        var spec = AgentCompiler.ModelOf(config, part.Orchestrator?.Config, environment);
-        if (spec is null)
+        if (config.ToolChoice is not { } choice || new ToolChoice(choice).Tool is not { } name)
+        {
+            yield break;
+        }
+        var own = (config.Tools ?? []).Where(ToolNames(definition).Contains).Concat(ToolCatalog.Builtin.Select(tool => tool.Name));
+        var known = part is { IsWorkflow: false, Path: "$" } && node == part.Orchestrator ? own.Append(TaskTool.ToolName).ToList() : [.. own];
+        if (!known.Contains(name))
         {
             yield return new DefinitionFault(
-                DefinitionCodes.MissingModel, path, "the agent has no model",
-                """name one, as in "model": "provider:model", or set the default with --model or LLM_MODEL_NAME""");
-        }
-        else if (environment.Models.Find(spec.Provider) is not { } provider)
-        {
-            yield return new DefinitionFault(
-                DefinitionCodes.UnknownProvider, path, $"there is no model provider '{spec.Provider}'", Spelling.Hint(spec.Provider, environment.Models.Names, "providers"));
-        }
-        else
-        {
-            foreach (var fault in provider.Check(spec))
-            {
-                yield return new DefinitionFault(DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? path : $"{path}.{fault.Path}", fault.Message, fault.Hint);
-            }
-            foreach (var fault in BudgetChecks.CheckPrice(budget, spec, path, environment))
-            {
-                yield return fault;
-            }
-        }
-        if (config.Model?.ScriptFile is not null)
-        {
-            yield return new DefinitionFault(DefinitionCodes.InvalidModel, $"{path}.script_file", "files are read by the command line alone", "put the turns into 'script'");
+                DefinitionCodes.UnknownTool, part.PathOf(index, "tool_choice"), $"the agent has no tool '{name}'", $"use auto, none, required, or one of its tools: {Spelling.Hint(name, known, "tools")}");
         }
     }
 

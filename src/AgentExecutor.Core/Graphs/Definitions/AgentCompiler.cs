@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Agents.Output;
 using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
@@ -80,6 +81,8 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         {
             Name = GeneralPurpose,
             Description = "A capable agent with the same tools as you, for any task that no other sub-agent fits.",
+            Output = null, // both are about the answer to the user
+            ToolChoice = ToolChoice.Auto,
         };
         var spec = own with { Subagents = [.. specialists, general] };
         agents.Add(spec);
@@ -95,12 +98,15 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         Model = ModelOf(config, part.Orchestrator?.Config, environment)!,
         StandIn = Read(definition.Budget?.SwitchTo, environment),
         Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
+        Output = OutputFormat.Read(config.ResponseFormat),
+        ToolChoice = config.ToolChoice is { } choice ? new ToolChoice(choice) : ToolChoice.Auto,
         InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())
             .Select(entry => (entry.Key, Policy: ReadPolicy(entry.Value, out _)))
             .Where(entry => entry.Policy is not null)
             .ToImmutableDictionary(entry => entry.Key, entry => entry.Policy!),
     };
 
+    /// <summary>Reads a model; null where neither it nor the default names a provider.</summary>
     internal static ModelSpec? Read(ModelDefinition? model, DefinitionEnvironment environment)
     {
         if (model is null)
@@ -121,6 +127,10 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             BaseUrl = model.BaseUrl,
             ContextTokens = model.ContextTokens ?? 128_000,
             Script = model.Script ?? default,
+            FallbackOnRefusal = model.FallbackOnRefusal ?? false,
+            Fallbacks = [.. (model.Fallbacks ?? []).Select(next => Read(next, environment) is { } read
+                ? read with { Temperature = read.Temperature ?? (float?)model.Temperature, MaxTokens = read.MaxTokens ?? model.MaxTokens }
+                : new ModelSpec { Provider = "", Model = next.Model ?? next.ModelName ?? "" })],
         };
     }
 

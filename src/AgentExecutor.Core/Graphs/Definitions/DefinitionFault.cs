@@ -31,6 +31,7 @@ public static class DefinitionCodes
     public const string InvalidModel = "invalid_model";
     public const string UnknownPrice = "unknown_price";
     public const string UnknownRuntime = "unknown_runtime";
+    public const string InvalidSchema = "invalid_schema";
     public const string InvalidTool = "invalid_tool";
     public const string InvalidExpression = "invalid_expression";
     public const string InvalidState = "invalid_state";

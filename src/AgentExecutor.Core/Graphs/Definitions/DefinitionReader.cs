@@ -94,10 +94,30 @@ public static class DefinitionReader
 
     private static void NormalizeModel(JsonObject owner, string field)
     {
-        if (owner[field] is JsonValue text && text.TryGetValue<string>(out var name) && name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
+        if (owner[field] is { } model && NormalModel(model) is { } read)
         {
-            owner[field] = new JsonObject { ["provider"] = name[..colon], ["model"] = name[(colon + 1)..] };
+            owner[field] = read;
         }
+    }
+
+    /// <summary>The object form of a model that is written as a text; null where it is an object already, its fallbacks made so.</summary>
+    private static JsonObject? NormalModel(JsonNode model)
+    {
+        if (model is JsonValue text && text.TryGetValue<string>(out var name) && name.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon)
+        {
+            return new JsonObject { ["provider"] = name[..colon], ["model"] = name[(colon + 1)..] };
+        }
+        if (model is JsonObject && model["fallbacks"] is JsonArray fallbacks)
+        {
+            for (var i = 0; i < fallbacks.Count; i++)
+            {
+                if (fallbacks[i] is { } fallback && NormalModel(fallback) is { } read)
+                {
+                    fallbacks[i] = read;
+                }
+            }
+        }
+        return null;
     }
 
     /// <summary>Names that are missing are empty: the checks of their sense say so.</summary>

@@ -36,6 +36,10 @@ public static class DefinitionSchema
             return schema;
         }
         node.Remove("default");
+        if (node["$ref"] is { } reference)
+        {
+            node["$ref"] = reference.GetValue<string>().Replace("/model/properties/", "/model/anyOf/1/properties/", StringComparison.Ordinal); // see the end
+        }
         if (context.PropertyInfo is null && node["type"] is JsonArray types)
         {
             node["type"] = types[0]!.DeepClone(); // an item of a list is never null

@@ -19,7 +19,7 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
         {
             var tools = spec.Tools.IsEmpty ? "" : $", tools {string.Join(", ", spec.Tools.Select(tool => tool.Name))}";
             var asks = spec.InterruptOn.IsEmpty ? "" : $", asks before {string.Join(", ", spec.InterruptOn.Keys.Order(StringComparer.Ordinal))}";
-            text.Append(CultureInfo.InvariantCulture, $"  {spec.Name} ({spec.Model}){tools}{asks}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  {spec.Name} ({string.Join(", else ", spec.Model.Fallbacks.Prepend(spec.Model))}){tools}{asks}\n");
         }
         var limits = agent.Limits;
         text.Append(CultureInfo.InvariantCulture, $"\nlimits\n  supersteps {limits.MaxSupersteps}, tool calls {limits.MaxToolCalls}, sub-agent depth {limits.MaxSubagentDepth}, ");
@@ -112,6 +112,10 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
             writer.WriteStartObject();
             writer.WriteString("name"u8, spec.Name);
             writer.WriteString("model"u8, spec.Model.ToString());
+            if (!spec.Model.Fallbacks.IsEmpty)
+            {
+                WriteNames(writer, "fallbacks", spec.Model.Fallbacks.Select(fallback => fallback.ToString()));
+            }
             WriteNames(writer, "tools", spec.Tools.Select(tool => tool.Name));
             WriteNames(writer, "interrupt_on", spec.InterruptOn.Keys.Order(StringComparer.Ordinal));
             writer.WriteEndObject();

@@ -33,6 +33,12 @@ public record NodeConfig
     [Description("Of an agent: the tools that it may call, beside the built-in ones.")]
     public IReadOnlyList<string>? Tools { get; init; }
 
+    [Description("Of an agent: whether it must call a tool: auto, none, required, or the name of one; it must only until it has, once for each request.")]
+    public string? ToolChoice { get; init; }
+
+    [Description("Of an agent: its final answer is JSON that fits this schema: {\"type\": \"json_schema\", \"schema\": {...}}, or the schema alone.")]
+    public JsonElement? ResponseFormat { get; init; }
+
     [Description("Channels that the node brings to the state.")]
     public StateSchema? StateSchema { get; init; }
 
@@ -118,8 +124,11 @@ public sealed record ModelDefinition
     [Description("Input tokens that the model takes; 128,000 where left out.")]
     public int? ContextTokens { get; init; }
 
-    [Description("Models to try when this one fails, as 'provider:model'.")]
-    public IReadOnlyList<string>? Fallbacks { get; init; }
+    [Description("Models to ask, in order, when this one fails for good; temperature and max_tokens are this one's where left out.")]
+    public IReadOnlyList<ModelDefinition>? Fallbacks { get; init; }
+
+    [Description("Ask the fallbacks also where this one refuses to answer.")]
+    public bool? FallbackOnRefusal { get; init; }
 
     [Description("Of the scripted provider: its turns.")]
     public JsonElement? Script { get; init; }

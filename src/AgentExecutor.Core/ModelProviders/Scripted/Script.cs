@@ -27,8 +27,9 @@ public sealed record Script(IReadOnlyList<ScriptTurn> Turns)
             "delay_ms": {"type": "integer", "minimum": 0, "maximum": 3600000},
             "chunk_delay_ms": {"type": "integer", "minimum": 0, "maximum": 60000},
             "usage": {"type": "object"},
+            "finish_reason": {"enum": ["stop", "length", "tool_calls", "content_filter"]},
             "error": {"type": "object", "additionalProperties": false, "properties": {
-              "class": {"enum": ["rate_limit", "server", "timeout", "authentication", "invalid_request", "context_overflow", "refusal"]},
+              "class": {"enum": ["rate_limit", "server", "timeout", "stall", "reset", "cut", "authentication", "invalid_request", "model_not_found", "context_overflow", "refusal"]},
               "message": {"type": "string"}, "attempts": {"type": "integer"}, "retry_after_seconds": {"type": "number", "minimum": 0},
               "after_chunks": {"type": "integer", "minimum": 0}}},
             "comment": {"type": "string"}}}}
@@ -56,6 +57,7 @@ public sealed record Script(IReadOnlyList<ScriptTurn> Turns)
         Delay = TimeSpan.FromMilliseconds(Number(json, "delay_ms") ?? 0),
         ChunkDelay = TimeSpan.FromMilliseconds(Number(json, "chunk_delay_ms") ?? 0),
         Usage = json.Property("usage") is { } usage ? MessageJson.ReadUsage(usage) : null,
+        FinishReason = json.TextProperty("finish_reason"),
         Error = json.Property("error") is { } error ? ScriptError.Read(error) : null,
     };
 
@@ -96,6 +98,9 @@ public sealed record ScriptTurn
 
     /// <summary>The tokens to report; else about a quarter of the characters.</summary>
     public TokenUsage? Usage { get; init; }
+
+    /// <summary>Why the model says that it stopped; else what fits the turn.</summary>
+    public string? FinishReason { get; init; }
 
     public ScriptError? Error { get; init; }
 }

@@ -31,11 +31,11 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
         var text = Quotes.Fill(turn.Text, conversation);
         foreach (var update in Chunks(turn, text))
         {
-            ThrowIfDue(turn, call, chunks++);
+            await FailIfDueAsync(turn, call, chunks++, cancellationToken);
             yield return update;
             await WaitAsync(turn.ChunkDelay, cancellationToken);
         }
-        ThrowIfDue(turn, call, int.MaxValue);
+        await FailIfDueAsync(turn, call, int.MaxValue, cancellationToken);
         for (var i = 0; i < turn.ToolCalls.Count; i++)
         {
             var id = turn.ToolCalls[i].Id ?? $"call_{call.Agent}_{call.Turn}_{i}";
@@ -45,7 +45,7 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
         yield return new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(Details(usage))])
         {
             ModelId = spec.Model,
-            FinishReason = turn.ToolCalls.Count > 0 ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop,
+            FinishReason = turn.FinishReason is { } reason ? new ChatFinishReason(reason) : turn.ToolCalls.Count > 0 ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop,
         };
     }
 
@@ -91,11 +91,11 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
         }
     }
 
-    private static void ThrowIfDue(ScriptTurn turn, AgentChatOptions call, int chunks)
+    private async ValueTask FailIfDueAsync(ScriptTurn turn, AgentChatOptions call, int chunks, CancellationToken cancellationToken)
     {
         if (turn.Error is { } error && call.Attempt <= error.Attempts && chunks >= error.AfterChunks)
         {
-            throw error.ToFault();
+            await (error.IsStall ? Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken) : Task.FromException(error.ToFault()));
         }
     }
 

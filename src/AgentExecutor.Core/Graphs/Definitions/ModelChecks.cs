@@ -1,0 +1,55 @@
+using AgentExecutor.Core.ModelProviders;
+
+namespace AgentExecutor.Core.Graphs.Definitions;
+
+/// <summary>Checks of an agent's model and of those that stand in for it, each by its provider.</summary>
+internal static class ModelChecks
+{
+    public static IEnumerable<DefinitionFault> Check(GraphPart part, NodeConfig config, int index, BudgetDefinition? budget, DefinitionEnvironment environment)
+    {
+        var path = part.PathOf(index, "model");
+        var spec = AgentCompiler.ModelOf(config, part.Orchestrator?.Config, environment);
+        if (spec is null)
+        {
+            return [new DefinitionFault(
+                DefinitionCodes.MissingModel, path, "the agent has no model",
+                """name one, as in "model": "provider:model", or set the default with --model or LLM_MODEL_NAME""")];
+        }
+        var isOwn = environment.ModelOverride is null && AgentCompiler.Read(config.Model, environment) is not null; // the orchestrator's are checked where they are written
+        return [.. CheckOne(spec, path, budget, environment), .. isOwn ? CheckFallbacks(spec, config.Model!, path, budget, environment) : [], .. CheckScriptFile(config.Model, path)];
+    }
+
+    private static IEnumerable<DefinitionFault> CheckFallbacks(ModelSpec spec, ModelDefinition model, string path, BudgetDefinition? budget, DefinitionEnvironment environment)
+    {
+        for (var i = 0; i < spec.Fallbacks.Length; i++)
+        {
+            var (at, fallback) = ($"{path}.fallbacks[{i}]", model.Fallbacks![i]);
+            IEnumerable<DefinitionFault> faults = spec.Fallbacks[i].Provider.Length == 0
+                ? [new DefinitionFault(DefinitionCodes.MissingModel, at, "the fallback names no provider", """write "provider:model", or an object with 'provider' and 'model'""")]
+                : [.. CheckOne(spec.Fallbacks[i], at, budget, environment), .. CheckScriptFile(fallback, at)];
+            foreach (var fault in faults)
+            {
+                yield return fault;
+            }
+            if (fallback.Fallbacks is { Count: > 0 })
+            {
+                yield return new DefinitionFault(
+                    DefinitionCodes.InvalidModel, $"{at}.fallbacks", "a fallback has no fallbacks of its own", $"put them after it, into {path}.fallbacks");
+            }
+        }
+    }
+
+    private static IEnumerable<DefinitionFault> CheckOne(ModelSpec spec, string path, BudgetDefinition? budget, DefinitionEnvironment environment) =>
+        environment.Models.Find(spec.Provider) is { } provider
+            ? [
+                .. provider.Check(spec).Select(fault => new DefinitionFault(
+                    DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? path : $"{path}.{fault.Path}", fault.Message, fault.Hint)),
+                .. BudgetChecks.CheckPrice(budget, spec, path, environment),
+            ]
+            : [new DefinitionFault(
+                DefinitionCodes.UnknownProvider, path, $"there is no model provider '{spec.Provider}'", Spelling.Hint(spec.Provider, environment.Models.Names, "providers"))];
+
+    private static IEnumerable<DefinitionFault> CheckScriptFile(ModelDefinition? model, string path) => model?.ScriptFile is null
+        ? []
+        : [new DefinitionFault(DefinitionCodes.InvalidModel, $"{path}.script_file", "files are read by the command line alone", "put the turns into 'script'")];
+}

@@ -1,0 +1,109 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Core.ModelCalls;
+
+/// <summary>One attempt's answer as it comes in, told to whoever watches.</summary>
+internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId, GraphScope scope)
+{
+    private readonly StringBuilder _text = new();
+    private readonly StringBuilder _reasoning = new();
+    private readonly ImmutableArray<ToolCall>.Builder _calls = ImmutableArray.CreateBuilder<ToolCall>();
+    private bool _shown;
+
+    /// <summary>What the server reported of it, also where the answer then failed.</summary>
+    public TokenUsage? Usage { get; private set; }
+
+    public string? FinishReason { get; private set; }
+
+    /// <summary>The model that the server says answered.</summary>
+    public string ModelName { get; private set; } = spec.Model;
+
+    public bool IsEmpty => _calls.Count == 0 && _text.ToString().AsSpan().IsWhiteSpace();
+
+    public void Take(ChatResponseUpdate update)
+    {
+        FinishReason = update.FinishReason?.Value ?? FinishReason;
+        ModelName = update.ModelId is { Length: > 0 } name ? name : ModelName;
+        foreach (var content in update.Contents)
+        {
+            switch (content)
+            {
+                case TextReasoningContent thought:
+                    _reasoning.Append(thought.Text);
+                    Show("", thought.Text, null);
+                    break;
+                case TextContent { Text.Length: > 0 } text:
+                    _text.Append(text.Text);
+                    Show(text.Text, null, null);
+                    break;
+                case FunctionCallContent call:
+                    _calls.Add(Read(call));
+                    Show("", null, _calls[^1]);
+                    break;
+                case UsageContent usage:
+                    Usage = Read(usage.Details);
+                    break;
+            }
+        }
+    }
+
+    public Message ToMessage() => new()
+    {
+        Type = MessageType.Ai,
+        Id = messageId,
+        Text = _text.ToString(),
+        Name = agent,
+        ToolCalls = Calls(),
+        Usage = Usage,
+        FinishReason = FinishReason,
+        Reasoning = _reasoning.Length > 0 ? _reasoning.ToString() : null,
+        Model = new AnsweringModel(spec.Provider, ModelName),
+    };
+
+    public void SupersedeShown(string reason)
+    {
+        if (_shown)
+        {
+            Supersede(reason);
+        }
+    }
+
+    public void Supersede(string reason) => scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
+
+    /// <summary>Where the answer was cut, a last call without arguments may have had some: it must not be made, and the model is told.</summary>
+    private ImmutableArray<ToolCall> Calls()
+    {
+        if (FinishReason == ChatFinishReason.Length.Value && _calls is [.., { Arguments.ValueKind: JsonValueKind.Object } last] && !last.Arguments.EnumerateObject().Any())
+        {
+            _calls[^1] = last with { Arguments = JsonBytes.Text("") };
+        }
+        return _calls.ToImmutable();
+    }
+
+    private void Show(string text, string? reasoning, ToolCall? call)
+    {
+        _shown = true;
+        scope.Session.Publish(new RunEvent.LlmStream(agent, messageId, text, reasoning, call) { Namespace = scope.Namespace });
+    }
+
+    private static ToolCall Read(FunctionCallContent call) => new(
+        call.CallId,
+        call.Name,
+        call.Exception is not null ? JsonBytes.Text(call.RawRepresentation?.ToString() ?? "") : Arguments(call.Arguments));
+
+    private static JsonElement Arguments(IDictionary<string, object?>? arguments) => arguments is null or { Count: 0 }
+        ? JsonElement.Parse("{}"u8)
+        : JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
+
+    private static TokenUsage Read(UsageDetails details) => new(
+        details.InputTokenCount ?? 0, details.OutputTokenCount ?? 0, details.CachedInputTokenCount ?? 0, details.ReasoningTokenCount ?? 0,
+        UsageCounts.CacheWrite(details));
+}

@@ -1,0 +1,120 @@
+using System.Text;
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Agents.Output;
+using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Tests.ModelCalls;
+using Microsoft.Extensions.AI;
+using static AgentExecutor.Tests.ModelCalls.TestAnswer;
+
+namespace AgentExecutor.Tests.Agents;
+
+public sealed class StructuredOutputTests
+{
+    private static readonly OutputFormat Format = new(
+        Engine.Json("""{"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}, "people": {"type": "integer"}}}"""), "place");
+
+    [Theory]
+    [InlineData("""{"city": "Bern"}""")]
+    [InlineData("  {\"city\": \"Bern\"}\n")]
+    [InlineData("```json\n{\"city\": \"Bern\"}\n```")]
+    [InlineData("Here you are:\n```\n{\"city\": \"Bern\"}\n```\nAnything else?")]
+    public async Task An_answer_that_fits_is_the_structured_response(string answer)
+    {
+        var server = Server(Raw(answer));
+
+        var outcome = await RunAsync(server);
+
+        Assert.Equal("""{"city":"Bern"}""", Structured(outcome));
+        var format = Assert.IsType<ChatResponseFormatJson>(server.Calls[0].Options.ResponseFormat);
+        Assert.Equal(("place", true), (format.SchemaName, format.Schema is not null));
+        Assert.Contains("\"required\":[\"city\"]", server.Calls[0].Messages[0].Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_answer_that_does_not_fit_is_mended_once_with_its_faults_named()
+    {
+        var engine = new Engine();
+        var server = Server(Raw("""{"people": "many"}"""), Raw("""{"city": "Bern"}"""));
+
+        var outcome = await RunAsync(server, engine);
+
+        Assert.Equal("""{"city":"Bern"}""", Structured(outcome));
+        Assert.Contains("- $ lacks 'city'", server.Calls[1].Last, StringComparison.Ordinal);
+        Assert.Contains("- $.people must be integer, not string", server.Calls[1].Last, StringComparison.Ordinal);
+        Assert.Equal([MessageType.Human, MessageType.Ai, MessageType.Human, MessageType.Ai], Messages(outcome).Select(it => it.Type));
+        Assert.Equal(3, (await engine.HistoryAsync()).Count); // the input, and each answer in a step of its own
+    }
+
+    [Fact]
+    public async Task A_second_that_does_not_fit_fails_the_run()
+    {
+        var fault = await Assert.ThrowsAsync<FaultException>(() => RunAsync(Server(Raw("no idea"), Raw("""{"city": 7}"""))));
+
+        Assert.Equal(FaultCodes.InvalidOutput, fault.Code);
+        Assert.Contains("$.city must be string, not number", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Only_the_final_answer_is_held_to_it()
+    {
+        var outcome = await RunAsync(Server(Call("ls"), Raw("""{"city": "Bern"}""")));
+
+        Assert.Equal("""{"city":"Bern"}""", Structured(outcome));
+    }
+
+    [Fact]
+    public async Task A_new_request_has_a_repair_of_its_own()
+    {
+        var engine = new Engine();
+        var server = Server(Raw("?"), Raw("""{"city": "Bern"}"""), Raw("?"), Raw("""{"city": "Rome"}"""));
+        var graph = AgentGraph.Build(TestProvider.Agent("test:a") with { Output = Format }, new ModelCatalog([server]), []);
+        await RunAsync(server, engine, graph: graph);
+
+        Assert.Equal("""{"city":"Rome"}""", Structured(await RunAsync(server, engine, "h2", graph)));
+    }
+
+    [Fact]
+    public async Task An_agent_without_a_format_has_no_such_channel()
+    {
+        var outcome = await RunAsync(Server(Raw("free")), spec: TestProvider.Agent("test:a"));
+
+        Assert.Equal(-1, outcome.State.Channels.IndexOf(AgentState.StructuredResponse));
+    }
+
+    [Fact]
+    public async Task A_step_of_a_workflow_gets_the_value_rather_than_its_text()
+    {
+        var compiled = new AgentCompiler(new DefinitionEnvironment(TestAgents.Models, new ToolCatalog([]), new RunLimits())).Compile(Encoding.UTF8.GetBytes(
+            """
+            {"nodes": [{"id": "ask", "type": "agent", "input": "where?", "output": "place", "response_format": {"type": "object", "required": ["city"]},
+                        "model": {"provider": "scripted", "model": "m", "script": [{"text": "```json\n{\"city\": \"Bern\"}\n```"}]}}],
+             "edges": [{"from": "START", "to": "ask"}, {"from": "ask", "to": "END"}]}
+            """));
+
+        var outcome = await new Engine().RunAsync(compiled.Graph);
+
+        Assert.Equal("""{"city":"Bern"}""", JsonBytes.Compact((JsonElement)outcome.State["place"]!));
+    }
+
+    private static TestProvider Server(params TestAnswer[] answers) => new("test", ("a", answers));
+
+    /// <summary>The text in one piece, its white space kept.</summary>
+    private static TestAnswer Raw(string text) => When(Task.CompletedTask, text);
+
+    private static Task<GraphOutcome> RunAsync(TestProvider server, Engine? engine = null, string id = "h", Graph? graph = null, AgentSpec? spec = null) => (engine ?? new Engine()).RunAsync(
+        graph ?? AgentGraph.Build(spec ?? TestProvider.Agent("test:a") with { Output = Format }, new ModelCatalog([server]), []),
+        (AgentState.Messages, MessageUpdate.Append(Message.Human(id, "where?"))));
+
+    private static string Structured(GraphOutcome outcome) => JsonBytes.Compact((JsonElement)outcome.State[AgentState.StructuredResponse]!);
+
+    private static MessageLog Messages(GraphOutcome outcome) => outcome.State.Get<MessageLog>(AgentState.Messages)!;
+}
