@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds AgentExecutor and runs the log-triage sample with the embedded database: nothing but the .NET SDK is needed.
-#   ./run.sh            the sample
+#   ./run.sh            the sample; on a real model where OPENAI_API_KEY or ANTHROPIC_API_KEY is set, else on the scripted one
 #   ./run.sh ARGS...    any command of agent-executor, such as: ./run.sh threads
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -26,12 +26,32 @@ if [ $# -gt 0 ]; then
   exec "$program" "$@"
 fi
 
-echo "running samples/log-triage on the scripted model: no language model is called, every figure comes from real tools" >&2
+# A real model where there is a key for one; LLM_MODEL_NAME says which.
+model=()
+if [ -n "${OPENAI_API_KEY:-}${ANTHROPIC_API_KEY:-}" ] || [[ "${LLM_MODEL_NAME:-}" == ollama:* || "${LLM_MODEL_NAME:-}" == openai-compatible:* ]]; then
+  name="${LLM_MODEL_NAME:-}"
+  [ -n "$name" ] || { [ -n "${OPENAI_API_KEY:-}" ] && name=openai:gpt-5-mini || name=anthropic:claude-haiku-4-5; }
+  case "$name" in
+    openai:* | anthropic:* | ollama:* | openai-compatible:* | scripted:*) ;;
+    claude*) name="anthropic:$name" ;;
+    *) name="openai:$name" ;;
+  esac
+  model=(--model "$name")
+  echo "running samples/log-triage on $name, since its key is in the environment (LLM_MODEL_NAME names another; without keys the scripted model runs)" >&2
+else
+  echo "running samples/log-triage on the scripted model: no language model is called, every figure comes from real tools" >&2
+  echo "(with OPENAI_API_KEY or ANTHROPIC_API_KEY in the environment, a real one)" >&2
+fi
 out="$root/data/log-triage"
+rm -f "$out/report.md"
 "$program" run samples/log-triage/agent.json --mount samples/log-triage/logs \
-  --input "What went wrong this morning?" --data-dir "$root/data" --out "$out"
+  --input "What went wrong this morning?" --data-dir "$root/data" --out "$out" "${model[@]}"
 echo >&2
-echo "the report ($out/report.md):" >&2
-cat "$out/report.md"
+if [ -f "$out/report.md" ]; then
+  echo "the report ($out/report.md):" >&2
+  cat "$out/report.md"
+else
+  echo "the model wrote no /report.md; its files are in $out" >&2
+fi
 echo >&2
 echo "next: ./run.sh threads --data-dir data    ./run.sh --help" >&2

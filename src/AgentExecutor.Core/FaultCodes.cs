@@ -61,6 +61,9 @@ public static class FaultCodes
     public const string ModelNotFound = "model_not_found";
     public const string InvalidOutput = "invalid_output";
     public const string ScriptExhausted = "script_exhausted";
+    public const string InvalidRecording = "invalid_recording";
+    public const string RecordingFailed = "recording_failed";
+    public const string ReplayMismatch = "replay_mismatch";
     public const string ToolUnavailable = "tool_unavailable";
     public const string Internal = "internal";
 }

@@ -6,6 +6,7 @@ using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.ModelCalls;
 using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Recording;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
@@ -18,10 +19,10 @@ namespace AgentExecutor.Server;
 /// <summary>The program, put together from its settings.</summary>
 public sealed class App : IAsyncDisposable
 {
-    private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers, bool isShared)
+    private App(ServerSettings settings, ModelSpec? model, ThreadStore store, ILoggerFactory loggers, bool isShared, IExchangeTap? tap)
     {
         (Settings, Store, Loggers) = (settings, store, loggers);
-        Environment = EnvironmentOf(settings, model);
+        Environment = EnvironmentOf(settings, model, tap);
         Keeper = store.Queue is { } queue
             ? new LeaseKeeper(queue, Lease.New(TimeSpan.FromSeconds(settings.Worker.LeaseSeconds)), TimeProvider.System)
             : null;
@@ -82,32 +83,34 @@ public sealed class App : IAsyncDisposable
 
     /// <summary>For commands that read: like <see cref="BuildAsync"/>, but makes no embedded database.</summary>
     /// <exception cref="FaultException">There is no database in the directory.</exception>
-    public static async Task<App> OpenAsync(ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null) =>
+    public static async Task<App> OpenAsync(ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, IExchangeTap? tap = null) =>
         AdapterCatalog.IsNamed(settings.Postgres) || AdapterCatalog.HasSqlite(settings.DataDir)
-            ? await BuildAsync(settings, cancellationToken, model)
+            ? await BuildAsync(settings, cancellationToken, model, tap: tap)
             : throw new FaultException(
                 FaultCodes.StoreUnavailable, $"there is no database in '{settings.DataDir}'", "run a definition first, or name the directory with --data-dir or DATA_DIR");
 
     /// <param name="model">The model of all agents, whatever they name.</param>
     /// <param name="isShared">With a queue and leases, also on the embedded store.</param>
+    /// <param name="tap">What calls of models and tools go through; null for nothing.</param>
     /// <exception cref="FaultException">The store cannot be opened.</exception>
     public static async Task<App> BuildAsync(
-        ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, ILoggerFactory? loggers = null, bool isShared = false)
+        ServerSettings settings, CancellationToken cancellationToken, ModelSpec? model = null, ILoggerFactory? loggers = null, bool isShared = false,
+        IExchangeTap? tap = null)
     {
         loggers ??= LineLoggers.ForCommands;
         var store = AdapterCatalog.IsNamed(settings.Postgres)
             ? await AdapterCatalog.OpenPostgresAsync(settings.Postgres, TimeProvider.System, loggers, cancellationToken)
             : OpenSqlite(new SqliteSettings { Directory = settings.DataDir, SyncEveryCommit = settings.SyncEveryCommit }, isShared);
-        return new App(settings, model, store, loggers, isShared);
+        return new App(settings, model, store, loggers, isShared, tap);
     }
 
     private static ThreadStore OpenSqlite(SqliteSettings settings, bool isShared) =>
         isShared ? AdapterCatalog.OpenSqliteService(settings, TimeProvider.System) : AdapterCatalog.OpenSqlite(settings);
 
     /// <summary>Against what definitions are checked; opens no store.</summary>
-    public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null) => new(
-        new ModelCatalog(AdapterCatalog.ModelProviders(settings.ModelServers, TimeProvider.System)),
-        new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System)),
+    public static DefinitionEnvironment EnvironmentOf(ServerSettings settings, ModelSpec? model = null, IExchangeTap? tap = null) => new(
+        new ModelCatalog(AdapterCatalog.ModelProviders(settings.ModelServers, TimeProvider.System).Select(provider => tap?.Over(provider) ?? provider)),
+        new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Over(source) ?? source)),
         settings.Limits,
         settings.LlmModelName is { } name ? ParseDefaultModel(name) : null,
         model)

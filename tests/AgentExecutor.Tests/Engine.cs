@@ -70,6 +70,9 @@ public sealed class Engine
 
     public static ImmutableArray<Channel> Log { get; } = [new AppendChannel("log")];
 
+    /// <summary>What appends a text to the channel "log".</summary>
+    public static object Update(string text) => new AppendChannel("log").ReadUpdate(JsonBytes.Text(text), "");
+
     public static string LogOf(GraphOutcome outcome) => string.Join(' ', LogOf(outcome.State));
 
     public static IEnumerable<string> LogOf(ChannelState state) => (state.Get<ImmutableList<JsonElement>>("log") ?? []).Select(JsonBytes.Display);

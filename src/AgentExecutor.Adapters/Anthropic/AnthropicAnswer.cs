@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.Anthropic;
@@ -21,13 +22,13 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
     public string? ModelId { get; private set; }
 
     /// <summary>The API counts what was read from and written to its cache apart from other input.</summary>
-    public UsageDetails Usage => new()
+    public UsageDetails Usage => new UsageDetails
     {
         InputTokenCount = _input + _written + _cached,
         OutputTokenCount = _output,
         TotalTokenCount = _input + _written + _cached + _output,
         CachedInputTokenCount = _cached,
-    };
+    }.WithCacheWrite(_written);
 
     public IList<AIContent> TakeEvent(JsonElement json)
     {

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.OpenAI;
@@ -125,7 +126,7 @@ internal sealed class OpenAIAnswer(ModelFaults faults, IReadOnlySet<string> used
         TotalTokenCount = Count(usage, "total_tokens"),
         CachedInputTokenCount = Count(usage.Property("prompt_tokens_details") ?? default, "cached_tokens") ?? Count(usage, "prompt_cache_hit_tokens"),
         ReasoningTokenCount = Count(usage.Property("completion_tokens_details") ?? default, "reasoning_tokens"),
-    } : null;
+    }.WithCacheWrite(Count(usage.Property("prompt_tokens_details") ?? default, "cache_write_tokens") ?? 0) : null;
 
     private static long? Count(JsonElement json, string name) =>
         json.Property(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) ? count : null;

@@ -36,9 +36,9 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
     }
 
     /// <summary>Appends a value that was read before and so is JSON; its faults are members that appear twice and texts that are none.</summary>
-    public void Append(ReadOnlyMemory<byte> json, string path)
+    public void Append(ReadOnlyMemory<byte> json, string path, int extraDepth = 0)
     {
-        var reader = JsonText.Reader(json);
+        var reader = JsonText.Reader(json, extraDepth);
         reader.Read();
         AppendValue(ref reader);
         foreach (var (below, message, hint) in _found)

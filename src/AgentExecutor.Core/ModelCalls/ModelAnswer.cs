@@ -104,5 +104,6 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         : JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
 
     private static TokenUsage Read(UsageDetails details) => new(
-        details.InputTokenCount ?? 0, details.OutputTokenCount ?? 0, details.CachedInputTokenCount ?? 0, details.ReasoningTokenCount ?? 0);
+        details.InputTokenCount ?? 0, details.OutputTokenCount ?? 0, details.CachedInputTokenCount ?? 0, details.ReasoningTokenCount ?? 0,
+        UsageCounts.CacheWrite(details));
 }

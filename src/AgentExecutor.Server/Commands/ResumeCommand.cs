@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using AgentExecutor.Core;
+using AgentExecutor.Server.Commands.Recordings;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -20,16 +21,22 @@ internal static class ResumeCommand
         {
             thread, answer, model, events, outDir, dataDir,
         };
+        var recording = new RecordingOptions();
+        recording.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
             var settings = CommonOptions.Settings(result.GetValue(dataDir));
             var threadId = result.GetValue(thread)!;
             var answers = ReadAnswers(result.GetValue(answer) ?? []);
-            await using var app = await App.OpenAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: true, cancellationToken);
+            await using var app = await App.OpenAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tape.Tap);
             var run = await app.Runs.FindAsync(threadId, cancellationToken);
             OutDirectory.Check(result.GetValue(outDir));
-            var options = new FollowOptions(run?.Name ?? threadId, result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir));
-            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.ResumeAsync(threadId, answers, signals));
+            var options = new FollowOptions(run?.Name ?? threadId, result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir))
+            {
+                Recording = recording.Again(result),
+            };
+            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.ResumeAsync(threadId, answers, signals), tape);
         });
         return command;
     }

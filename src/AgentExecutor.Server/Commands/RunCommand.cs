@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.Commands.Recordings;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -17,6 +18,8 @@ internal static class RunCommand
         {
             definition, input, thread, mount, model, events, outDir, dataDir,
         };
+        var recording = new RecordingOptions();
+        recording.AddTo(command);
         command.SetAction(async (result, cancellationToken) =>
         {
             var settings = CommonOptions.Settings(result.GetValue(dataDir));
@@ -24,11 +27,15 @@ internal static class RunCommand
             var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
             var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
             var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
-            await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: false, cancellationToken);
+            await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tap: tape.Tap);
             OutDirectory.Check(result.GetValue(outDir));
             var options = new FollowOptions(
-                DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir));
-            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.StartAsync(request, signals));
+                DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir))
+            {
+                Recording = recording.Again(result),
+            };
+            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.StartAsync(request, signals), tape);
         });
         return command;
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.Commands.Recordings;
 using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands;
@@ -11,8 +12,11 @@ namespace AgentExecutor.Server.Commands;
 /// <param name="DataDir">The data directory where the command line named one: the command that resumes must name it too.</param>
 internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDirectory, string? DataDir)
 {
+    /// <summary>What the command that resumes must say of a recording, with a space before it; empty for nothing.</summary>
+    public string Recording { get; init; } = "";
+
     /// <summary>The command that goes on with a thread.</summary>
-    public string ResumeCommand(string threadId) => $"agent-executor resume {threadId}{(DataDir is null ? "" : $" --data-dir {DataDir}")}";
+    public string ResumeCommand(string threadId) => $"agent-executor resume {threadId}{(DataDir is null ? "" : $" --data-dir {DataDir}")}{Recording}";
 }
 
 /// <summary>
@@ -21,7 +25,7 @@ internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDi
 /// </summary>
 internal static class RunFollower
 {
-    public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run)
+    public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run, Tape tape)
     {
         using var threadLock = app.Keeper is null ? ThreadLock.Take(app.Settings.DataDir, threadId) : null;
         using var stopKeeping = new CancellationTokenSource();
@@ -44,7 +48,9 @@ internal static class RunFollower
         var signals = new RunSignals(giveBack.Token, abandon.Token);
         try
         {
-            return RunReport.Write(await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token), options);
+            var outcome = await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token);
+            tape.Tell();
+            return RunReport.Write(outcome, options);
         }
         finally
         {

@@ -78,6 +78,16 @@ public static class SettingsReader
     /// <summary>All settings by name, without the prefix, in the order of the records.</summary>
     public static IEnumerable<string> AllNames() => Leaves(typeof(ServerSettings), "").Select(leaf => leaf.Name);
 
+    /// <summary>What must be written nowhere: the values of all settings that are secrets.</summary>
+    public static IEnumerable<string> SecretsOf(object section) => Properties(section.GetType())
+        .Where(property => IsSection(property.PropertyType) || property.PropertyType == typeof(Secret))
+        .SelectMany(property => property.GetValue(section) switch
+        {
+            Secret { IsSet: true } secret => [secret.Value!],
+            Secret or null => [],
+            var below => SecretsOf(below),
+        });
+
     /// <summary>All settings: name without the prefix, property, and default.</summary>
     public static IEnumerable<(string Name, PropertyInfo Property, object? Default)> Leaves(Type type, string prefix)
     {

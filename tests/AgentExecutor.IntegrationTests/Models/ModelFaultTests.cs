@@ -45,7 +45,7 @@ public sealed class ModelFaultTests
     }
 
     [Theory]
-    [InlineData("retry-after=7", 7)]
+    [InlineData("retry-after=7", 7.0)]
     [InlineData("retry-after=1.5", 1.5)]
     [InlineData("retry-after=1,retry-after-ms=250", 0.25)]
     [InlineData("x-ratelimit-remaining-requests=0,x-ratelimit-reset-requests=6m0.5s,x-ratelimit-reset-tokens=20ms", 360.5)]

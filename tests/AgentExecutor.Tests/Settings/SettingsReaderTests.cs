@@ -26,6 +26,23 @@ public sealed class SettingsReaderTests
         new Dictionary<string, string> { ["DATA_DIR"] = "a", ["AGENT_EXECUTOR_DATA_DIR"] = "b" }).DataDir);
 
     [Fact]
+    public void Keys_of_model_servers_have_the_names_that_everyone_gives_them()
+    {
+        var settings = SettingsReader.Read(new Dictionary<string, string> { ["OPENAI_API_KEY"] = "a", ["ANTHROPIC_API_KEY"] = "b", ["OLLAMA_BASE_URL"] = "http://gpu:11434/v1" }).ModelServers;
+
+        Assert.Equal(("a", "b", "http://gpu:11434/v1"), (settings.OpenaiApiKey.Value, settings.AnthropicApiKey.Value, settings.OllamaBaseUrl));
+        Assert.DoesNotContain("= a", settings.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gpt-5-mini", "openai:gpt-5-mini")]
+    [InlineData("claude-haiku-4-5", "anthropic:claude-haiku-4-5")]
+    [InlineData("ft:gpt-4o:mine::1", "openai:ft:gpt-4o:mine::1")]
+    [InlineData("ollama:llama3.2:3b", "ollama:llama3.2:3b")]
+    public void The_default_model_may_be_named_without_its_provider(string name, string expected) =>
+        Assert.Equal(expected, Server.App.EnvironmentOf(new ServerSettings { LlmModelName = name }).DefaultModel!.ToString());
+
+    [Fact]
     public void All_faults_are_told_together_with_a_guess()
     {
         var fault = Assert.Throws<SettingsException>(() => SettingsReader.Read(new Dictionary<string, string>

@@ -107,14 +107,14 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
             : new FunctionCallContent(id, call.Name) { RawRepresentation = arguments.GetRawText(), Exception = new JsonException("The arguments are no object.") };
     }
 
-    private static UsageDetails Details(TokenUsage usage) => new()
+    private static UsageDetails Details(TokenUsage usage) => new UsageDetails
     {
         InputTokenCount = usage.Input,
         OutputTokenCount = usage.Output,
         TotalTokenCount = usage.Total,
         CachedInputTokenCount = usage.CachedInput,
         ReasoningTokenCount = usage.Reasoning,
-    };
+    }.WithCacheWrite(usage.CacheWrite);
 
     private Task WaitAsync(TimeSpan delay, CancellationToken cancellationToken) =>
         delay > TimeSpan.Zero ? Task.Delay(delay, time, cancellationToken) : Task.CompletedTask;

@@ -1,0 +1,126 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AgentExecutor.Core.Json;
+
+namespace AgentExecutor.Core.Recording;
+
+/// <summary>
+/// Takes secrets out of texts: the values it is given, the passwords in them where they are URLs or connection strings, and the user part of every URL.
+/// What it has cleaned it leaves as it is, so that requests with and without a secret's mark compare as equal.
+/// </summary>
+/// <param name="secrets">Values of keys and passwords; blank ones are passed over.</param>
+public sealed partial class Redaction(IEnumerable<string> secrets)
+{
+    /// <summary>What stands in the place of a secret.</summary>
+    public const string Mark = "***";
+
+    // A shorter value is a word of other texts too: it is looked for as a whole word, not inside of others.
+    private const int ShortSecret = 8;
+
+    // A URL's user without a password is a name, unless it is as long as tokens are.
+    private const int LeastToken = 16;
+
+    private static readonly string[] SensitiveNames = ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"];
+
+    private volatile string[] _secrets = Sorted(secrets);
+
+    /// <summary>Takes the values of headers that carry credentials as secrets too.</summary>
+    public void AddHeaders(IEnumerable<KeyValuePair<string, string>> headers)
+    {
+        var values = headers.Where(header => SensitiveNames.Any(name => header.Key.Contains(name, StringComparison.OrdinalIgnoreCase)))
+            .SelectMany(header => header.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 1 } words
+                ? words[1..].Append(header.Value) : [header.Value]); // "Bearer KEY": the key alone may be quoted somewhere
+        _secrets = Sorted([.. _secrets, .. values]);
+    }
+
+    public string Clean(string text)
+    {
+        foreach (var secret in _secrets)
+        {
+            text = secret.Length >= ShortSecret ? text.Replace(secret, Mark, StringComparison.Ordinal) : WithoutWord(text, secret);
+        }
+        return text.Contains("://", StringComparison.Ordinal) ? UserInfo().Replace(text, $"://{Mark}@") : text;
+    }
+
+    /// <summary>The same for all texts in it, names of members too.</summary>
+    public JsonElement Clean(JsonElement json) =>
+        JsonElement.Parse(JsonBytes.Write((json, this), static (writer, it) => it.Item2.Write(writer, it.json)), RecordingFormat.ReadOptions);
+
+    private void Write(Utf8JsonWriter writer, JsonElement json)
+    {
+        switch (json.ValueKind)
+        {
+            case JsonValueKind.String:
+                writer.WriteStringValue(Clean(json.GetString()!));
+                break;
+            case JsonValueKind.Array:
+                writer.WriteStartArray();
+                foreach (var item in json.EnumerateArray())
+                {
+                    Write(writer, item);
+                }
+                writer.WriteEndArray();
+                break;
+            case JsonValueKind.Object:
+                writer.WriteStartObject();
+                foreach (var member in json.EnumerateObject())
+                {
+                    writer.WritePropertyName(Clean(member.Name));
+                    Write(writer, member.Value);
+                }
+                writer.WriteEndObject();
+                break;
+            default:
+                json.WriteTo(writer);
+                break;
+        }
+    }
+
+    private static string WithoutWord(string text, string secret)
+    {
+        var at = text.IndexOf(secret, StringComparison.Ordinal);
+        if (at < 0)
+        {
+            return text;
+        }
+        var (clean, from) = (new StringBuilder(), 0);
+        for (; at >= 0; at = text.IndexOf(secret, at, StringComparison.Ordinal))
+        {
+            var end = at + secret.Length;
+            if ((at == 0 || !char.IsLetterOrDigit(text[at - 1])) && (end == text.Length || !char.IsLetterOrDigit(text[end])))
+            {
+                clean.Append(text, from, at - from).Append(Mark);
+                from = end;
+            }
+            at = end;
+        }
+        return clean.Append(text, from, text.Length - from).ToString();
+    }
+
+    /// <summary>The longest first, so that no part of one is left where another is inside of it.</summary>
+    private static string[] Sorted(IEnumerable<string> secrets) =>
+        [.. secrets.SelectMany(Parts).Where(it => !string.IsNullOrWhiteSpace(it) && it != Mark).Distinct().OrderByDescending(it => it.Length).ThenBy(it => it, StringComparer.Ordinal)];
+
+    private static IEnumerable<string> Parts(string secret)
+    {
+        var inside = UserAndPassword().Matches(secret)
+            .Select(match => match.Groups[2].Success ? match.Groups[2].Value : match.Groups[1].Length >= LeastToken ? match.Groups[1].Value : "")
+            .Concat(ConnectionPassword().Matches(secret).Select(match => match.Groups[1].Value.Trim()));
+        foreach (var part in inside.Append(secret))
+        {
+            yield return part;
+            yield return Uri.UnescapeDataString(part);
+            yield return Uri.EscapeDataString(part);
+        }
+    }
+
+    [GeneratedRegex("""://[^\s/?#@"'<>]+@""")]
+    private static partial Regex UserInfo();
+
+    [GeneratedRegex("""://([^\s/:@]*)(?::([^\s/@]*))?@""")]
+    private static partial Regex UserAndPassword();
+
+    [GeneratedRegex("""(?:^|;)\s*(?:password|pwd)\s*=\s*([^;]+)""", RegexOptions.IgnoreCase)]
+    private static partial Regex ConnectionPassword();
+}

@@ -1,0 +1,269 @@
+using System.Text.Json;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Recording;
+using AgentExecutor.Core.Tools;
+using AgentExecutor.Tests.Agents;
+using Microsoft.Extensions.AI;
+
+namespace AgentExecutor.Tests.Recording;
+
+public sealed class RecordReplayTests : IDisposable
+{
+    private readonly TestTape _tape = new("sk-secret-key-1", "redis://app:pass-word-2@cache:6379");
+
+    [Fact]
+    public async Task An_answer_is_replayed_as_it_was_streamed()
+    {
+        var spec = TestTape.Spec("""
+            [{"text": "one two three", "reasoning": "hm", "chunk_size": 4, "usage": {"input_tokens": 7, "output_tokens": 5, "input_token_details": {"cache_read": 3}},
+              "tool_calls": [{"id": "c", "name": "ls", "args": {"path": "/", "n": 1.50}}, {"id": "d", "name": "ls", "args": "no object"}]}]
+            """);
+
+        var (recorded, _) = await TestTape.AskAsync(_tape.Recorder.Over(TestTape.Scripted).CreateClient(spec));
+        var (replayed, fault) = await TestTape.AskAsync((await _tape.ReplayAsync()).Over(TestTape.Scripted).CreateClient(spec with { Script = default }));
+
+        Assert.Null(fault);
+        Assert.Equal(Describe(recorded), Describe(replayed));
+        Assert.Equal(8, replayed.Count);
+        Assert.Contains("""ls {"path":"/","n":1.50}""", Describe(replayed), StringComparison.Ordinal);
+        Assert.Contains("malformed \"no object\"", Describe(replayed), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_agent_runs_the_same_without_model_and_without_tool()
+    {
+        const string Script = """[{"tool_calls": [{"id": "c", "name": "desk", "args": {"to": "USD"}}]}, {"text": "it is {{result:c}}"}]""";
+        var calls = 0;
+        var source = new TestToolSource(_ => $"rate {++calls}");
+        var live = await RunAsync(Script, _tape.Recorder, source);
+
+        var replayed = await RunAsync("""[{"text": "not asked"}]""", await _tape.ReplayAsync(), source);
+
+        Assert.Equal(("it is rate 1", "it is rate 1", 1), (live, replayed, calls));
+        Assert.Equal(["model", "tool", "model"], (await _tape.ReadAsync()).All.Select(it => it.Kind));
+    }
+
+    [Fact]
+    public async Task A_failed_attempt_fails_again_with_what_it_had_streamed_and_asks_for_no_wait()
+    {
+        var spec = TestTape.Spec("""[{"text": "abcdef", "chunk_size": 2, "error": {"class": "rate_limit", "message": "slow down", "attempts": 1, "after_chunks": 2, "retry_after_seconds": 3600}}]""");
+        var live = _tape.Recorder.Over(TestTape.Scripted).CreateClient(spec);
+        await TestTape.AskAsync(live, attempt: 1);
+        await TestTape.AskAsync(live, attempt: 2);
+        Assert.Contains("\"retry_after_seconds\":3600", _tape.Text, StringComparison.Ordinal);
+
+        var replay = (await _tape.ReplayAsync()).Over(TestTape.Scripted).CreateClient(spec);
+        var (partial, failure) = await TestTape.AskAsync(replay);
+        var (whole, none) = await TestTape.AskAsync(replay);
+
+        var fault = Assert.IsType<FaultException>(failure);
+        Assert.Equal((FaultCodes.ModelRateLimited, "slow down", true, TimeSpan.Zero), (fault.Code, fault.Message, fault.IsTransient, fault.RetryAfter));
+        Assert.Equal(("abcd", "abcdef", null), (TestTape.TextOf(partial), TestTape.TextOf(whole), none));
+    }
+
+    [Fact]
+    public async Task The_same_request_gets_its_answers_in_order_and_the_last_one_again()
+    {
+        var answers = new Queue<string>(["first", "second"]);
+        var tool = _tape.Recorder.Over(new TestToolSource(_ => answers.Dequeue())).Create(TestToolSource.Definition);
+        await CallAsync(tool);
+        await CallAsync(tool);
+
+        var index = new ReplayIndex((await _tape.ReadAsync()).All);
+        var replay = new Replayer(index, new Redaction([]), "test.jsonl").Over(new TestToolSource(_ => "not called")).Create(TestToolSource.Definition);
+        var replayed = new[] { await CallAsync(replay), await CallAsync(replay), await CallAsync(replay) };
+
+        Assert.Equal(["first", "second", "second"], replayed);
+        Assert.Equal((2, 2), (index.Used, index.Count));
+    }
+
+    [Fact]
+    public async Task Calls_at_the_same_time_are_each_kept_whole()
+    {
+        var tool = _tape.Recorder.Over(new TestToolSource(arguments => new string('x', 5_000) + arguments.GetProperty("n").GetInt32())).Create(TestToolSource.Definition);
+        await Parallel.ForAsync(0, 200, TestContext.Current.CancellationToken, async (n, _) => await CallAsync(tool, $$"""{"n": {{n}}}"""));
+
+        var replay = (await _tape.ReplayAsync()).Over(new TestToolSource(_ => "not called")).Create(TestToolSource.Definition);
+        await Parallel.ForAsync(0, 200, TestContext.Current.CancellationToken, async (n, _) =>
+            Assert.EndsWith($"x{n}", await CallAsync(replay, $$"""{"n": {{n}}}"""), StringComparison.Ordinal));
+
+        Assert.Equal(200, (await _tape.ReadAsync()).All.Count);
+    }
+
+    [Fact]
+    public async Task Arguments_as_deep_as_JSON_is_read_are_recorded()
+    {
+        var deep = $$"""{"a": {{new string('[', 63)}}{{new string(']', 63)}}}""";
+        await CallAsync(_tape.Recorder.Over(new TestToolSource(_ => "deep")).Create(TestToolSource.Definition), deep);
+
+        var replay = (await _tape.ReplayAsync()).Over(new TestToolSource(_ => "not called")).Create(TestToolSource.Definition);
+
+        Assert.Equal("deep", await CallAsync(replay, deep));
+    }
+
+    [Fact]
+    public async Task A_failing_tool_fails_again()
+    {
+        var tool = _tape.Recorder.Over(new TestToolSource(_ => throw new TimeoutException("no answer"))).Create(TestToolSource.Definition);
+        await Assert.ThrowsAsync<TimeoutException>(() => CallAsync(tool));
+
+        var replay = (await _tape.ReplayAsync()).Over(new TestToolSource(_ => "not called")).Create(TestToolSource.Definition);
+
+        Assert.Equal("no answer", (await Assert.ThrowsAsync<HttpRequestException>(() => CallAsync(replay))).Message);
+    }
+
+    [Fact]
+    public async Task A_call_that_was_broken_off_is_not_kept()
+    {
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        var client = _tape.Recorder.Over(TestTape.Scripted).CreateClient(TestTape.Spec("""[{"text": "slow", "delay_ms": 60000}]"""));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            await client.GetStreamingResponseAsync([new ChatMessage(ChatRole.User, "x")], null, cancelled.Token).ToListAsync(TestContext.Current.CancellationToken));
+
+        Assert.Empty((await _tape.ReadAsync()).All);
+    }
+
+    [Fact]
+    public async Task A_request_that_was_not_recorded_is_a_fault_that_tells_the_difference()
+    {
+        var spec = TestTape.Spec("""[{"when": {}, "text": "hello"}]""");
+        var live = _tape.Recorder.Over(TestTape.Scripted).CreateClient(spec);
+        await TestTape.AskAsync(live, "something quite different, and longer");
+        await TestTape.AskAsync(live, "what is a euro worth?");
+        var replay = (await _tape.ReplayAsync()).Over(TestTape.Scripted).CreateClient(spec with { Model = "other" });
+
+        var (_, failure) = await TestTape.AskAsync(replay, "what is a yen worth?");
+
+        var fault = Assert.IsType<FaultException>(failure);
+        Assert.Equal((FaultCodes.ReplayMismatch, false, null), (fault.Code, fault.IsTransient, fault.RetryAfter));
+        Assert.Contains("the agent 'a' to the model scripted:other is not in the recording 'test.jsonl'", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("$.model: recorded \"test\", now \"other\"", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("--record", fault.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mismatch_ends_the_run_and_is_neither_retried_nor_told_to_the_model()
+    {
+        var source = new TestToolSource(_ => "rate");
+        await RunAsync("""[{"tool_calls": [{"id": "c", "name": "ls", "args": {}}]}, {"text": "done"}]""", _tape.Recorder, source);
+        var replayer = await _tape.ReplayAsync();
+
+        var fault = await Assert.ThrowsAsync<FaultException>(() => RunAsync("""[{"text": "not asked"}]""", replayer, source, "another question"));
+
+        Assert.Equal(FaultCodes.ReplayMismatch, fault.Code);
+        Assert.Contains("recorded \"go\", now \"another question\"", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_provider_counts_besides_is_replayed()
+    {
+        using var provider = new CountingProvider();
+        await TestTape.AskAsync(_tape.Recorder.Over(provider).CreateClient(CountingProvider.Spec));
+
+        var (updates, _) = await TestTape.AskAsync((await _tape.ReplayAsync()).Over(provider).CreateClient(CountingProvider.Spec));
+
+        var usage = Assert.IsType<UsageContent>(Assert.Single(Assert.Single(updates).Contents)).Details;
+        Assert.Equal((9, 40), (usage.InputTokenCount, usage.AdditionalCounts!["cache_write"]));
+    }
+
+    [Fact]
+    public async Task A_replay_needs_no_key_and_keeps_the_providers_name()
+    {
+        var replayed = (await _tape.ReplayAsync()).Over(new KeylessProvider());
+
+        Assert.Equal("keyless", replayed.Name);
+        Assert.Empty(replayed.Check(new ModelSpec { Provider = "keyless", Model = "m" }));
+        Assert.Single(_tape.Recorder.Over(new KeylessProvider()).Check(new ModelSpec { Provider = "keyless", Model = "m" }));
+    }
+
+    [Fact]
+    public async Task A_tool_on_tape_is_the_tool_to_all_who_look_at_it()
+    {
+        var source = new TestToolSource(_ => "");
+        var tool = (await _tape.ReplayAsync()).Over(source).Create(TestToolSource.Definition);
+
+        Assert.Equal(("desk", "Outside.", ToolEffects.Once), (tool.Name, tool.Description, tool.Effects));
+    }
+
+    [Fact]
+    public async Task No_secret_is_written_wherever_it_stands()
+    {
+        var spec = TestTape.Spec("""[{"text": "the key is sk-secret-key-1, the header header-key-22.", "chunk_size": 5, "tool_calls": [{"name": "ls", "args": {"sk-secret-key-1": ["pass-word-2"]}}]}]""");
+        var tool = _tape.Recorder.Over(new TestToolSource(_ => "Authorization: Bearer header-key-22, redis://app:pass-word-2@cache:6379")).Create(TestToolSource.Definition);
+
+        await CallAsync(tool, """{"key": "sk-secret-key-1", "url": "https://bob:other@x.example/"}""");
+        await TestTape.AskAsync(_tape.Recorder.Over(TestTape.Scripted).CreateClient(spec), "my key: sk-secret-key-1");
+
+        var gone = new[] { "sk-secret", "pass-word", "header-key", "Bearer", "bob", "other@" };
+        Assert.Empty(gone.Where(secret => _tape.Text.Contains(secret, StringComparison.Ordinal)));
+        Assert.Contains("\"url\":\"https://***@desk.example/rates\"", _tape.Text, StringComparison.Ordinal);
+        Assert.Contains("\"text\":\"the key is ***, the header ***.\"", _tape.Text, StringComparison.Ordinal); // no piece of it in any chunk
+
+        var replayer = await _tape.ReplayAsync();
+        var (updates, fault) = await TestTape.AskAsync(replayer.Over(TestTape.Scripted).CreateClient(spec), "my key: ***");
+        Assert.Null(fault);
+        Assert.Equal("the key is ***, the header ***.", TestTape.TextOf(updates));
+        var replay = replayer.Over(new TestToolSource(_ => "")).Create(TestToolSource.Definition);
+        Assert.StartsWith("Authorization: ***", await CallAsync(replay, """{"key": "sk-secret-key-1", "url": "https://bob:other@x.example/"}"""), StringComparison.Ordinal);
+    }
+
+    public void Dispose() => _tape.Dispose();
+
+    private static async Task<string> CallAsync(Tool tool, string arguments = """{"to": "USD"}""") =>
+        (await tool.InvokeAsync(JsonElement.Parse(arguments), null!, TestContext.Current.CancellationToken)).Content;
+
+    private static async Task<string> RunAsync(string script, IExchangeTap tap, TestToolSource source, string input = "go")
+    {
+        var spec = TestAgents.Scripted("lead", script) with { Tools = [tap.Over(source).Create(TestToolSource.Definition)] };
+        var outcome = await new Engine().RunAsync(
+            AgentGraph.Build(spec, new ModelCatalog([tap.Over(TestTape.Scripted)]), []), (AgentState.Messages, MessageUpdate.Append(Message.Human("h", input))));
+        return outcome.State.Get<MessageLog>(AgentState.Messages)!.Last!.Text;
+    }
+
+    private static string Describe(IEnumerable<ChatResponseUpdate> updates) => string.Join('\n', updates.Select(update => string.Join(
+        ' ', [.. update.Contents.Select(Describe), update.FinishReason?.Value, update.ModelId])));
+
+    private static string Describe(AIContent content) => content switch
+    {
+        TextReasoningContent thought => $"thought {thought.Text}",
+        TextContent text => $"text {text.Text}",
+        FunctionCallContent { Exception: not null } call => $"call {call.CallId} malformed {call.RawRepresentation}",
+        FunctionCallContent call => $"call {call.CallId} {call.Name} {JsonSerializer.Serialize(call.Arguments)}",
+        UsageContent usage => $"usage {usage.Details.InputTokenCount} {usage.Details.OutputTokenCount} {usage.Details.CachedInputTokenCount} {usage.Details.ReasoningTokenCount}",
+        _ => content.ToString() ?? "",
+    };
+
+    private sealed class CountingProvider : DelegatingChatClient, IModelProvider
+    {
+        public CountingProvider()
+            : base(TestTape.Scripted.CreateClient(TestTape.Spec("""[{"text": "x"}]""")))
+        {
+        }
+
+        public static ModelSpec Spec { get; } = new() { Provider = "counting", Model = "m" };
+
+        public string Name => "counting";
+
+        public IEnumerable<ModelFault> Check(ModelSpec spec) => [];
+
+        public IChatClient CreateClient(ModelSpec spec) => this;
+
+        public override IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            new[] { new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(new UsageDetails { InputTokenCount = 9, AdditionalCounts = new() { ["cache_write"] = 40 } })]) }.ToAsyncEnumerable();
+    }
+
+    private sealed class KeylessProvider : IModelProvider
+    {
+        public string Name => "keyless";
+
+        public IEnumerable<ModelFault> Check(ModelSpec spec) => [new ModelFault("", "there is no key", "set one")];
+
+        public IChatClient CreateClient(ModelSpec spec) => throw new InvalidOperationException("a replay makes no client");
+    }
+}
