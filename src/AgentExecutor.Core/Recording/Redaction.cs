@@ -6,7 +6,8 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// Takes secrets out of texts: the values it is given, the passwords in them where they are URLs or connection strings, and the user part of every URL.
+/// Takes secrets out of texts: the values it is given, the passwords in them where they are URLs or connection strings, and of every URL the user part and the
+/// values in its query whose names say that they are credentials.
 /// What it has cleaned it leaves as it is, so that requests with and without a secret's mark compare as equal.
 /// </summary>
 /// <param name="secrets">Values of keys and passwords; blank ones are passed over.</param>
@@ -23,15 +24,19 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
 
     private static readonly string[] SensitiveNames = ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"];
 
+    private readonly Lock _gate = new();
     private volatile string[] _secrets = Sorted(secrets);
 
     /// <summary>Takes the values of headers that carry credentials as secrets too.</summary>
     public void AddHeaders(IEnumerable<KeyValuePair<string, string>> headers)
     {
-        var values = headers.Where(header => SensitiveNames.Any(name => header.Key.Contains(name, StringComparison.OrdinalIgnoreCase)))
+        var values = headers.Where(header => IsSensitive(header.Key))
             .SelectMany(header => header.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 1 } words
                 ? words[1..].Append(header.Value) : [header.Value]); // "Bearer KEY": the key alone may be quoted somewhere
-        _secrets = Sorted([.. _secrets, .. values]);
+        lock (_gate)
+        {
+            _secrets = Sorted([.. _secrets, .. values]);
+        }
     }
 
     public string Clean(string text)
@@ -40,12 +45,26 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
         {
             text = secret.Length >= ShortSecret ? text.Replace(secret, Mark, StringComparison.Ordinal) : WithoutWord(text, secret);
         }
-        return text.Contains("://", StringComparison.Ordinal) ? UserInfo().Replace(text, $"://{Mark}@") : text;
+        return text.Contains("://", StringComparison.Ordinal)
+            ? Query().Replace(UserInfo().Replace(text, $"://{Mark}@"), static match => IsSensitive(match.Groups[1].ValueSpan) ? $"{match.Groups[1]}={Mark}" : match.Value)
+            : text;
     }
 
     /// <summary>The same for all texts in it, names of members too.</summary>
     public JsonElement Clean(JsonElement json) =>
         JsonElement.Parse(JsonBytes.Write((json, this), static (writer, it) => it.Item2.Write(writer, it.json)), RecordingFormat.ReadOptions);
+
+    private static bool IsSensitive(ReadOnlySpan<char> name)
+    {
+        foreach (var known in SensitiveNames)
+        {
+            if (name.Contains(known, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 
     private void Write(Utf8JsonWriter writer, JsonElement json)
     {
@@ -117,6 +136,10 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
 
     [GeneratedRegex("""://[^\s/?#@"'<>]+@""")]
     private static partial Regex UserInfo();
+
+    /// <summary>A name and a value in a query.</summary>
+    [GeneratedRegex("""(?<=[?&])([^\s=&#"'<>?]+)=([^\s&#"'<>]+)""")]
+    private static partial Regex Query();
 
     [GeneratedRegex("""://([^\s/:@]*)(?::([^\s/@]*))?@""")]
     private static partial Regex UserAndPassword();

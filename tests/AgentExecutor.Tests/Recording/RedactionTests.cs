@@ -24,6 +24,16 @@ public sealed class RedactionTests
         Assert.Equal(expected, redaction.Clean(redaction.Clean(text)));
     }
 
+    [Theory]
+    [InlineData("see https://x.example/a?page=2&api_key=abc123&sort=up#top", "see https://x.example/a?page=2&api_key=***&sort=up#top")]
+    [InlineData("https://b.example/f?X-Amz-Date=1&X-Amz-Signature=0a9f", "https://b.example/f?X-Amz-Date=1&X-Amz-Signature=***")]
+    [InlineData("is a?token=x a URL", "is a?token=x a URL")]
+    public void Credentials_in_the_query_of_a_url_are_taken_out(string text, string clean)
+    {
+        Assert.Equal(clean, new Redaction([]).Clean(text));
+        Assert.Equal(clean, new Redaction([]).Clean(clean));
+    }
+
     [Fact]
     public void A_secret_in_another_leaves_no_rest() => Assert.Equal("***", new Redaction(["12345678", "12345678-90"]).Clean("12345678-90"));
 
