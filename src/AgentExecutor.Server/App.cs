@@ -112,17 +112,21 @@ public sealed class App : IAsyncDisposable
         new ModelCatalog(AdapterCatalog.ModelProviders(settings.ModelServers, TimeProvider.System).Select(provider => tap?.Over(provider) ?? provider)),
         new ToolCatalog(AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Over(source) ?? source)),
         settings.Limits,
-        settings.LlmModelName is { } name ? ParseDefaultModel(name) : null,
+        settings.LlmModelName is { } name ? ParseModel(name) : null,
         model)
     {
-        Prices = settings.PricesFile is { } file ? PriceTable.Shipped.With(ReadPrices(file)) : PriceTable.Shipped,
+        Prices = settings.PricesFile is { } file ? ReadPrices(file) : PriceTable.Shipped,
     };
 
-    private static byte[] ReadPrices(string file)
+    private static PriceTable ReadPrices(string file)
     {
         try
         {
-            return File.ReadAllBytes(file);
+            return PriceTable.Shipped.With(File.ReadAllBytes(file));
+        }
+        catch (FaultException fault)
+        {
+            throw new FaultException(fault.Code, $"in '{file}' (AGENT_EXECUTOR_PRICES_FILE), {fault.Message}", fault.Hint, fault);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -130,12 +134,8 @@ public sealed class App : IAsyncDisposable
         }
     }
 
-    /// <exception cref="FaultException">The text is not of the form <c>provider:model</c>.</exception>
-    public static ModelSpec ParseModel(string text) => ModelSpec.TryParse(text) ?? throw new FaultException(
-        FaultCodes.InvalidInput, $"'{text}' names no model", "write provider:model, such as scripted:demo");
-
-    /// <summary>A bare name is OpenAI's, also that of a tuned model (<c>ft:...</c>), unless it is of Anthropic's kind.</summary>
-    private static ModelSpec ParseDefaultModel(string name) =>
+    /// <summary>A model as <c>provider:model</c>. A bare name is OpenAI's, also that of a tuned model (<c>ft:...</c>), unless it is of Anthropic's kind.</summary>
+    public static ModelSpec ParseModel(string name) =>
         (name.StartsWith("ft:", StringComparison.Ordinal) ? null : ModelSpec.TryParse(name))
         ?? new ModelSpec { Provider = name.StartsWith("claude", StringComparison.OrdinalIgnoreCase) ? "anthropic" : "openai", Model = name };
 

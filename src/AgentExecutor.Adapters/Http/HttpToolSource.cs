@@ -23,7 +23,7 @@ internal sealed class HttpToolSource(HttpToolSettings settings, TimeProvider tim
         if (definition.Runtime?.TimeoutSeconds is { } seconds && (seconds <= 0 || seconds > settings.TimeoutSeconds))
         {
             yield return new ToolFault(
-                "runtime.timeout_seconds", DefinitionCodes.LimitAboveServer, $"{seconds} is not above 0 and at most the server's {settings.TimeoutSeconds}", "choose a number between");
+                "runtime.timeout_seconds", DefinitionCodes.LimitAboveServer, $"{seconds} is not above 0 and at most the server's {settings.TimeoutSeconds}", $"write a number above 0, up to {settings.TimeoutSeconds}");
         }
     }
 

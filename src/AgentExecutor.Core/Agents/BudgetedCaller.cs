@@ -49,14 +49,20 @@ internal sealed class BudgetedCaller(ModelCaller caller, ModelCaller? standIn)
             {
                 throw refusal;
             }
-            if (decision == Raise && AmountOf(answer, refusal.Limit) is { } by)
+            if (decision == Raise && KnowsAll(answer) && AmountOf(answer, refusal.Limit) is { } by)
             {
                 context.Session.Budget.Raise(new BudgetRaise($"{context.TaskId}:{key}", refusal.Scope, by));
                 return;
             }
-            note = $$"""the answer {{JsonBytes.Compact(answer)}} is neither "stop", "raise" nor {"decision": "raise", "tokens": ..., "cost_usd": ...} with amounts above 0""";
+            note = $$"""the answer {{JsonBytes.Compact(answer)}} is neither "stop", "raise" nor {"decision": "raise", {{Named(refusal.Limit)}}: ...} with a number above 0""";
         }
     }
+
+    /// <summary>A misspelt amount must not be taken for none.</summary>
+    private static bool KnowsAll(JsonElement answer) =>
+        answer.ValueKind != JsonValueKind.Object || answer.EnumerateObject().All(static it => it.Name is "decision" or "tokens" or "cost_usd");
+
+    private static string Named(BudgetLimit limit) => limit.Cost is not null ? "\"cost_usd\"" : "\"tokens\"";
 
     /// <summary>As much again as the budget was, where no amount is named.</summary>
     private static Spending? AmountOf(JsonElement answer, BudgetLimit limit)
@@ -70,7 +76,7 @@ internal sealed class BudgetedCaller(ModelCaller caller, ModelCaller? standIn)
         var moreCost = 0m;
         var isRight = (tokens is null || (tokens.Value.ValueKind == JsonValueKind.Number && tokens.Value.TryGetInt64(out moreTokens) && moreTokens is >= 0 and <= 1_000_000_000_000))
             && (cost is null || (cost.Value.ValueKind == JsonValueKind.Number && cost.Value.TryGetDecimal(out moreCost) && moreCost is >= 0 and <= 1_000_000_000))
-            && (moreTokens > 0 || moreCost > 0);
+            && ((moreTokens > 0 && limit.Tokens is not null) || (moreCost > 0 && limit.Cost is not null)); // else it would raise nothing, and the same be asked again
         return isRight ? new Spending(moreTokens, moreCost) : null;
     }
 

@@ -3,7 +3,7 @@ namespace AgentExecutor.Core.Budgets;
 /// <summary>A budget does not cover a model call. What comes of it is for the definition to say.</summary>
 #pragma warning disable CA1032 // it is nothing without the scope
 public sealed class BudgetException(BudgetScope scope, BudgetLimit limit, Spending taken, PlannedCall call, Spending wanted) : FaultException(
-    FaultCodes.BudgetExhausted, Describe(scope, limit, taken, call, wanted), $"raise budget.{scope.ToString().ToLowerInvariant()} in the definition and resume, or let 'on_exhausted' say otherwise")
+    FaultCodes.BudgetExhausted, Describe(scope, limit, taken, call, wanted), $"a run keeps its definition: start another with a larger budget.{scope.ToString().ToLowerInvariant()}, or write \"on_exhausted\": \"interrupt\" to be asked, or \"switch\"")
 #pragma warning restore CA1032
 {
     public BudgetScope Scope { get; } = scope;

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Core.Budgets;
@@ -7,8 +8,7 @@ public sealed record ModelPrice
 {
     private const decimal Tokens = 1_000_000;
 
-    public static readonly ModelPrice Free = new();
-
+    [JsonRequired]
     public decimal Input { get; init; }
 
     /// <summary>Input that the provider had in its cache; as other input where left out.</summary>
@@ -18,6 +18,7 @@ public sealed record ModelPrice
     public decimal? CacheWrite { get; init; }
 
     /// <summary>Output, reasoning included.</summary>
+    [JsonRequired]
     public decimal Output { get; init; }
 
     /// <summary>What all tokens of a call cost whose input is longer than so many tokens.</summary>

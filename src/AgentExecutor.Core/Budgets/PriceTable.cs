@@ -57,7 +57,7 @@ public sealed partial class PriceTable
         }
         catch (JsonException exception)
         {
-            throw Invalid($"it is no price table: {exception.Message}");
+            throw Invalid(exception.Path is { Length: > 1 } path ? $"there is something wrong at {path}" : $"they are no price table: {exception.Message}");
         }
     }
 
@@ -75,7 +75,7 @@ public sealed partial class PriceTable
 
     private static FaultException Invalid(string what) => new(
         FaultCodes.InvalidPrices, $"the prices cannot be read: {what}",
-        """write {"models": {"provider:model": {"input": 2, "cached_input": 0.2, "output": 10}}}, in US dollars per million tokens""");
+        """write {"models": {"provider:model": {"input": 2, "cached_input": 0.2, "output": 10}}}, in US dollars per million tokens; docs/budgets.md has all fields""");
 
     private static PriceTable ReadShipped()
     {
@@ -103,6 +103,6 @@ internal sealed record PriceFile
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
+    ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(PriceFile))]
 internal sealed partial class PriceJson : JsonSerializerContext;

@@ -58,7 +58,10 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
             ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "list them with 'agent-executor threads'");
         var started = Start.Apply(run, services.Time.GetUtcNow()).Run;
         var agent = await AgentOfAsync(run, signals.GiveBack);
-        using var session = new RunSession(started, services, agent.Limits, budget: agent.Budget, stopping: signals.GiveBack);
+        using var session = new RunSession(started, services, agent.Limits, budget: agent.Budget, stopping: signals.GiveBack)
+        {
+            IsTakenOver = run.Status is not (RunStatus.Failed or RunStatus.Interrupted), // those ended in good order: what did not count was said to
+        };
         var open = await OpenInterruptsAsync(agent, session, signals.GiveBack);
         foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted))
         {

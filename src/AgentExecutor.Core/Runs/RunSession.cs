@@ -31,6 +31,7 @@ public sealed class RunSession : IDisposable
         BudgetPolicy? budget = null, RunActivity? activity = null, CancellationToken stopping = default)
     {
         Activity = activity ?? new RunActivity();
+        IsTakenOver = run.Attempt > 1;
         (_run, _definition, _isHeld) = (run, definition, isHeld);
         (Services, Stopping) = (services, stopping);
         _events = new RunEvents(run.ThreadId, run.LastSequence, services);
@@ -47,7 +48,7 @@ public sealed class RunSession : IDisposable
     public CancellationToken Stopping { get; }
 
     /// <summary>Another attempt, which may have died, was at what is due at the newest checkpoint.</summary>
-    public bool IsTakenOver => Run.Attempt > 1;
+    public bool IsTakenOver { get; init; }
 
     /// <summary>What it does besides waiting.</summary>
     public RunActivity Activity { get; }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Server.Commands.Recordings;
 
@@ -30,6 +31,7 @@ internal static class RunCommand
             await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: false, cancellationToken);
             await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tap: tape.Tap);
             OutDirectory.Check(result.GetValue(outDir));
+            DefinitionFaults.Write(Console.Error, DefinitionValidator.Validate(DefinitionReader.Read(json), app.Environment).Where(fault => fault.IsWarning));
             var options = new FollowOptions(
                 DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir))
             {

@@ -13,6 +13,9 @@ internal sealed record RunEnding(string ThreadId, RunStatus Status)
     /// <summary>Null where it is not told.</summary>
     public RunUsage? Usage { get; init; }
 
+    /// <summary>The answer was cut at its limit of tokens.</summary>
+    public bool IsCut { get; init; }
+
     /// <summary>Of a failed run.</summary>
     public RunFailure? Failure { get; init; }
 

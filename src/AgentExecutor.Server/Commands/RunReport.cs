@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
@@ -16,6 +17,7 @@ internal static class RunReport
         var ending = new RunEnding(run.ThreadId, run.Status)
         {
             Answer = run.Status == RunStatus.Completed ? Answer(outcome) : "",
+            IsCut = outcome.State?.Get<MessageLog>(MessagesChannel.DefaultName)?.Last is { FinishReason: "length", ToolCalls.IsEmpty: true },
             Usage = run.Usage,
             Failure = run.Failure,
             Interrupts = outcome.Interrupts,
@@ -41,6 +43,10 @@ internal static class RunReport
         if (!isSilent && ending.Status == RunStatus.Completed)
         {
             Console.WriteLine(Console.IsOutputRedirected ? ending.Answer : EventText.Safe(ending.Answer));
+        }
+        if (ending.IsCut)
+        {
+            Console.Error.WriteLine("note: the answer was cut off where it reached the most tokens that the model may write (max_tokens)");
         }
         var status = ending.Status == RunStatus.Pending ? "stopped" : ending.Status.ToString().ToLowerInvariant();
         var used = ending.Usage is not { } usage ? ""
@@ -70,19 +76,38 @@ internal static class RunReport
             case RunStatus.Interrupted:
                 foreach (var interrupt in ending.Interrupts)
                 {
-                    Console.Error.WriteLine($"waits for an answer: {EventText.Safe(JsonBytes.Compact(interrupt.Value))}");
+                    WriteQuestion(interrupt.Value);
                     Console.Error.WriteLine($"  {next.Answer(interrupt)}");
                 }
                 return ExitCode.Interrupted;
             case RunStatus.Failed:
                 WriteFailure(ending.Failure);
-                Console.Error.WriteLine($"once its cause is mended, try again from the last checkpoint: {next.Resume}");
+                Console.Error.WriteLine($"once its cause is mended, try again from the last checkpoint, with the definition as it was (--model takes another model): {next.Resume}");
                 return ExitCode.Failed;
             case RunStatus.Cancelled:
                 return ExitCode.Cancelled;
             default:
                 Console.Error.WriteLine($"stopped at a checkpoint; to go on: {next.Resume}");
                 return ExitCode.Stopped;
+        }
+    }
+
+    /// <summary>What it says for people, where it says something; else all of it.</summary>
+    private static void WriteQuestion(JsonElement question)
+    {
+        if (question.TextProperty("message") is not { } message)
+        {
+            Console.Error.WriteLine($"waits for an answer: {EventText.Safe(JsonBytes.Compact(question))}");
+            return;
+        }
+        Console.Error.WriteLine($"waits for an answer: {EventText.Safe(message)}");
+        if (question.TextProperty("note") is { } note)
+        {
+            Console.Error.WriteLine($"  {EventText.Safe(note)}");
+        }
+        if (question.Property("allowed") is { ValueKind: JsonValueKind.Array } allowed)
+        {
+            Console.Error.WriteLine($"  answers: {EventText.Safe(string.Join(", ", allowed.EnumerateArray().Select(JsonBytes.Display)))}");
         }
     }
 

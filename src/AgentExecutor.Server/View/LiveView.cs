@@ -68,6 +68,10 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
             {
                 node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Tail(agent.Says, 100))}[/]"));
             }
+            if (agent.Trouble.Length > 0)
+            {
+                node.AddNode(new Markup($"[yellow]{Markup.Escape(EventText.Short(agent.Trouble, 140))}[/]"));
+            }
             open.Push((agent.Depth, node));
         }
         return tree;

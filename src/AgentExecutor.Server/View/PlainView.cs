@@ -23,7 +23,7 @@ internal sealed class PlainView(TextWriter writer) : IRunView
                 Line(envelope, ended.Agent, $"<- {ended.Call.Name} {(ended.IsError ? "FAILED " : "")}({EventText.Duration(ended.Duration)}) {EventText.Short(ended.Content, 100)}");
                 break;
             case RunEvent.LlmSuperseded superseded:
-                Line(envelope, superseded.Agent, $"what it said so far does not count: {EventText.Short(superseded.Reason, 100)}");
+                Line(envelope, superseded.Agent, $"begins its answer anew: {EventText.Short(superseded.Reason, 200)}");
                 break;
             case RunEvent.StateUpdated updated:
                 ShowState(envelope, updated);

@@ -36,9 +36,11 @@ internal sealed class RunPicture
                 var speaker = AgentAt(ns, chunk.Agent);
                 speaker.Says = speaker.MessageId == chunk.MessageId ? speaker.Says + chunk.Text : chunk.Text;
                 speaker.MessageId = chunk.MessageId;
+                speaker.Trouble = "";
                 break;
             case RunEvent.LlmSuperseded superseded:
                 AgentAt(ns, superseded.Agent).Says = "";
+                AgentAt(ns, superseded.Agent).Trouble = superseded.Reason;
                 break;
             case RunEvent.ToolStarted started:
                 AgentAt(ns, started.Agent).Start(started.Call);
@@ -52,7 +54,7 @@ internal sealed class RunPicture
                 break;
             case RunEvent.Ended end:
                 Tokens = end.Usage.Tokens;
-                _agents.Values.ToList().ForEach(it => it.Says = ""); // the answer is printed below the picture
+                _agents.Values.ToList().ForEach(it => (it.Says, it.Trouble) = ("", "")); // the answer is printed below the picture
                 break;
         }
     }
@@ -95,6 +97,9 @@ internal sealed class AgentPicture(string ns, string name)
     public string Says { get; set; } = "";
 
     public string MessageId { get; set; } = "";
+
+    /// <summary>Why its answer begins anew, until it does; empty where it does not.</summary>
+    public string Trouble { get; set; } = "";
 
     public List<CallPicture> Calls { get; } = [];
 

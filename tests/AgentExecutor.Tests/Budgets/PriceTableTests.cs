@@ -70,6 +70,8 @@ public sealed class PriceTableTests
     [InlineData("""{"models": {"openai:gpt-4o": null}}""")]
     [InlineData("""{"models": {"openai:gpt-4o": {"imput": 1, "output": 1}}}""")]
     [InlineData("""{"models": {"openai:gpt-4o": {"input": "1"}}}""")]
+    [InlineData("""{"models": {"openai:gpt-4o": {"input": 1}}}""")]
+    [InlineData("""{"models": {"openai:gpt-4o": {"input": 1, "output": 1}, "openai:gpt-4o": {"input": 2, "output": 2}}}""")]
     public void A_file_that_is_no_price_table_is_refused_with_how_to_write_one(string file)
     {
         var fault = Assert.Throws<FaultException>(() => PriceTable.Shipped.With(Encoding.UTF8.GetBytes(file)));

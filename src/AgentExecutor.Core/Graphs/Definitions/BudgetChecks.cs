@@ -43,7 +43,7 @@ internal static class BudgetChecks
         }
         if (amount?.CostUsd is not null and not (> 0 and <= MostDollars))
         {
-            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, $"{path}.cost_usd", FormattableString.Invariant($"{amount.CostUsd} is not above 0 and at most {MostDollars}"), "choose a number between");
+            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, $"{path}.cost_usd", FormattableString.Invariant($"{amount.CostUsd} is not above 0 and at most {MostDollars}"), "write a number above 0");
         }
     }
 

@@ -138,6 +138,8 @@ public static class DefinitionReader
         SchemaFaultKind.Missing when fault is { Path: "$", Message: "lacks 'nodes'" } => new DefinitionFault(
             DefinitionCodes.NoNodes, "$.nodes", "the definition has no nodes", """write "nodes": [{"id": "...", "type": "orchestrator", "config": {...}}]"""),
         SchemaFaultKind.Missing => new DefinitionFault(DefinitionCodes.MissingField, fault.Path, $"it {fault.Message}", "add the field"),
+        _ when fault.Path.EndsWith(".model", StringComparison.Ordinal) || fault.Path.EndsWith(".switch_to", StringComparison.Ordinal) => new DefinitionFault(
+            DefinitionCodes.WrongValue, fault.Path, "it names no model", """write "provider:model", such as "openai:gpt-6-luna", or an object with 'provider' and 'model'"""),
         SchemaFaultKind.Type => new DefinitionFault(DefinitionCodes.WrongType, fault.Path, $"it {fault.Message}", "see docs/agent-definition.schema.json"),
         _ => new DefinitionFault(DefinitionCodes.WrongValue, fault.Path, $"it {fault.Message}", "see docs/agent-definition.schema.json"),
     };
@@ -146,12 +148,19 @@ public static class DefinitionReader
     {
         var name = fault.Path[(fault.Path.LastIndexOf('.') + 1)..];
         var near = Spelling.Nearest(name, KnownFields);
+        if (name is "api_key" or "apikey" or "apiKey" or "key" or "token" or "secret" or "password")
+        {
+            return new DefinitionFault(
+                DefinitionCodes.UnknownField, fault.Path, "definitions are stored, and hold no keys",
+                "remove it; keys come from the environment, such as OPENAI_API_KEY or ANTHROPIC_API_KEY");
+        }
+        var bounds = fault.Path.StartsWith("$.budget.", StringComparison.Ordinal) || fault.Path.Contains("limits.", StringComparison.Ordinal);
         return new DefinitionFault(
             DefinitionCodes.UnknownField,
             fault.Path,
-            $"there is no field '{name}' here; it is ignored",
+            bounds ? $"there is no field '{name}' here, and so nothing would be bounded by it" : $"there is no field '{name}' here; it is ignored",
             near is null ? "remove it" : $"did you mean '{near}'?",
-            IsWarning: true);
+            IsWarning: !bounds);
     }
 
     private static IEnumerable<string> KnownFields => typeof(AgentDefinition).GetProperties()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Execution.Nodes;
 using AgentExecutor.Core.Json;
 
@@ -24,11 +25,25 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
         var limits = agent.Limits;
         text.Append(CultureInfo.InvariantCulture, $"\nlimits\n  supersteps {limits.MaxSupersteps}, tool calls {limits.MaxToolCalls}, sub-agent depth {limits.MaxSubagentDepth}, ");
         text.Append(CultureInfo.InvariantCulture, $"parallel tasks {limits.MaxParallelTasks}, fan-out {limits.MaxFanOut}, tokens {limits.MaxTokens}, dollars {limits.MaxCostUsd}, seconds {limits.MaxSeconds}\n");
+        AppendBudget(text);
         foreach (var warning in warnings)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nwarning at {warning.Path}: {warning.Message} [{warning.Code}]\n  hint: {warning.Hint}\n");
         }
         return text.ToString();
+    }
+
+    private void AppendBudget(StringBuilder text)
+    {
+        foreach (var scope in Enum.GetValues<BudgetScope>())
+        {
+            if (agent.Budget.Of(scope) is { } limit)
+            {
+                var per = scope == BudgetScope.Definition ? $" a {agent.Budget.Period.ToString().ToLowerInvariant()}" : "";
+                var parts = new[] { limit.Cost is { } cost ? string.Create(CultureInfo.InvariantCulture, $"${cost:0.00####}") : "", limit.Tokens is { } tokens ? string.Create(CultureInfo.InvariantCulture, $"{tokens} tokens") : "" };
+                text.Append(CultureInfo.InvariantCulture, $"budget of the {scope.ToString().ToLowerInvariant()}{per}: {string.Join(", ", parts.Where(part => part.Length > 0))}, then {agent.Budget.OnExhausted.ToString().ToLowerInvariant()}\n");
+            }
+        }
     }
 
     /// <summary>The graph as a Mermaid flowchart.</summary>
@@ -157,7 +172,7 @@ public sealed class GraphPlan(CompiledAgent agent, IReadOnlyList<DefinitionFault
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
-        WriteNames(writer, "channels", graph.Channels.Channels.Select(channel => $"{channel.Name}:{channel.Kind}"));
+        WriteNames(writer, "channels", graph.Channels.Channels.Where(channel => !channel.Name.StartsWith("__", StringComparison.Ordinal)).Select(channel => $"{channel.Name}:{channel.Kind}"));
     }
 
     private void WriteLimits(Utf8JsonWriter writer)

@@ -65,7 +65,7 @@ internal static class ModelChecks
     {
         if (value < least || value > most)
         {
-            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, path, $"{value} is not from {least} to {most}", "choose a number between");
+            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, path, $"{value} is not from {least} to {most}", $"write a number from {least} to {most}");
         }
     }
 

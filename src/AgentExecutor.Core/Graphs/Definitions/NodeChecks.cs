@@ -64,7 +64,7 @@ internal static class NodeChecks
         }
         if (config.Retry?.MaxAttempts is < 1 or > 20)
         {
-            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, part.PathOf(index, "retry") + ".max_attempts", "attempts are 1 to 20", "choose a number between");
+            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, part.PathOf(index, "retry") + ".max_attempts", "attempts are 1 to 20", "write a number from 1 to 20");
         }
     }
 }

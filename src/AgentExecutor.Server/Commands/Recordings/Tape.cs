@@ -62,7 +62,7 @@ internal abstract class Tape : IAsyncDisposable
         public static async Task<Tape> OpenAsync(string path, Redaction redaction, CancellationToken cancellationToken)
         {
             var recorded = await RecordingFile.ReadAsync(path, cancellationToken);
-            Console.Error.WriteLine($"replays {path}, {Exchanges(recorded.All.Count)}: no model and no tool is called");
+            Console.Error.WriteLine($"replays {path}, {Exchanges(recorded.All.Count)}: no model and no tool outside of the program is called");
             if (recorded.IsCutOff)
             {
                 Console.Error.WriteLine("warning: its last line is not whole and is left out; the program that wrote it was killed");
