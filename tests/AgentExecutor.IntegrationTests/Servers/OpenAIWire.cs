@@ -14,7 +14,7 @@ internal sealed class OpenAIWire : IModelWire
         var given = call.Headers.GetValueOrDefault("Authorization") ?? "";
         return key is not null && given != $"Bearer {key}"
             ? ModelReply.Refuses(401, Error("invalid_request_error", "invalid_api_key", $"Incorrect API key provided: {given.Replace("Bearer ", "", StringComparison.Ordinal)}. Find yours at the site."))
-            : EffortFault(call.Body, Model(call)) is var (param, words) ? ModelReply.Refuses(400, Error("invalid_request_error", null, words, param))
+            : EffortFault(call.Body, Model(call)) is (var param, var words) ? ModelReply.Refuses(400, Error("invalid_request_error", null, words, param))
             : Fault(call) is { } fault ? ModelReply.Refuses(400, Error("invalid_request_error", null, fault)) : null;
     }
 
