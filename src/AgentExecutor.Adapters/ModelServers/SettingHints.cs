@@ -32,6 +32,6 @@ internal static partial class SettingHints
     private static bool Concerns(ServerError error, string field) =>
         error.Param.Contains(field, StringComparison.Ordinal) || (error.Param.Length == 0 && error.Message.Contains(field, StringComparison.OrdinalIgnoreCase));
 
-    [GeneratedRegex("not support|unsupported|deprecated|not permitted|not allowed|may not be|incompatible|not compatible|supported values|input should be", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("not support|unsupported|unrecognized|deprecated|not permitted|not allowed|may not be|incompatible|not compatible|supported values|input should be", RegexOptions.IgnoreCase)]
     private static partial Regex NotTaken();
 }
