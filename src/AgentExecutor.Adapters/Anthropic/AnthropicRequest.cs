@@ -12,8 +12,8 @@ namespace AgentExecutor.Adapters.Anthropic;
 /// </summary>
 internal sealed class AnthropicRequest(ModelSpec spec)
 {
-    /// <summary>The API asks for a limit; this is what its current models all allow.</summary>
-    public const int DefaultMaxTokens = 16_384;
+    /// <summary>The API asks for a limit; its current models all allow this.</summary>
+    private const int DefaultMaxTokens = 16_384;
 
     private const string JsonOnly = "Answer with one JSON object and nothing else.";
 

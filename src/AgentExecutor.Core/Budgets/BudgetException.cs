@@ -11,15 +11,15 @@ public sealed class BudgetException(BudgetScope scope, BudgetLimit limit, Spendi
     /// <summary>The budget.</summary>
     public BudgetLimit Limit { get; } = limit;
 
-    /// <summary>What is spent and reserved.</summary>
+    /// <summary>What is spent.</summary>
     public Spending Taken { get; } = taken;
 
     private static string Describe(BudgetScope scope, BudgetLimit limit, Spending taken, PlannedCall call, Spending wanted)
     {
         var isMoney = limit.Cost is { } cost && taken.Cost + wanted.Cost > cost;
         return isMoney
-            ? $"the budget of the {Name(scope)} does not cover another call of {call.Model}: {Dollars(taken.Cost)} of {Dollars(limit.Cost!.Value)} are spent or reserved, and it may cost {Dollars(wanted.Cost)}"
-            : $"the budget of the {Name(scope)} does not cover another call of {call.Model}: {taken.Tokens} of {limit.Tokens} tokens are spent or reserved, and it may take {wanted.Tokens}";
+            ? $"the budget of the {Name(scope)} does not cover another call of {call.Model}: {Dollars(taken.Cost)} of {Dollars(limit.Cost!.Value)} are spent, and it may cost {Dollars(wanted.Cost)}"
+            : $"the budget of the {Name(scope)} does not cover another call of {call.Model}: {taken.Tokens} of {limit.Tokens} tokens are spent, and it may take {wanted.Tokens}";
     }
 
     private static string Name(BudgetScope scope) => scope.ToString().ToLowerInvariant();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 
@@ -9,23 +10,23 @@ namespace AgentExecutor.Core.Budgets;
 /// Holds one run to its limits and budgets:
 /// <list type="number">
 /// <item>Before a model call it reserves the input and a share of output, from the run's limits, the run's and the thread's budget here, and the definition's in the ledger.</item>
-/// <item>Near the end of a budget the answer is bounded by what is left; where not even a short one fits, the call is refused.</item>
+/// <item>Where only what other calls have reserved stands in the way, it waits until they are over. Near the end of a budget the answer is bounded by what is left; where not even a
+/// short one fits, the call is refused.</item>
 /// <item>What the call came to is counted when it returns, and stored by the next commit, with the settlement of the ledger's reservation.</item>
 /// </list>
 /// One worker has a thread at a time, so what concerns a thread alone is reserved in memory.
 /// </summary>
 public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
 {
-    /// <summary>Output that is reserved where neither the model's definition nor a budget bounds it.</summary>
-    private const int UsualOutput = 8_192;
-
-    /// <summary>An answer shorter than that is of no use.</summary>
-    private const int LeastOutput = 256;
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
     private readonly ConcurrentQueue<BudgetSettlement> _settled = new();
     private readonly ConcurrentDictionary<string, BudgetRaise> _raises = new(session.Run.Usage.Raises.Select(raise => KeyValuePair.Create(raise.Id, raise)));
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Spending _reserved;
+    private long _calls;
     private bool _usedLedger;
 
     public BudgetPolicy Policy { get; } = policy;
@@ -41,14 +42,24 @@ public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
     public async ValueTask<ReservedCall> ReserveAsync(PlannedCall call, CancellationToken cancellationToken)
     {
         var price = session.Services.Prices.Find(call.Model);
-        var wanted = call.Model.MaxTokens ?? UsualOutput;
-        var (amount, output) = ReserveHere(call, price, wanted);
-        var isShared = !call.IsStandIn && Policy.Definition is not null && session.Services.Budgets is not null;
-        if (isShared)
+        for (var look = FirstLook; ; look = TimeSpan.FromTicks(Math.Min(look.Ticks * 2, LastLook.Ticks)))
         {
-            (amount, output) = await ReserveThereAsync(call, price, amount, output, cancellationToken);
+            var (room, changed) = ReserveHere(call, price);
+            if (changed is not null)
+            {
+                await session.WaitAsync(token => new ValueTask(changed.WaitAsync(token)), cancellationToken);
+                continue;
+            }
+            if (call.IsStandIn || Policy.Definition is null || session.Services.Budgets is not { } ledger)
+            {
+                return new ReservedCall(this, call, price, room, ledgerId: null);
+            }
+            if (await ReserveThereAsync(ledger, call, price, room, cancellationToken) is { } reserved)
+            {
+                return reserved;
+            }
+            await session.WaitAsync(token => new ValueTask(Task.Delay(look, session.Services.Time, token)), cancellationToken); // for calls of other runs
         }
-        return new ReservedCall(this, call, price, amount, output < wanted ? (int)output : call.Model.MaxTokens, isShared);
     }
 
     /// <summary>Adds to a budget, for this run. By the same id it counts once.</summary>
@@ -59,23 +70,12 @@ public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
         var cost = call.Price?.CostOf(usage) ?? 0;
         lock (_gate)
         {
-            _reserved -= call.Amount;
             session.Usage.CountModelCall(call.Call.Agent, call.Call.Model, usage, call.Price is null ? null : cost, isAnswer);
         }
-        if (call.IsShared)
-        {
-            _settled.Enqueue(new BudgetSettlement(call.Call.Id, new Spending(usage.Total, cost)));
-        }
+        LetGo(call, new Spending(usage.Total, cost));
     }
 
-    internal void Release(ReservedCall call)
-    {
-        Add(default(Spending) - call.Amount);
-        if (call.IsShared)
-        {
-            _settled.Enqueue(new BudgetSettlement(call.Call.Id, default));
-        }
-    }
+    internal void Release(ReservedCall call) => LetGo(call, default);
 
     /// <summary>The settlements that are not stored yet.</summary>
     internal ImmutableArray<BudgetSettlement> TakeSettled()
@@ -101,118 +101,102 @@ public sealed class BudgetGate(RunSession session, BudgetPolicy policy)
         }
     }
 
-    private (Spending Amount, long Output) ReserveHere(PlannedCall call, ModelPrice? price, int wanted)
+    /// <summary>Where it must wait, what ends when calls of this run are over.</summary>
+    private (BudgetRoom Room, Task? Changed) ReserveHere(PlannedCall call, ModelPrice? price)
     {
+        var room = new BudgetRoom(call, price);
         lock (_gate)
         {
-            var spent = session.Usage.Spent + _reserved;
-            var output = (long)wanted;
-            CheckLimits(call, price, spent, ref output);
-            if (!call.IsStandIn)
+            var (limits, spent) = (session.Usage.Limits, session.Usage.Spent);
+            room.Narrow(new BudgetLimit(limits.MaxTokens, null), spent, _reserved, taken => TokensUsed(call, taken, room));
+            room.Narrow(new BudgetLimit(null, (decimal)Math.Min(limits.MaxCostUsd, 1e12)), spent, _reserved, taken => MoneyUsed(call, taken, room));
+            foreach (var scope in call.IsStandIn ? [] : (BudgetScope[])[BudgetScope.Run, BudgetScope.Thread])
             {
-                Check(BudgetScope.Run, call, price, spent, ref output);
-                Check(BudgetScope.Thread, call, price, session.Run.Usage.Earlier + spent, ref output);
+                if (LimitOf(scope) is { } limit)
+                {
+                    var before = scope == BudgetScope.Thread ? session.Run.Usage.Earlier : default;
+                    room.Narrow(limit, before + spent, _reserved, taken => new BudgetException(scope, limit, taken, call, room.Least));
+                }
             }
-            var amount = Amount(call, price, output);
-            _reserved += amount;
-            return (amount, output);
+            if (room.MustWait)
+            {
+                return (room, _changed.Task);
+            }
+            _reserved += room.Amount;
+            return (room, null);
         }
     }
 
-    private void CheckLimits(PlannedCall call, ModelPrice? price, Spending spent, ref long output)
-    {
-        var limits = session.Usage.Limits;
-        if (!TryFit(new BudgetLimit(limits.MaxTokens, null), spent, call, price, ref output))
-        {
-            throw new FaultException(
-                FaultCodes.TokenLimit, $"the run has used or reserved {spent.Tokens} of its {limits.MaxTokens} tokens, and another call of {call.Model} may take {Amount(call, price, LeastOf(call)).Tokens}",
-                "raise max_tokens in the definition's limits, up to the server's");
-        }
-        if (!TryFit(new BudgetLimit(null, (decimal)Math.Min(limits.MaxCostUsd, 1e12)), spent, call, price, ref output))
-        {
-            throw new FaultException(
-                FaultCodes.CostLimit, FormattableString.Invariant($"the run has spent or reserved ${spent.Cost:0.00####} of its ${limits.MaxCostUsd:0.00####}, and another call of {call.Model} may cost ${Amount(call, price, LeastOf(call)).Cost:0.00####}"),
-                "raise max_cost_usd in the definition's limits, up to the server's");
-        }
-    }
-
-    private void Check(BudgetScope scope, PlannedCall call, ModelPrice? price, Spending taken, ref long output)
-    {
-        if (LimitOf(scope) is { } limit && !TryFit(limit, taken, call, price, ref output))
-        {
-            throw new BudgetException(scope, limit, taken, call, Amount(call, price, LeastOf(call)));
-        }
-    }
-
-    private async ValueTask<(Spending Amount, long Output)> ReserveThereAsync(
-        PlannedCall call, ModelPrice? price, Spending amount, long output, CancellationToken cancellationToken)
+    /// <summary>Null where calls of other runs stand in the way; then nothing is reserved here either.</summary>
+    private async ValueTask<ReservedCall?> ReserveThereAsync(
+        IBudgetLedger ledger, PlannedCall call, ModelPrice? price, BudgetRoom room, CancellationToken cancellationToken)
     {
         Volatile.Write(ref _usedLedger, true);
         var key = new BudgetKey(session.Run.Name, Policy.Period.NameAt(session.Services.Time.GetUtcNow()));
-        var limit = LimitOf(BudgetScope.Definition)!;
+        var id = $"{call.Id}.{Interlocked.Increment(ref _calls).ToString(CultureInfo.InvariantCulture)}"; // never one that waits to be settled
+        var held = room.Amount;
+        var isGranted = false;
         try
         {
-            while (true)
+            var limit = LimitOf(BudgetScope.Definition)!;
+            while (!isGranted)
             {
-                var reservation = new BudgetReservation(session.ThreadId, session.Run.Fence, call.Id, amount);
-                var balance = await session.Services.Budgets!.ReserveAsync(key, reservation, limit, cancellationToken);
-                if (balance.IsGranted)
+                var balance = await ledger.ReserveAsync(key, new BudgetReservation(session.ThreadId, session.Run.Fence, id, held), limit, cancellationToken);
+                isGranted = balance.IsGranted;
+                if (!isGranted)
                 {
-                    return (amount, output);
+                    room.Narrow(limit, balance.Spent, balance.Reserved, taken => new BudgetException(BudgetScope.Definition, limit, taken, call, room.Least));
+                    if (room.MustWait)
+                    {
+                        return null;
+                    }
+                    if (room.Amount == held)
+                    {
+                        throw new BudgetException(BudgetScope.Definition, limit, balance.Spent, call, room.Least); // the ledger says so, to the last fraction
+                    }
+                    Hold(room.Amount - held);
+                    held = room.Amount;
                 }
-                var (taken, before) = (balance.Spent + balance.Reserved, output);
-                if (!TryFit(limit, taken, call, price, ref output) || output == before)
-                {
-                    throw new BudgetException(BudgetScope.Definition, limit, taken, call, Amount(call, price, LeastOf(call)));
-                }
-                Add(default(Spending) - amount);
-                amount = Amount(call, price, output);
-                Add(amount);
+            }
+            return new ReservedCall(this, call, price, room, id);
+        }
+        finally
+        {
+            if (!isGranted)
+            {
+                Hold(default(Spending) - held);
             }
         }
-        catch
+    }
+
+    private void LetGo(ReservedCall call, Spending actual)
+    {
+        Hold(default(Spending) - call.Amount);
+        if (call.LedgerId is { } id)
         {
-            Add(default(Spending) - amount);
-            throw;
+            _settled.Enqueue(new BudgetSettlement(id, actual));
         }
+    }
+
+    private void Hold(Spending more)
+    {
+        TaskCompletionSource changed;
+        lock (_gate)
+        {
+            _reserved += more;
+            (changed, _changed) = (_changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        changed.SetResult();
     }
 
     private BudgetLimit? LimitOf(BudgetScope scope) => BudgetRaise.Apply(Policy, scope, _raises.Values);
 
-    /// <summary>Bounds the output by what is left; false where not even a short answer fits.</summary>
-    private static bool TryFit(BudgetLimit limit, Spending taken, PlannedCall call, ModelPrice? price, ref long output)
-    {
-        var room = limit.Tokens - taken.Tokens - call.InputTokens ?? long.MaxValue;
-        if (limit.Cost is { } cost && price is not null)
-        {
-            var left = cost - taken.Cost - price.MostFor(call.InputTokens, output: 0);
-            room = Math.Min(room, left < 0 ? -1 : price.OutputFor(left, call.InputTokens));
-        }
-        output = Math.Min(output, room);
-        return output >= LeastOf(call);
-    }
+    private FaultException TokensUsed(PlannedCall call, Spending taken, BudgetRoom room) => new(
+        FaultCodes.TokenLimit, $"the run has used {taken.Tokens} of its {session.Usage.Limits.MaxTokens} tokens, and another call of {call.Model} may take {room.Least.Tokens}",
+        "raise max_tokens in the definition's limits, up to the server's");
 
-    private static int LeastOf(PlannedCall call) => Math.Min(LeastOutput, call.Model.MaxTokens ?? LeastOutput);
-
-    private static Spending Amount(PlannedCall call, ModelPrice? price, long output) =>
-        new(call.InputTokens + output, price?.MostFor(call.InputTokens, output) ?? 0);
-
-    private void Add(Spending amount)
-    {
-        lock (_gate)
-        {
-            _reserved += amount;
-        }
-    }
-}
-
-/// <summary>What a person added to a budget of a run.</summary>
-/// <param name="Id">The question that it answers.</param>
-/// <param name="Scope">Which budget.</param>
-/// <param name="By">By how much.</param>
-public sealed record BudgetRaise(string Id, BudgetScope Scope, Spending By)
-{
-    /// <summary>A budget with what was added to it; null where there is none.</summary>
-    public static BudgetLimit? Apply(BudgetPolicy policy, BudgetScope scope, IEnumerable<BudgetRaise> raises) =>
-        policy.Of(scope) is { } limit ? raises.Where(raise => raise.Scope == scope).Aggregate(limit, static (sum, raise) => sum.Raise(raise.By)) : null;
+    private FaultException MoneyUsed(PlannedCall call, Spending taken, BudgetRoom room) => new(
+        FaultCodes.CostLimit,
+        string.Create(CultureInfo.InvariantCulture, $"the run has spent ${taken.Cost:0.00####} of its ${session.Usage.Limits.MaxCostUsd:0.00####}, and another call of {call.Model} may cost ${room.Least.Cost:0.00####}"),
+        "raise max_cost_usd in the definition's limits, up to the server's");
 }

@@ -20,10 +20,10 @@ public sealed class ReservedCall : IDisposable
     private readonly BudgetGate _gate;
     private int _isOver;
 
-    internal ReservedCall(BudgetGate gate, PlannedCall call, ModelPrice? price, Spending amount, int? maxOutputTokens, bool isShared)
+    internal ReservedCall(BudgetGate gate, PlannedCall call, ModelPrice? price, BudgetRoom room, string? ledgerId)
     {
-        (_gate, Call, Price, Amount) = (gate, call, price, amount);
-        (MaxOutputTokens, IsShared) = (maxOutputTokens, isShared);
+        (_gate, Call, Price, Amount) = (gate, call, price, room.Amount);
+        (MaxOutputTokens, Bound, LedgerId) = (room.Bound is null ? call.Model.MaxTokens : (int)room.Output, room.Bound, ledgerId);
     }
 
     public PlannedCall Call { get; }
@@ -31,12 +31,15 @@ public sealed class ReservedCall : IDisposable
     /// <summary>The most tokens that the answer may have, where the model or what is left of a budget bounds it.</summary>
     public int? MaxOutputTokens { get; }
 
+    /// <summary>Why the answer is bounded by what is left of a limit or a budget; null where it is not. An answer that was cut there is none.</summary>
+    public FaultException? Bound { get; }
+
     internal ModelPrice? Price { get; }
 
     internal Spending Amount { get; }
 
-    /// <summary>The ledger has a reservation of it.</summary>
-    internal bool IsShared { get; }
+    /// <summary>Names the ledger's reservation of it; null where there is none.</summary>
+    internal string? LedgerId { get; }
 
     /// <param name="usage">What the provider counted.</param>
     /// <param name="isAnswer">An answer came of it; else it is no call that returned, only what it cost.</param>

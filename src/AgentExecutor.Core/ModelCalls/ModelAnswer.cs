@@ -23,6 +23,10 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
     /// <summary>What the server reported of it, also where the answer then failed.</summary>
     public TokenUsage? Usage { get; private set; }
 
+    /// <summary>What it took, where the server does not say: nothing that is spent goes uncounted.</summary>
+    public TokenUsage Guess(long inputTokens) =>
+        new(inputTokens, TokenEstimate.Of(_text.Length + _reasoning.Length + _calls.Sum(static call => (long)call.Arguments.GetRawText().Length)));
+
     public string? FinishReason { get; private set; }
 
     /// <summary>The model that the server says answered.</summary>

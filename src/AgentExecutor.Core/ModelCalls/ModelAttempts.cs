@@ -101,8 +101,9 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
         {
             if (hasEnded || answer.Usage is not null)
             {
-                call.Settle(answer.Usage ?? default, isAnswer: hasEnded);
-                ModelSpan.CountTokens(spec, answer.Usage ?? default);
+                var usage = answer.Usage ?? answer.Guess(request.InputTokens);
+                call.Settle(usage, isAnswer: hasEnded);
+                ModelSpan.CountTokens(spec, usage);
             }
         }
     }

@@ -96,7 +96,7 @@ public sealed class RunSession : IDisposable
                         Events = told.ToStore(),
                         ToolCalls = commit.ToolCalls.IsEmpty ? ended : commit.ToolCalls.AddRange(ended),
                         Settlements = settled,
-                        ReleasesReservations = next.Status != RunStatus.Running && Budget.UsedLedger,
+                        ReleasesReservations = next.Status != RunStatus.Running && (Budget.UsedLedger || next.Attempt > 1), // an attempt before this one may have left some
                         Result = Services.Lease is not null && RunResult.IsOutcome(next.Status) ? new StoredResult(told.Last, RunResult.Encode(next, after, events)) : null,
                     },
                     cancellationToken);

@@ -44,14 +44,14 @@ public sealed class StreamProcessesTests(PostgresFixture postgres)
     {
         var settings = await postgres.SchemaAsync();
         await using var dies = await ApiServer.StartAsync(settings, Quick);
-        await dies.PostAsync("/deepagents-runtime/invoke", Jobs.Data("one", Jobs.Chatty(chunks: 200, chunkDelayMs: 10)));
+        await using var lives = await ApiServer.StartAsync(settings, Quick);
+        await dies.PostAsync("/deepagents-runtime/invoke", Jobs.Data("one", Jobs.Chatty(chunks: 200, chunkDelayMs: 10))); // who is given a job runs it
         using var near = await EventReader.OpenAsync(dies.Http, "one");
         var seen = new List<Told>();
         while (seen.Count(it => it.Type == "on_llm_stream") < 20)
         {
             seen.AddRange(await near.TakeAsync(1));
         }
-        await using var lives = await ApiServer.StartAsync(settings, Quick);
         using var far = await EventReader.OpenAsync(lives.Http, "one");
 
         await dies.Process.KillAsync();

@@ -22,7 +22,7 @@ public sealed class ModelServersTests
         foreach (var model in (string[])["openai:gpt-5-mini", "anthropic:claude-haiku-4-5"])
         {
             var answered = await program.RunAsync("run", agent, "--input", "Which files are there?", "--model", model, "--events", "jsonl");
-            var refused = await program.RunAsync("run", agent, "--input", "overflow", "--model", model);
+            var refused = await program.RunAsync("run", agent, "--input", string.Concat(Enumerable.Repeat("overflow ", 200)), "--model", model);
 
             Assert.True(answered.ExitCode == 0, answered.Error);
             var messages = answered.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))
@@ -30,7 +30,7 @@ public sealed class ModelServersTests
             Assert.Equal(["human", "ai", "tool", "tool", "ai"], messages.Select(message => message.GetProperty("type").GetString()));
             Assert.Equal(("There are no files.", "Let me think."), (messages[^1].GetProperty("content").GetString(), messages[^1].GetProperty("reasoning").GetString()));
             Assert.Equal(1, refused.ExitCode);
-            Assert.Contains("model_context_overflow", refused.Error, StringComparison.Ordinal);
+            Assert.True(refused.Error.Contains("model_context_overflow", StringComparison.Ordinal), refused.Error);
         }
     }
 }

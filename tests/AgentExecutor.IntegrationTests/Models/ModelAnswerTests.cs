@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 using static AgentExecutor.IntegrationTests.Models.ModelTest;
 
@@ -42,7 +43,7 @@ public sealed class ModelAnswerTests
 
         Assert.Equal(("Hello!", ChatFinishReason.ToolCalls, 2), (answer.Text, answer.FinishReason, answer.Messages[0].Contents.OfType<FunctionCallContent>().Count()));
         Assert.Equal((provider == Claude ? 12 : 7, 3), (answer.Usage!.InputTokenCount, answer.Usage.OutputTokenCount));
-        Assert.Equal(provider == Claude ? 5 : null, answer.Usage.AdditionalCounts?["cache_creation_input_tokens"]);
+        Assert.Equal(provider == Claude ? 5 : 0, UsageCounts.CacheWrite(answer.Usage));
         Assert.False(server.Calls.Single().IsStream);
     }
 

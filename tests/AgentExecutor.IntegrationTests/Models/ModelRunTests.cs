@@ -116,11 +116,12 @@ public sealed class ModelRunTests : IDisposable
             ? new ModelReply { Reasoning = "Let me look.", ThinksOn = true, Calls = [new ModelToolCall($"c{call.Number}", "ls", """{"path": "/"}""")] }
             : ModelReply.Says("Nothing there."));
         Point(server);
+        _program.Variables["LLM_MODEL_NAME"] = "claude-haiku-5-5";
 
-        var result = await RunBareAsync("--model", "anthropic:claude-haiku-5-5", "--events", "jsonl", "--thread", "t");
+        var result = await RunBareAsync("--events", "jsonl", "--thread", "t");
         var kept = await _program.RunAsync("show", "t", "--json");
 
-        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.True(result.ExitCode == 0 && kept.ExitCode == 0, result.Error + kept.Error);
         Assert.Equal((3, 0), (server.Calls.Count, server.Refused.Count));
         Assert.Equal(4, server.Calls[2].Messages.SelectMany(it => it.GetProperty("content").EnumerateArray()).Count(it => it.TryGetProperty("signature", out _)));
         Assert.Contains("thinking_blocks", kept.Output, StringComparison.Ordinal);

@@ -81,7 +81,7 @@ public sealed class BudgetTests
         var outcome = await StartAsync(Looping("""{"run": {"cost_usd": 5.0}}""", tokens: 1_500));
 
         Assert.Equal(FaultCodes.BudgetExhausted, outcome.Run.Failure!.Code);
-        Assert.Contains("of $5.00 are spent or reserved", outcome.Run.Failure.Message, StringComparison.Ordinal);
+        Assert.Contains("of $5.00 are spent, and it may cost", outcome.Run.Failure.Message, StringComparison.Ordinal);
         Assert.InRange(outcome.Run.Usage.CostUsd, 1.5m, 5m);
     }
 
@@ -99,24 +99,81 @@ public sealed class BudgetTests
     [Fact]
     public async Task Near_its_end_an_answer_is_no_longer_than_the_budget_allows()
     {
-        var spec = new Core.ModelProviders.ModelSpec { Provider = "scripted", Model = "dear" };
-        using var session = Session(new BudgetPolicy { Run = new BudgetLimit(10_000, null) });
+        using var session = Session(new BudgetPolicy { Run = new BudgetLimit(20_000, null) });
 
-        using var first = await session.Budget.ReserveAsync(new PlannedCall("a", spec, "1", 1_000), Cancel);
-        using var second = await session.Budget.ReserveAsync(new PlannedCall("a", spec, "2", 300), Cancel);
-        await Assert.ThrowsAsync<BudgetException>(async () => await session.Budget.ReserveAsync(new PlannedCall("a", spec, "3", 300), Cancel));
-        first.Dispose();
-        using var third = await session.Budget.ReserveAsync(new PlannedCall("a", spec with { MaxTokens = 500 }, "3", 300), Cancel);
+        using var free = await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel);
+        free.Settle(new TokenUsage(9_000, 3_000), isAnswer: true);
+        using var bounded = await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "2", 1_000), Cancel);
+        bounded.Settle(new TokenUsage(1_000, 500), isAnswer: true);
+        using var small = await session.Budget.ReserveAsync(new PlannedCall("a", Dear with { MaxTokens = 500 }, "3", 1_000), Cancel);
+        small.Settle(new TokenUsage(6_000, 0), isAnswer: true);
 
-        Assert.Equal((null, 508, 500), (first.MaxOutputTokens, second.MaxOutputTokens, third.MaxOutputTokens));
+        Assert.Equal((null, 7_000, 500), (free.MaxOutputTokens, bounded.MaxOutputTokens, small.MaxOutputTokens));
+        Assert.Equal((true, false, true), (free.Bound is null, bounded.Bound is null, small.Bound is null));
+        await Assert.ThrowsAsync<BudgetException>(async () => await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "4", 300), Cancel));
+    }
+
+    [Fact]
+    public async Task A_call_waits_for_what_others_have_reserved_and_may_not_use()
+    {
+        using var session = Session(new BudgetPolicy { Run = new BudgetLimit(20_000, null) });
+        using var first = await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel);
+
+        var second = session.Budget.ReserveAsync(new PlannedCall("b", Dear, "2", 1_000), Cancel).AsTask();
+        Assert.False(second.IsCompleted);
+        first.Settle(new TokenUsage(1_000, 100), isAnswer: true);
+
+        using var granted = await second;
+        Assert.Null(granted.MaxOutputTokens);
+    }
+
+    [Fact]
+    public async Task A_shared_budget_is_waited_for_too()
+    {
+        var policy = new BudgetPolicy { Definition = new BudgetLimit(20_000, null) };
+        using var one = Session(policy, "one");
+        using var other = Session(policy, "other");
+        using var first = await one.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel);
+
+        var second = other.Budget.ReserveAsync(new PlannedCall("b", Dear, "1", 1_000), Cancel).AsTask();
+        Assert.False(second.IsCompleted);
+        first.Settle(new TokenUsage(1_000, 100), isAnswer: true);
+        await one.CommitAsync((run, _) => new RunChange(run, []), Cancel);
+
+        using var granted = await second;
+        Assert.Equal(1_100, (await _store.Budgets.FindAsync(new BudgetKey("looper", "total"), Cancel)).Spent.Tokens);
+    }
+
+    [Fact]
+    public async Task A_call_that_is_made_again_by_the_same_name_is_counted_as_well()
+    {
+        using var session = Session(new BudgetPolicy { Definition = new BudgetLimit(100_000, null) });
+
+        (await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel)).Dispose();
+        (await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel)).Settle(new TokenUsage(1_000, 100), isAnswer: true);
+        await session.CommitAsync((run, _) => new RunChange(run, []), Cancel);
+
+        Assert.Equal(new BudgetBalance(new Spending(1_100, 1.1m), default), await _store.Budgets.FindAsync(new BudgetKey("looper", "total"), Cancel));
+    }
+
+    [Fact]
+    public async Task What_a_dead_worker_left_reserved_goes_when_the_run_ends_whoever_ends_it()
+    {
+        var policy = new BudgetPolicy { Definition = new BudgetLimit(100_000, null) };
+        using var dies = Session(policy);
+        using var lost = await dies.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel);
+        using var ends = new RunSession(dies.Run with { Fence = 2, Attempt = 2 }, Services(Prices), new RunLimits());
+
+        await ends.CommitAsync(Core.Runs.Transitions.Cancel.Apply, Cancel);
+
+        Assert.Equal(default, (await _store.Budgets.FindAsync(new BudgetKey("looper", "total"), Cancel)).Reserved);
     }
 
     [Fact]
     public async Task A_call_that_failed_and_cost_something_is_counted_as_cost_and_not_as_a_call()
     {
-        var spec = new Core.ModelProviders.ModelSpec { Provider = "scripted", Model = "dear" };
         using var session = Session(new BudgetPolicy { Run = new BudgetLimit(100_000, null) });
-        using var call = await session.Budget.ReserveAsync(new PlannedCall("a", spec, "1", 1_000), Cancel);
+        using var call = await session.Budget.ReserveAsync(new PlannedCall("a", Dear, "1", 1_000), Cancel);
 
         call.Settle(new TokenUsage(1_000, 0), isAnswer: false);
         call.Settle(new TokenUsage(1_000, 0), isAnswer: false);
@@ -127,7 +184,6 @@ public sealed class BudgetTests
     [Fact]
     public async Task Parallel_calls_together_stay_within_the_budget()
     {
-        var spec = new Core.ModelProviders.ModelSpec { Provider = "scripted", Model = "dear", MaxTokens = 1_000 };
         using var session = Session(new BudgetPolicy { Run = new BudgetLimit(20_000, null) });
 
         var asked = await Task.WhenAll(Enumerable.Range(0, 50).Select(i => Task.Run(
@@ -135,16 +191,18 @@ public sealed class BudgetTests
             {
                 try
                 {
-                    return await session.Budget.ReserveAsync(new PlannedCall("a", spec, $"{i}", 1_000), Cancel);
+                    using var call = await session.Budget.ReserveAsync(new PlannedCall("a", Dear with { MaxTokens = 1_000 }, $"{i}", 1_000), Cancel);
+                    await Task.Yield();
+                    call.Settle(new TokenUsage(1_000, 1_000), isAnswer: true);
+                    return true;
                 }
                 catch (BudgetException)
                 {
-                    return null;
+                    return false;
                 }
             }, Cancel)));
 
-        Assert.Equal(10, asked.Count(static it => it is not null));
-        Assert.All(asked, static it => it?.Dispose());
+        Assert.Equal((10, 20_000), (asked.Count(static it => it), session.Usage.Spent.Tokens));
     }
 
     [Fact]
@@ -261,8 +319,10 @@ public sealed class BudgetTests
 
     private static DefinitionEnvironment Environment(PriceTable prices) => new(TestAgents.Models, new ToolCatalog([]), new RunLimits()) { Prices = prices };
 
-    private RunSession Session(BudgetPolicy budget) => new(
-        new Run { ThreadId = "t", RunId = "r", DefinitionHash = "", Status = RunStatus.Running, Fence = 1, Attempt = 1 },
+    private static Core.ModelProviders.ModelSpec Dear { get; } = new() { Provider = "scripted", Model = "dear" };
+
+    private RunSession Session(BudgetPolicy budget, string thread = "t") => new(
+        new Run { ThreadId = thread, RunId = "r", Name = "looper", DefinitionHash = "", Status = RunStatus.Running, Fence = 1, Attempt = 1 },
         Services(Prices), new RunLimits(), budget: budget);
 
     private RunServices Services(PriceTable prices) => new(_store, _events, TimeProvider.System) { Prices = prices, Budgets = _store.Budgets };

@@ -158,6 +158,18 @@ public sealed class ModelCallerTests
     }
 
     [Fact]
+    public async Task What_a_server_does_not_count_is_counted_by_a_guess()
+    {
+        var engine = Engine();
+        using var session = engine.Session();
+
+        await AskAsync(session, [Server(Text("twelve characters make three"))], TestProvider.Agent("test:a"));
+
+        Assert.Equal((1, 7), (session.Usage.Current.ModelCalls, session.Usage.Current.Tokens.Output));
+        Assert.True(session.Usage.Current.Tokens.Input > 100, "the system prompt alone is longer");
+    }
+
+    [Fact]
     public async Task No_attempt_begins_once_the_runs_tokens_are_used_up()
     {
         var server = Server(Fault(FaultCodes.ModelUnavailable, usage: new TokenUsage(9_000, 0)));

@@ -74,19 +74,9 @@ internal static class BudgetChecks
                 ? new DefinitionFault(DefinitionCodes.MissingField, To, "nothing says what to switch to", """name a cheaper model, as in "switch_to": "provider:model" """.TrimEnd())
                 : new DefinitionFault(DefinitionCodes.WrongValue, $"{Path}.on_exhausted", "'switch_to' is never used", """write "on_exhausted": "switch", or remove it""");
         }
-        if (budget.SwitchTo is not { } to)
+        foreach (var fault in budget.SwitchTo is { } to ? ModelChecks.Check(to, To, budget, environment) : [])
         {
-            yield break;
-        }
-        if (AgentCompiler.Read(to, environment) is not { } model || environment.Models.Find(model.Provider) is not { } provider)
-        {
-            yield return new DefinitionFault(
-                DefinitionCodes.UnknownProvider, To, $"there is no model provider '{to.Provider}'", Spelling.Hint(to.Provider ?? "", environment.Models.Names, "providers"));
-            yield break;
-        }
-        foreach (var fault in provider.Check(model))
-        {
-            yield return new DefinitionFault(DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? To : $"{To}.{fault.Path}", fault.Message, fault.Hint);
+            yield return fault;
         }
     }
 }

@@ -5,6 +5,10 @@ namespace AgentExecutor.Core.Graphs.Definitions;
 /// <summary>Checks of an agent's model and of those that stand in for it, each by its provider.</summary>
 internal static class ModelChecks
 {
+    private const int MostTokens = 1_000_000;
+    private const int LeastContext = 1_000;
+    private const int MostContext = 100_000_000;
+
     public static IEnumerable<DefinitionFault> Check(GraphPart part, NodeConfig config, int index, BudgetDefinition? budget, DefinitionEnvironment environment)
     {
         var path = part.PathOf(index, "model");
@@ -18,6 +22,12 @@ internal static class ModelChecks
         var isOwn = environment.ModelOverride is null && AgentCompiler.Read(config.Model, environment) is not null; // the orchestrator's are checked where they are written
         return [.. CheckOne(spec, path, budget, environment), .. isOwn ? CheckFallbacks(spec, config.Model!, path, budget, environment) : [], .. CheckScriptFile(config.Model, path)];
     }
+
+    /// <summary>Of a model that is no agent's own.</summary>
+    public static IEnumerable<DefinitionFault> Check(ModelDefinition model, string path, BudgetDefinition? budget, DefinitionEnvironment environment) =>
+        AgentCompiler.Read(model, environment) is { } spec
+            ? [.. CheckOne(spec, path, budget, environment), .. CheckFallbacks(spec, model, path, budget, environment), .. CheckScriptFile(model, path)]
+            : [new DefinitionFault(DefinitionCodes.MissingModel, path, "it names no provider", """write "provider:model", or an object with 'provider' and 'model'""")];
 
     private static IEnumerable<DefinitionFault> CheckFallbacks(ModelSpec spec, ModelDefinition model, string path, BudgetDefinition? budget, DefinitionEnvironment environment)
     {
@@ -46,6 +56,8 @@ internal static class ModelChecks
                 .. provider.Check(spec).Select(fault => new DefinitionFault(
                     DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? path : $"{path}.{fault.Path}", fault.Message, fault.Hint)),
                 .. BudgetChecks.CheckPrice(budget, spec, path, environment),
+                .. CheckRange(spec.MaxTokens, 1, MostTokens, $"{path}.max_tokens"),
+                .. CheckRange(spec.ContextTokens, LeastContext, MostContext, $"{path}.context_tokens"),
             ]
             : [new DefinitionFault(
                 DefinitionCodes.UnknownProvider, path, $"there is no model provider '{spec.Provider}'", Spelling.Hint(spec.Provider, environment.Models.Names, "providers"))];
@@ -54,6 +66,14 @@ internal static class ModelChecks
         ? []
         : [new DefinitionFault(
             DefinitionCodes.InvalidModel, $"{path}.reasoning_effort", $"there is no effort '{spec.ReasoningEffort}'", Spelling.Hint(spec.ReasoningEffort, ReasoningEfforts.All, "efforts"))];
+
+    private static IEnumerable<DefinitionFault> CheckRange(int? value, int least, int most, string path)
+    {
+        if (value < least || value > most)
+        {
+            yield return new DefinitionFault(DefinitionCodes.InvalidLimit, path, $"{value} is not from {least} to {most}", "choose a number between");
+        }
+    }
 
     private static IEnumerable<DefinitionFault> CheckScriptFile(ModelDefinition? model, string path) => model?.ScriptFile is null
         ? []
