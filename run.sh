@@ -30,7 +30,7 @@ fi
 model=()
 if [ -n "${OPENAI_API_KEY:-}${ANTHROPIC_API_KEY:-}" ] || [[ "${LLM_MODEL_NAME:-}" == ollama:* || "${LLM_MODEL_NAME:-}" == openai-compatible:* ]]; then
   name="${LLM_MODEL_NAME:-}"
-  [ -n "$name" ] || { [ -n "${OPENAI_API_KEY:-}" ] && name=openai:gpt-5-mini || name=anthropic:claude-haiku-4-5; }
+  [ -n "$name" ] || { [ -n "${OPENAI_API_KEY:-}" ] && name=openai:gpt-6-luna || name=anthropic:claude-haiku-5-5; }
   case "$name" in
     openai:* | anthropic:* | ollama:* | openai-compatible:* | scripted:*) ;;
     claude*) name="anthropic:$name" ;;

@@ -8,10 +8,12 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Adapters.Anthropic;
 
 /// <summary>Reads a message, whole or as events. Tool calls are told when all of them are there. An answer with a stop reason is whole; one without has been cut.</summary>
-internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> usedCallIds)
+internal sealed class AnthropicAnswer(ModelFaults faults, AnthropicRequest.Written request)
 {
-    private readonly CallDeltas _calls = new(usedCallIds);
+    private readonly CallDeltas _calls = new(request.CallIds);
+    private readonly Dictionary<int, OpenThought> _thoughts = [];
     private readonly StringBuilder _said = new();
+    private bool _hasUnsigned;
     private long _input, _written, _cached, _output;
 
     public ChatFinishReason? FinishReason { get; private set; }
@@ -48,6 +50,9 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
             case "content_block_delta":
                 TakeDelta(json.Property("delta") ?? default, Index(json), contents);
                 break;
+            case "content_block_stop":
+                EndThought(Index(json), contents);
+                break;
             case "message_delta":
                 Count(json.Property("usage") ?? default);
                 TakeStop(json.Property("delta") ?? default);
@@ -68,6 +73,7 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
         for (var i = 0; i < blocks.Count; i++)
         {
             TakeBlock(blocks[i], i, contents);
+            EndThought(i, contents);
         }
         TakeStop(message);
         return [.. contents, .. End()];
@@ -98,7 +104,11 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
                 Say(block.TextProperty("text"), contents);
                 break;
             case "thinking":
+                _thoughts[index] = new OpenThought(_calls.Count, new StringBuilder(block.TextProperty("signature")));
                 Think(block.TextProperty("thinking"), contents);
+                break;
+            case "redacted_thinking" when block.TextProperty("data") is { Length: > 0 } data:
+                Keep(new AnthropicThinking(request.Model, request.Prefix.Value, _calls.Count) { Redacted = data }, contents);
                 break;
             case "tool_use":
                 var call = _calls.Begin(index, block.TextProperty("id"), block.TextProperty("name"));
@@ -116,6 +126,9 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
                 break;
             case "thinking_delta":
                 Think(delta.TextProperty("thinking"), contents);
+                break;
+            case "signature_delta" when _thoughts.TryGetValue(index, out var thought):
+                thought.Signature.Append(delta.TextProperty("signature"));
                 break;
             case "input_json_delta":
                 _calls.Of(index, null, null).Append(delta.Property("partial_json"));
@@ -155,6 +168,25 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
         }
     }
 
+    /// <summary>A block without a signature cannot go back; nor can those after it, whose places would be others.</summary>
+    private void EndThought(int index, List<AIContent> contents)
+    {
+        if (!_thoughts.Remove(index, out var thought))
+        {
+            return;
+        }
+        _hasUnsigned |= thought.Signature.Length == 0;
+        Keep(new AnthropicThinking(request.Model, request.Prefix.Value, thought.CallsBefore) { Signature = thought.Signature.ToString() }, contents);
+    }
+
+    private void Keep(AnthropicThinking block, List<AIContent> contents)
+    {
+        if (!_hasUnsigned)
+        {
+            contents.Add(new TextReasoningContent("") { ProtectedData = block.Encode() });
+        }
+    }
+
     /// <summary>Counts are of the whole answer so far; one that is left out stands.</summary>
     private void Count(JsonElement usage)
     {
@@ -173,4 +205,6 @@ internal sealed class AnthropicAnswer(ModelFaults faults, IReadOnlySet<string> u
     }
 
     private static int Index(JsonElement json) => json.Property("index") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var index) ? index : 0;
+
+    private sealed record OpenThought(int CallsBefore, StringBuilder Signature);
 }

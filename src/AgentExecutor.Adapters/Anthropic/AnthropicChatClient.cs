@@ -42,10 +42,10 @@ internal sealed class AnthropicChatClient : IChatClient
 
     public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
-        var (body, callIds) = _request.Write(messages, options);
-        using var response = await _client.WithRawResponse.Messages.Create(Params(body), cancellationToken);
+        var (response, request) = await AskAsync(body => _client.WithRawResponse.Messages.Create(body, cancellationToken), messages, options);
+        using var _ = response;
         await using var stream = await response.ReadAsStream(cancellationToken);
-        var answer = new AnthropicAnswer(_faults, callIds);
+        var answer = new AnthropicAnswer(_faults, request);
         return new ChatResponse(new ChatMessage(ChatRole.Assistant, [.. answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken))]))
         {
             FinishReason = answer.FinishReason,
@@ -57,10 +57,10 @@ internal sealed class AnthropicChatClient : IChatClient
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var (body, callIds) = _request.Write(messages, options);
-        using var response = await _client.WithRawResponse.Messages.CreateStreaming(Params(body), cancellationToken);
+        var (response, request) = await AskAsync(body => _client.WithRawResponse.Messages.CreateStreaming(body, cancellationToken), messages, options);
+        using var _ = response;
         await using var stream = await response.ReadAsStream(cancellationToken);
-        var answer = new AnthropicAnswer(_faults, callIds);
+        var answer = new AnthropicAnswer(_faults, request);
         if (response.RawMessage.Content.Headers.ContentType?.MediaType == "application/json")
         {
             yield return Update(answer, answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken)));
@@ -70,7 +70,7 @@ internal sealed class AnthropicChatClient : IChatClient
             await using var events = ServerEvents.ReadAsync(stream, _faults, cancellationToken).GetAsyncEnumerator(cancellationToken);
             while (await MoveNextAsync(events, answer))
             {
-                yield return Update(answer, answer.TakeEvent(events.Current));
+                yield return ServerEvents.IsSignOfLife(events.Current) ? SignOfLife.Update : Update(answer, answer.TakeEvent(events.Current));
             }
             yield return Update(answer, answer.End());
         }
@@ -83,6 +83,25 @@ internal sealed class AnthropicChatClient : IChatClient
     {
         _client.Dispose();
         _http.Dispose();
+    }
+
+    /// <summary>
+    /// Where the API takes the thinking blocks for others than they are, it is asked at once without them: it says of some only in time that they are bound to an account,
+    /// and a conversation must not end of it.
+    /// </summary>
+    private async Task<(T Response, AnthropicRequest.Written Request)> AskAsync<T>(
+        Func<MessageCreateParams, Task<T>> send, IEnumerable<ChatMessage> messages, ChatOptions? options)
+    {
+        var request = _request.Write(messages, options);
+        try
+        {
+            return (await send(Params(request.Body)), request);
+        }
+        catch (ServerRefusal refusal) when (request.HasThinking && refusal.Error.Status == 400 && refusal.Error.Message.Contains("thinking", StringComparison.OrdinalIgnoreCase))
+        {
+            request = _request.Write(messages, options, withThinking: false);
+            return (await send(Params(request.Body)), request);
+        }
     }
 
     /// <summary>A connection that fails when all but the end mark has come has given a whole answer.</summary>

@@ -23,6 +23,8 @@ internal sealed class AnthropicConversation
     /// <summary>The tool calls that it holds.</summary>
     public IReadOnlySet<string> CallIds => _callIds;
 
+    public bool HasThinking => _turns.Exists(turn => turn.Contents.Exists(content => content is ThinkingContent));
+
     public static AnthropicConversation Of(IEnumerable<ChatMessage> messages)
     {
         var conversation = new AnthropicConversation();
@@ -38,7 +40,7 @@ internal sealed class AnthropicConversation
     {
         if (message.Role != ChatRole.System)
         {
-            foreach (var content in message.Contents.Where(content => content is not TextContent text || !string.IsNullOrWhiteSpace(text.Text)))
+            foreach (var content in message.Role == ChatRole.Assistant ? WithThinking(message) : Told(message.Contents))
             {
                 Add(message.Role == ChatRole.Assistant, content);
             }
@@ -55,6 +57,41 @@ internal sealed class AnthropicConversation
             }
         }
     }
+
+    /// <summary>Each thinking block where the model put it: an answer tells its calls last, and so a block between two of them before both. Blocks alone are no message.</summary>
+    private static IEnumerable<AIContent> WithThinking(ChatMessage message)
+    {
+        if (!Told(message.Contents).Any())
+        {
+            yield break;
+        }
+        var (waiting, calls) = (new Queue<ThinkingContent>(), 0);
+        foreach (var content in message.Contents)
+        {
+            if (content is TextReasoningContent thought && AnthropicThinking.Read(thought) is { } block)
+            {
+                waiting.Enqueue(new ThinkingContent(block, thought.Text));
+            }
+            else if (IsTold(content))
+            {
+                yield return content;
+                calls += content is FunctionCallContent ? 1 : 0;
+            }
+            while (waiting.TryPeek(out var next) && next.Block.CallsBefore <= calls)
+            {
+                yield return waiting.Dequeue();
+            }
+        }
+    }
+
+    private static IEnumerable<AIContent> Told(IEnumerable<AIContent> contents) => contents.Where(IsTold);
+
+    private static bool IsTold(AIContent content) => content switch
+    {
+        TextContent text => !string.IsNullOrWhiteSpace(text.Text),
+        TextReasoningContent => false,
+        _ => true,
+    };
 
     private void Add(bool isAssistant, AIContent content)
     {

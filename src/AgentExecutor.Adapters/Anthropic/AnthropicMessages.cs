@@ -11,18 +11,22 @@ internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
     {
         for (var i = 0; i < turns.Count; i++)
         {
-            var isMarked = i == turns.Count - 1 || i == turns.Count - 3; // this request's end, and the one's before it
-            writer.WriteStartObject();
-            writer.WriteString("role"u8, turns[i].IsAssistant ? "assistant"u8 : "user"u8);
-            writer.WriteStartArray("content"u8);
-            var contents = turns[i].Contents;
-            for (var j = 0; j < contents.Count; j++)
-            {
-                WriteBlock(contents[j], isMarked && j == contents.Count - 1);
-            }
-            writer.WriteEndArray();
-            writer.WriteEndObject();
+            Write(turns[i], isMarked: i == turns.Count - 1 || i == turns.Count - 3); // this request's end, and the one's before it
         }
+    }
+
+    /// <summary>The user's turns alone are marked: a thinking block may not be.</summary>
+    public void Write(AnthropicConversation.Turn turn, bool isMarked)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("role"u8, turn.IsAssistant ? "assistant"u8 : "user"u8);
+        writer.WriteStartArray("content"u8);
+        for (var i = 0; i < turn.Contents.Count; i++)
+        {
+            WriteBlock(turn.Contents[i], isMarked && i == turn.Contents.Count - 1);
+        }
+        writer.WriteEndArray();
+        writer.WriteEndObject();
     }
 
     private void WriteBlock(AIContent content, bool isMarked)
@@ -30,6 +34,9 @@ internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
         writer.WriteStartObject();
         switch (content)
         {
+            case ThinkingContent thinking:
+                thinking.Block.Write(writer, thinking.Text);
+                break;
             case TextContent text:
                 WriteText(text.Text);
                 break;

@@ -17,7 +17,9 @@ internal sealed class AnthropicProvider(ModelServer server, ModelServerSettings 
 
     public string Name => server.Name;
 
-    public IEnumerable<ModelFault> Check(ModelSpec spec) => _endpoints.Resolve(spec).Faults;
+    public IEnumerable<ModelFault> Check(ModelSpec spec) => spec.ReasoningEffort is ReasoningEfforts.None or ReasoningEfforts.Minimal
+        ? [.. _endpoints.Resolve(spec).Faults, new ModelFault("reasoning_effort", $"Anthropic's models take no effort '{spec.ReasoningEffort}'", "set it to low, medium, high, xhigh or max, or leave it out")]
+        : _endpoints.Resolve(spec).Faults;
 
     public IChatClient CreateClient(ModelSpec spec)
     {

@@ -17,12 +17,38 @@ internal sealed class AnthropicRequest(ModelSpec spec)
 
     private const string JsonOnly = "Answer with one JSON object and nothing else.";
 
-    public (IReadOnlyDictionary<string, JsonElement> Body, IReadOnlySet<string> CallIds) Write(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    /// <param name="Body">By property.</param>
+    /// <param name="CallIds">The tool calls that the conversation holds.</param>
+    /// <param name="Model">The model that is asked.</param>
+    /// <param name="Prefix">What thinking blocks of the answer follow; made only where there are some.</param>
+    /// <param name="HasThinking">It gives thinking blocks back.</param>
+    public sealed record Written(IReadOnlyDictionary<string, JsonElement> Body, IReadOnlySet<string> CallIds, string Model, Lazy<string> Prefix, bool HasThinking);
+
+    /// <param name="messages">The conversation.</param>
+    /// <param name="options">How to answer.</param>
+    /// <param name="withThinking">Give back the thinking blocks that fit.</param>
+    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool withThinking = true)
     {
         var conversation = AnthropicConversation.Of(messages);
+        var model = options?.ModelId ?? spec.Model;
+        var prefix = new Lazy<string>(() => AnthropicPrefix.Settle(Head(conversation, options), conversation.Turns, withThinking ? model : null, spec.Provider));
+        if (conversation.HasThinking)
+        {
+            _ = prefix.Value; // takes those out that do not fit
+        }
         var json = JsonBytes.Element((Request: this, conversation, options), static (writer, it) => it.Request.Write(writer, it.conversation, it.options));
-        return (json.EnumerateObject().ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal), conversation.CallIds);
+        var body = json.EnumerateObject().ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal);
+        return new Written(body, conversation.CallIds, model, prefix, conversation.HasThinking);
     }
+
+    /// <summary>What stands before the messages.</summary>
+    private static byte[] Head(AnthropicConversation conversation, ChatOptions? options) => JsonBytes.Write((conversation, options), static (writer, it) =>
+    {
+        writer.WriteStartObject();
+        WriteTools(writer, it.options);
+        WriteSystem(writer, it.conversation.System, it.options?.ResponseFormat);
+        writer.WriteEndObject();
+    });
 
     private void Write(Utf8JsonWriter writer, AnthropicConversation conversation, ChatOptions? options)
     {
@@ -34,11 +60,12 @@ internal sealed class AnthropicRequest(ModelSpec spec)
             writer.WriteNumber("temperature"u8, Math.Clamp(temperature, 0, 1));
         }
         WriteTools(writer, options);
+        WriteChoice(writer, options);
         WriteSystem(writer, conversation.System, options?.ResponseFormat);
         writer.WriteStartArray("messages"u8);
         new AnthropicMessages(writer, spec.Provider).Write(conversation.Turns);
         writer.WriteEndArray();
-        WriteFormat(writer, options?.ResponseFormat);
+        WriteOutput(writer, options?.ResponseFormat);
         writer.WriteEndObject();
     }
 
@@ -93,18 +120,17 @@ internal sealed class AnthropicRequest(ModelSpec spec)
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
-        WriteChoice(writer, options!.ToolMode);
     }
 
-    private static void WriteChoice(Utf8JsonWriter writer, ChatToolMode? mode)
+    private static void WriteChoice(Utf8JsonWriter writer, ChatOptions? options)
     {
-        var (type, name) = mode switch
+        var (type, name) = options?.Tools is { Count: > 0 } ? options.ToolMode switch
         {
             NoneChatToolMode => ("none", null),
             RequiredChatToolMode { RequiredFunctionName: { } required } => ("tool", required),
             RequiredChatToolMode => ("any", null),
             _ => (null, default(string)),
-        };
+        } : default;
         if (type is null)
         {
             return;
@@ -118,18 +144,31 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         writer.WriteEndObject();
     }
 
-    private static void WriteFormat(Utf8JsonWriter writer, ChatResponseFormat? format)
+    private void WriteOutput(Utf8JsonWriter writer, ChatResponseFormat? format)
     {
-        if (format is not ChatResponseFormatJson { Schema: { } schema })
+        var schema = (format as ChatResponseFormatJson)?.Schema;
+        if (schema is null && spec.ReasoningEffort is null)
         {
             return;
         }
         writer.WriteStartObject("output_config"u8);
+        if (spec.ReasoningEffort is { } effort)
+        {
+            writer.WriteString("effort"u8, effort);
+        }
+        if (schema is { } given)
+        {
+            WriteFormat(writer, given);
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteFormat(Utf8JsonWriter writer, JsonElement schema)
+    {
         writer.WriteStartObject("format"u8);
         writer.WriteString("type"u8, "json_schema"u8);
         writer.WritePropertyName("schema"u8);
         AnswerSchema.Closed(schema).WriteTo(writer);
-        writer.WriteEndObject();
         writer.WriteEndObject();
     }
 }

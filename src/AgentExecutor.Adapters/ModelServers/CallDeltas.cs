@@ -11,7 +11,10 @@ internal sealed class CallDeltas(IReadOnlySet<string> usedIds)
 {
     private readonly List<Call> _calls = [];
 
-    public bool IsEmpty => _calls.Count == 0;
+    public bool IsEmpty => Count == 0;
+
+    /// <summary>Calls that have begun.</summary>
+    public int Count => _calls.Count;
 
     /// <summary>A call's beginning, or all of it.</summary>
     public Call Begin(int? index, string? id, string? name)

@@ -13,7 +13,7 @@ internal sealed partial class ModelFaults(ModelServer server, KeyMask mask)
         var kinds = mask.Clean(error.Kinds);
         var message = $"{server.Name} answered {error.Status}{(kinds.Length > 0 ? $" ({kinds})" : "")}: {(words.Length > 0 ? words : "no reason given")}";
         var (code, isTransient, hint) = Judge(error);
-        return new FaultException(code, message, hint) { IsTransient = isTransient, RetryAfter = retryAfter };
+        return new ServerRefusal(error, code, message, hint) { IsTransient = isTransient, RetryAfter = retryAfter };
     }
 
     /// <summary>The connection failed, or what came over it is no answer.</summary>
@@ -38,7 +38,7 @@ internal sealed partial class ModelFaults(ModelServer server, KeyMask mask)
         408 or 409 or 425 or >= 500 => (FaultCodes.ModelUnavailable, true, null),
         404 => (FaultCodes.ModelNotFound, false, "see that the model's name is right, and that base_url names an API (most end in /v1)"),
         >= 300 and < 400 => (FaultCodes.ModelInvalidRequest, false, "redirects are not followed: set base_url to where the server really is"),
-        _ => (FaultCodes.ModelInvalidRequest, false, null),
+        _ => (FaultCodes.ModelInvalidRequest, false, SettingHints.Of(error)),
     };
 
     private static bool IsOverflow(ServerError error) => error.Status is 400 or 413 or 422 or >= 500 && Overflow().IsMatch($"{error.Kinds} {error.Message}");

@@ -10,6 +10,9 @@ namespace AgentExecutor.Adapters.ModelServers;
 /// <param name="Message">Its own words, unmasked.</param>
 internal sealed record ServerError(int Status, string Kinds, string Message)
 {
+    /// <summary>The field of the request that it names as the cause; empty where it names none.</summary>
+    public string Param { get; init; } = "";
+
     /// <summary>The body of a refusal.</summary>
     public static ServerError OfBody(int status, string body)
     {
@@ -31,7 +34,7 @@ internal sealed record ServerError(int Status, string Kinds, string Message)
         var error = json.Property("error") is { ValueKind: JsonValueKind.Object } inner ? inner : json;
         var (type, code) = (error.TextProperty("type") ?? "", error.Property("code") is { } given ? JsonBytes.Display(given) : "");
         var message = error.TextProperty("message") ?? json.TextProperty("error") ?? Text(json.Property("detail")) ?? Text(json.Property("message")) ?? JsonBytes.Compact(json);
-        return new ServerError(status ?? StatusOf(type, code), $"{type} {code}".Trim(), message);
+        return new ServerError(status ?? StatusOf(type, code), $"{type} {code}".Trim(), message) { Param = error.TextProperty("param") ?? "" };
     }
 
     private static string? Text(JsonElement? json) => json is { } given ? JsonBytes.Display(given) : null;

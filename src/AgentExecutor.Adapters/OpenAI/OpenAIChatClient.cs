@@ -23,10 +23,12 @@ internal sealed class OpenAIChatClient : IChatClient
     private readonly ModelSpec _spec;
     private readonly ModelFaults _faults;
     private readonly OpenAIRequest _request;
+    private readonly Uri _server;
+    private readonly ServerDemands _demands;
 
-    public OpenAIChatClient(ModelSpec spec, ModelEndpoint endpoint, ModelTransport transport, ModelFaults faults)
+    public OpenAIChatClient(ModelSpec spec, ModelEndpoint endpoint, ModelTransport transport, ModelFaults faults, ServerDemands demands)
     {
-        (_spec, _faults) = (spec, faults);
+        (_spec, _faults, _server, _demands) = (spec, faults, endpoint.BaseUrl, demands);
         _request = new OpenAIRequest(spec);
         _http = new HttpClient(transport, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan }; // the pool is the provider's, and outlives its clients
         _client = new ChatClient(spec.Model, new ApiKeyCredential(ModelTransport.NoKey), new OpenAIClientOptions
@@ -42,10 +44,10 @@ internal sealed class OpenAIChatClient : IChatClient
 
     public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
-        var request = _request.Write(messages, options, isStream: false);
-        using var response = await SendAsync(request, isStream: false, cancellationToken);
+        var (response, callIds) = await AskAsync(messages, options, isStream: false, cancellationToken);
+        using var _ = response;
         await using var stream = response.ContentStream!;
-        var answer = new OpenAIAnswer(_faults, request.CallIds);
+        var answer = new OpenAIAnswer(_faults, callIds);
         return new ChatResponse(new ChatMessage(ChatRole.Assistant, [.. answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken))]))
         {
             FinishReason = answer.FinishReason,
@@ -57,10 +59,10 @@ internal sealed class OpenAIChatClient : IChatClient
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var request = _request.Write(messages, options, isStream: true);
-        using var response = await SendAsync(request, isStream: true, cancellationToken);
+        var (response, callIds) = await AskAsync(messages, options, isStream: true, cancellationToken);
+        using var _ = response;
         await using var stream = response.ContentStream!;
-        var answer = new OpenAIAnswer(_faults, request.CallIds);
+        var answer = new OpenAIAnswer(_faults, callIds);
         if (IsWhole(response))
         {
             var contents = answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken)).ToList();
@@ -71,7 +73,7 @@ internal sealed class OpenAIChatClient : IChatClient
             await using var events = ServerEvents.ReadAsync(stream, _faults, cancellationToken).GetAsyncEnumerator(cancellationToken);
             while (await MoveNextAsync(events, answer))
             {
-                yield return Update(answer, answer.TakeChunk(events.Current));
+                yield return ServerEvents.IsSignOfLife(events.Current) ? SignOfLife.Update : Update(answer, answer.TakeChunk(events.Current));
             }
             yield return Update(answer, answer.End());
         }
@@ -81,6 +83,31 @@ internal sealed class OpenAIChatClient : IChatClient
     public object? GetService(Type serviceType, object? serviceKey = null) => serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>Where the server asks for the same in another form it is asked so at once, and from the start from then on.</summary>
+    private async Task<(PipelineResponse Response, IReadOnlySet<string> CallIds)> AskAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options, bool isStream, CancellationToken cancellationToken)
+    {
+        var model = options?.ModelId ?? _spec.Model;
+        var known = _demands.Of(_server, model);
+        for (var demands = known; ;)
+        {
+            var request = _request.Write(messages, options, isStream, demands);
+            try
+            {
+                var response = await SendAsync(request, isStream, cancellationToken);
+                if (demands != known)
+                {
+                    _demands.Learn(_server, model, demands);
+                }
+                return (response, request.CallIds);
+            }
+            catch (ServerRefusal refusal) when (_request.DemandIn(refusal.Error, options) is var demand && (demand & ~demands) != ServerDemand.None)
+            {
+                demands |= demand;
+            }
+        }
+    }
 
     private async Task<PipelineResponse> SendAsync(OpenAIRequest.Written request, bool isStream, CancellationToken cancellationToken)
     {

@@ -6,7 +6,9 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Adapters.OpenAI;
 
 /// <summary>Writes a conversation as chat completions take it.</summary>
-internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, HashSet<string> callIds)
+/// <param name="callIds">Takes the ids of the tool calls.</param>
+/// <param name="withThoughts">The server wants what the model thought before it called a tool, also where that was nothing.</param>
+internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, HashSet<string> callIds, bool withThoughts)
 {
     public void Write(IEnumerable<ChatMessage> messages)
     {
@@ -71,6 +73,10 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
         else
         {
             writer.WriteNull("content"u8);
+        }
+        if (withThoughts && calls.Count > 0)
+        {
+            writer.WriteString("reasoning_content"u8, string.Concat(message.Contents.OfType<TextReasoningContent>().Select(thought => thought.Text)));
         }
         if (calls.Count > 0)
         {

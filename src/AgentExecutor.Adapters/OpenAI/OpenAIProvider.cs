@@ -11,6 +11,7 @@ internal sealed class OpenAIProvider(ModelServer server, ModelServerSettings set
     private readonly EndpointResolver _endpoints = new(server, settings);
     private readonly ModelConnections _connections = new(settings.AllowPrivateNetworks ?? false);
     private readonly ModelFaults _faults = new(server, new KeyMask(settings));
+    private readonly ServerDemands _demands = new();
 
     public string Name => server.Name;
 
@@ -20,7 +21,7 @@ internal sealed class OpenAIProvider(ModelServer server, ModelServerSettings set
     {
         var (endpoint, problems) = _endpoints.Resolve(spec);
         return endpoint is not null
-            ? new OpenAIChatClient(spec, endpoint, Transport(endpoint), _faults)
+            ? new OpenAIChatClient(spec, endpoint, Transport(endpoint), _faults, _demands)
             : throw new FaultException(FaultCodes.ModelInvalidRequest, problems[0].Message, problems[0].Hint);
     }
 

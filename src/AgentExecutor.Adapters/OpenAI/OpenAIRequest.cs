@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
@@ -7,8 +8,10 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Adapters.OpenAI;
 
 /// <summary>Writes the body of a chat completion.</summary>
-internal sealed class OpenAIRequest(ModelSpec spec)
+internal sealed partial class OpenAIRequest(ModelSpec spec)
 {
+    private const string EffortField = "reasoning_effort";
+
     /// <summary>Characters of a tool's description that OpenAI takes; what is longer is told in a message.</summary>
     private const int LongestDescription = 1024;
 
@@ -16,17 +19,27 @@ internal sealed class OpenAIRequest(ModelSpec spec)
     /// <param name="CallIds">The tool calls that the conversation holds.</param>
     public sealed record Written(byte[] Body, IReadOnlySet<string> CallIds);
 
-    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool isStream)
+    /// <summary>What a refusal asks to do otherwise. An effort that the definition names is not given up on its own.</summary>
+    public ServerDemand DemandIn(ServerError error, ChatOptions? options) => error switch
+    {
+        { Status: 400, Param: EffortField } when spec.ReasoningEffort is null && HasTools(options) && error.Message.Contains("'none'", StringComparison.Ordinal) =>
+            ServerDemand.NoEffortWithTools,
+        { Status: 400 } when spec.Provider != ModelServer.OpenAI && ThoughtsMissing().IsMatch(error.Message) => ServerDemand.ThoughtsWithCalls,
+        _ => ServerDemand.None,
+    };
+
+    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool isStream, ServerDemand demands)
     {
         var callIds = new HashSet<string>(StringComparer.Ordinal);
-        var body = JsonBytes.Write((Request: this, messages, options, isStream, callIds), static (writer, it) =>
+        var body = JsonBytes.Write((Request: this, messages, options, isStream, callIds, demands), static (writer, it) =>
         {
             writer.WriteStartObject();
             writer.WriteString("model"u8, it.options?.ModelId ?? it.Request.Spec.Model);
             WriteStream(writer, it.isStream);
             it.Request.WriteLimits(writer, it.options);
+            it.Request.WriteEffort(writer, it.options, it.demands);
             writer.WriteStartArray("messages"u8);
-            var writing = new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds);
+            var writing = new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds, it.demands.HasFlag(ServerDemand.ThoughtsWithCalls));
             writing.WriteSystem(it.Request.LongDescriptions(it.options));
             writing.Write(it.messages);
             writer.WriteEndArray();
@@ -63,6 +76,20 @@ internal sealed class OpenAIRequest(ModelSpec spec)
             writer.WriteNumber("temperature"u8, temperature);
         }
     }
+
+    private void WriteEffort(Utf8JsonWriter writer, ChatOptions? options, ServerDemand demands)
+    {
+        if (spec.ReasoningEffort is { } effort)
+        {
+            writer.WriteString(EffortField, effort);
+        }
+        else if (demands.HasFlag(ServerDemand.NoEffortWithTools) && HasTools(options))
+        {
+            writer.WriteString(EffortField, ReasoningEfforts.None);
+        }
+    }
+
+    private static bool HasTools(ChatOptions? options) => options?.Tools?.OfType<AIFunctionDeclaration>().Any() ?? false;
 
     private string LongDescriptions(ChatOptions? options) => string.Join("\n\n", (options?.Tools ?? []).OfType<AIFunctionDeclaration>()
         .Where(IsTooLong).Select(tool => $"## The tool {tool.Name}\n{tool.Description}"));
@@ -137,4 +164,7 @@ internal sealed class OpenAIRequest(ModelSpec spec)
         }
         writer.WriteEndObject();
     }
+
+    [GeneratedRegex("reasoning_content.*must be passed back|missing.*reasoning_content", RegexOptions.IgnoreCase)]
+    private static partial Regex ThoughtsMissing();
 }

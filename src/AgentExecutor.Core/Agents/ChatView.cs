@@ -39,11 +39,27 @@ internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messag
         Exception = message.IsError ? new InvalidOperationException(message.Text) : null,
     };
 
+    /// <summary>What the model thought goes to all providers: most pass it over, and those that do not know their own.</summary>
     private static IEnumerable<AIContent> Contents(Message message)
     {
-        if (message.Text.Length > 0)
+        var told = 0;
+        if (message.ThinkingBlocks.IsEmpty && message.Reasoning is { Length: > 0 } thought)
         {
-            yield return new TextContent(message.Text);
+            yield return new TextReasoningContent(thought);
+        }
+        foreach (var block in message.ThinkingBlocks)
+        {
+            var before = Math.Clamp(block.TextBefore, told, message.Text.Length);
+            if (before > told)
+            {
+                yield return new TextContent(message.Text[told..before]);
+                told = before;
+            }
+            yield return new TextReasoningContent(block.Text) { ProtectedData = block.Data };
+        }
+        if (told < message.Text.Length)
+        {
+            yield return new TextContent(message.Text[told..]);
         }
         foreach (var call in message.ToolCalls)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
@@ -203,7 +204,7 @@ public static class RunEventJson
         foreach (var (channel, json) in channels)
         {
             writer.WritePropertyName(channel);
-            WriteJoined(writer, json);
+            WriteJoined(writer, channel == AgentState.Messages ? [.. json.Select(ThinkingBlockJson.Without)] : json);
         }
     }
 

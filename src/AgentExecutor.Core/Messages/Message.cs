@@ -39,6 +39,9 @@ public sealed record Message
     /// <summary>What the model thought aloud; never part of the answer.</summary>
     public string? Reasoning { get; init; }
 
+    /// <summary>Of an AI message: what the model that made it is given back of its thinking.</summary>
+    public ImmutableArray<ThinkingBlock> ThinkingBlocks { get; init; } = [];
+
     public static Message Human(string id, string text) => new() { Type = MessageType.Human, Id = id, Text = text };
 
     public static Message Ai(string id, string text, params ImmutableArray<ToolCall> toolCalls) =>
@@ -47,7 +50,7 @@ public sealed record Message
     public static Message Tool(string id, ToolCall call, string text, bool isError = false) =>
         new() { Type = MessageType.Tool, Id = id, Text = text, ToolCallId = call.Id, Name = call.Name, IsError = isError };
 
-    /// <summary>Characters that a model would be sent for this message: text and tool arguments. A proxy for tokens, cheap and additive.</summary>
+    /// <summary>Characters that a model would be sent for this message: text, tool arguments and thinking blocks. A proxy for tokens, cheap and additive.</summary>
     public int Length
     {
         get
@@ -56,6 +59,10 @@ public sealed record Message
             foreach (var call in ToolCalls)
             {
                 length += call.Name.Length + call.Arguments.GetRawText().Length;
+            }
+            foreach (var block in ThinkingBlocks)
+            {
+                length += block.Length;
             }
             return length;
         }

@@ -116,13 +116,14 @@ public static class MessageJson
             FinishReason = fields.FinishReason ?? fields.Metadata?.TextProperty("finish_reason"),
             Model = fields.Metadata?.TextProperty("model_name") is { } model ? new AnsweringModel(fields.Metadata.Value.TextProperty("model_provider") ?? "", model) : null,
             Reasoning = fields.Reasoning,
+            ThinkingBlocks = fields.Thinking is { } blocks ? ThinkingBlockJson.Read(blocks) : [],
         };
     }
 
     private struct Fields
     {
         public string? Type, Role, Id, ToolCallId, Name, Status, FinishReason, Reasoning;
-        public JsonElement? Content, ToolCalls, Usage, Metadata;
+        public JsonElement? Content, ToolCalls, Usage, Metadata, Thinking;
 
         public void Take(JsonProperty property)
         {
@@ -158,6 +159,9 @@ public static class MessageJson
                     break;
                 case JsonValueKind.Array when property.NameEquals("tool_calls"u8):
                     ToolCalls = value;
+                    break;
+                case JsonValueKind.Array when ThinkingBlockJson.IsMember(property):
+                    Thinking = value;
                     break;
                 case JsonValueKind.Object when property.NameEquals("usage_metadata"u8):
                     Usage = value;
@@ -270,6 +274,7 @@ public static class MessageJson
         }
         WriteText(writer, "finish_reason"u8, message.FinishReason);
         WriteText(writer, "reasoning"u8, message.Reasoning);
+        ThinkingBlockJson.Write(writer, message.ThinkingBlocks);
         if (message.Model is { } model)
         {
             writer.WriteStartObject("response_metadata"u8);

@@ -16,6 +16,8 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _reasoning = new();
     private readonly ImmutableArray<ToolCall>.Builder _calls = ImmutableArray.CreateBuilder<ToolCall>();
+    private readonly ImmutableArray<ThinkingBlock>.Builder _thinking = ImmutableArray.CreateBuilder<ThinkingBlock>();
+    private int _thoughtsKept;
     private bool _shown;
 
     /// <summary>What the server reported of it, also where the answer then failed.</summary>
@@ -41,8 +43,7 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
             switch (content)
             {
                 case TextReasoningContent thought:
-                    _reasoning.Append(thought.Text);
-                    Show("", thought.Text, null);
+                    Take(thought);
                     break;
                 case TextContent { Text.Length: > 0 } text:
                     _text.Append(text.Text);
@@ -69,6 +70,7 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         Usage = Usage,
         FinishReason = FinishReason,
         Reasoning = _reasoning.Length > 0 ? _reasoning.ToString() : null,
+        ThinkingBlocks = IsEmpty || _thinking.Sum(block => block.Length) > ThinkingBlock.MostOfMessage ? [] : _thinking.ToImmutable(),
         Model = new AnsweringModel(spec.Provider, ModelName),
     };
 
@@ -81,6 +83,21 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
     }
 
     public void Supersede(string reason) => scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
+
+    /// <summary>Protected data ends a block: its text is what was thought since the one before it.</summary>
+    private void Take(TextReasoningContent thought)
+    {
+        _reasoning.Append(thought.Text);
+        if (thought.Text.Length > 0)
+        {
+            Show("", thought.Text, null);
+        }
+        if (thought.ProtectedData is { Length: > 0 } data)
+        {
+            _thinking.Add(new ThinkingBlock(data, _reasoning.ToString(_thoughtsKept, _reasoning.Length - _thoughtsKept), _text.Length));
+            _thoughtsKept = _reasoning.Length;
+        }
+    }
 
     /// <summary>Where the answer was cut, a last call without arguments may have had some: it must not be made, and the model is told.</summary>
     private ImmutableArray<ToolCall> Calls()

@@ -113,7 +113,7 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
         var settings = services.Models.Settings;
         var updates = StallGuard.ReadAsync(
             token => client.GetStreamingResponseAsync(request.Messages, options, token),
-            TimeSpan.FromSeconds(settings.FirstTokenSeconds), TimeSpan.FromSeconds(settings.NextTokenSeconds), services.Time, cancellationToken);
+            TimeSpan.FromSeconds(settings.FirstTokenSeconds), TimeSpan.FromSeconds(settings.NextTokenSeconds), SignOfLife.Is, services.Time, cancellationToken);
         try
         {
             await foreach (var update in updates)

@@ -3,11 +3,11 @@ namespace AgentExecutor.Core.ModelCalls;
 /// <summary>How models are called: how long an answer may take, what is tried again, and how much is asked of a model server at once.</summary>
 public sealed record ModelCallSettings
 {
-    /// <summary>Seconds that a model may take to the first piece of its answer; then the call counts as timed out.</summary>
+    /// <summary>Seconds that a model may take to the first piece of its answer, whatever signs of life it gives before; then the call counts as timed out.</summary>
     [AboveZero]
     public double FirstTokenSeconds { get; init; } = 120;
 
-    /// <summary>Seconds that a model may take from one piece of its answer to the next; then the call counts as timed out.</summary>
+    /// <summary>Seconds that a model may take from one piece of its answer, or sign of life, to the next; then the call counts as timed out.</summary>
     [AboveZero]
     public double NextTokenSeconds { get; init; } = 60;
 

@@ -11,7 +11,7 @@ public interface IModelProvider
     /// <summary>Why this model cannot be used here (a missing key, a script that is none), each with a mend; empty where it can.</summary>
     IEnumerable<ModelFault> Check(ModelSpec spec);
 
-    /// <summary>A client, safe to use from many runs at once. Faults of a call are <see cref="FaultException"/>s with a <c>model_</c> code.</summary>
+    /// <summary>A client, safe to use from many runs at once. Faults of a call are <see cref="FaultException"/>s with a <c>model_</c> code. What a server sends only to keep the connection is a <see cref="SignOfLife"/>.</summary>
     IChatClient CreateClient(ModelSpec spec);
 }
 

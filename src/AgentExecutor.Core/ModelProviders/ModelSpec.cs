@@ -14,6 +14,9 @@ public sealed record ModelSpec
 
     public int? MaxTokens { get; init; }
 
+    /// <summary>One of <see cref="ReasoningEfforts"/>; the model's own where it is null.</summary>
+    public string? ReasoningEffort { get; init; }
+
     public string? BaseUrl { get; init; }
 
     /// <summary>The most input tokens that the model takes; what triggers summarisation.</summary>

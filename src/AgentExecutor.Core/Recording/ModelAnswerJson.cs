@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
@@ -33,12 +34,31 @@ internal static class ModelAnswerJson
         var last = updates.LastOrDefault(update => update.FinishReason is not null);
         return
         [
-            new ChatResponseUpdate(ChatRole.Assistant, [new TextReasoningContent(thought), new TextContent(text), .. contents.Where(it => it is not (TextContent or TextReasoningContent))])
+            new ChatResponseUpdate(ChatRole.Assistant, [.. GatherThoughts(contents.OfType<TextReasoningContent>()), new TextContent(text), .. contents.Where(it => it is not (TextContent or TextReasoningContent))])
             {
                 ModelId = updates.LastOrDefault(update => update.ModelId is not null)?.ModelId,
                 FinishReason = last?.FinishReason,
             },
         ];
+    }
+
+    /// <summary>One for each block that protected data ends, and one for the rest.</summary>
+    private static IEnumerable<TextReasoningContent> GatherThoughts(IEnumerable<TextReasoningContent> thoughts)
+    {
+        var text = new StringBuilder();
+        foreach (var thought in thoughts)
+        {
+            text.Append(thought.Text);
+            if (thought.ProtectedData is { } data)
+            {
+                yield return new TextReasoningContent(text.ToString()) { ProtectedData = data };
+                text.Clear();
+            }
+        }
+        if (text.Length > 0)
+        {
+            yield return new TextReasoningContent(text.ToString());
+        }
     }
 
     private static void Write(Utf8JsonWriter writer, IReadOnlyList<ChatResponseUpdate> updates, RecordedFault? fault)

@@ -28,6 +28,10 @@ internal static class ModelRequestJson
         writer.WriteEndArray();
         // The definition's, not that of the options: what is left of a budget may bound the call, and depends on what else has been spent by then.
         WriteNumber(writer, "max_tokens", spec.MaxTokens);
+        if ((spec.ReasoningEffort ?? options?.Reasoning?.Effort?.ToString()) is { } effort)
+        {
+            writer.WriteString("reasoning_effort"u8, effort);
+        }
         if (options is not null)
         {
             Write(writer, options);
@@ -46,7 +50,7 @@ internal static class ModelRequestJson
     private static void WriteContents(Utf8JsonWriter writer, IEnumerable<AIContent> contents)
     {
         writer.WriteStartArray("content"u8);
-        foreach (var content in contents)
+        foreach (var content in contents.Where(content => content is not TextReasoningContent { ProtectedData: null })) // few are sent those, and they follow from the answers
         {
             writer.WriteStartObject();
             Write(writer, content);
@@ -61,6 +65,7 @@ internal static class ModelRequestJson
         {
             case TextReasoningContent thought:
                 writer.WriteString("reasoning"u8, thought.Text);
+                writer.WriteString("protected_data"u8, thought.ProtectedData);
                 break;
             case TextContent text:
                 writer.WriteString("text"u8, text.Text);
@@ -148,10 +153,6 @@ internal static class ModelRequestJson
         WriteNumber(writer, "frequency_penalty", options.FrequencyPenalty);
         WriteNumber(writer, "presence_penalty", options.PresencePenalty);
         WriteNumber(writer, "seed", options.Seed);
-        if (options.Reasoning?.Effort is { } effort)
-        {
-            writer.WriteString("reasoning_effort"u8, effort.ToString());
-        }
         if (options.StopSequences is { Count: > 0 } stops)
         {
             writer.WriteStartArray("stop"u8);

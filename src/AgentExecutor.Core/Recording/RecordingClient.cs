@@ -31,7 +31,10 @@ internal sealed class RecordingClient(IChatClient inner, ModelSpec spec, Recorde
                 await recorder.KeepAsync(request, updates, RecordedFault.Of(exception), cancellationToken);
                 throw;
             }
-            updates.Add(answer.Current);
+            if (!SignOfLife.Is(answer.Current))
+            {
+                updates.Add(answer.Current);
+            }
             yield return answer.Current;
         }
         await recorder.KeepAsync(request, updates, null, cancellationToken);

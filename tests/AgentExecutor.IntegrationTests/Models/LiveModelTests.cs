@@ -22,7 +22,7 @@ public sealed class LiveModelTests
     {
         var variable = provider == Gpt ? "OPENAI_API_KEY" : "ANTHROPIC_API_KEY";
         Assert.SkipUnless((provider == Gpt ? Settings.OpenaiApiKey : Settings.AnthropicApiKey).IsSet, $"{variable} is not set");
-        var client = Client(Settings, new ModelSpec { Provider = provider, Model = ModelOf(provider), MaxTokens = 2_000 });
+        var client = Client(Settings, new ModelSpec { Provider = provider, Model = provider == Gpt ? "gpt-6-luna" : "claude-haiku-5-5", MaxTokens = 2_000 });
         var messages = new List<ChatMessage> { new(ChatRole.System, "Always use lookup."), new(ChatRole.User, "What does the word 'zorbling' mean?") };
 
         var asked = await AskAsync(client, messages, Options(Lookup));

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AgentExecutor.Core;
-using AgentExecutor.IntegrationTests.Servers;
 using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.IntegrationTests.Servers;
 using Microsoft.Extensions.AI;
 using static AgentExecutor.IntegrationTests.Models.ModelTest;
 

@@ -135,7 +135,7 @@ public sealed class ModelFaultTests
         var client = Client(server, provider);
         await server.DisposeAsync();
 
-        var fault = await Assert.ThrowsAsync<FaultException>(() => AskAsync(client));
+        var fault = await Assert.ThrowsAnyAsync<FaultException>(() => AskAsync(client));
 
         Assert.Equal((FaultCodes.ModelUnavailable, true), (fault.Code, fault.IsTransient));
         Assert.Contains("127.0.0.1", fault.Message, StringComparison.Ordinal);
@@ -161,7 +161,7 @@ public sealed class ModelFaultTests
         await using var server = await ModelServer.StartAsync(ModelReply.Says("never asked"));
         var wrong = Settings(server) with { OpenaiApiKey = new Secret("wr0ng-one"), AnthropicApiKey = new Secret("wr0ng-one") };
 
-        var fault = await Assert.ThrowsAsync<FaultException>(() => AskAsync(Client(wrong, new ModelSpec { Provider = provider, Model = ModelOf(provider) })));
+        var fault = await Assert.ThrowsAnyAsync<FaultException>(() => AskAsync(Client(wrong, new ModelSpec { Provider = provider, Model = ModelOf(provider) })));
 
         Assert.Equal((FaultCodes.ModelAuthentication, false), (fault.Code, fault.IsTransient));
         Assert.Contains("***", fault.Message, StringComparison.Ordinal);

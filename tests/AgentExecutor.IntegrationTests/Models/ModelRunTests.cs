@@ -110,6 +110,27 @@ public sealed class ModelRunTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_model_thought_is_kept_for_it_and_shown_to_nobody()
+    {
+        await using var server = await ModelServer.StartAsync(call => call.Number < 2
+            ? new ModelReply { Reasoning = "Let me look.", ThinksOn = true, Calls = [new ModelToolCall($"c{call.Number}", "ls", """{"path": "/"}""")] }
+            : ModelReply.Says("Nothing there."));
+        Point(server);
+        _program.Variables["LLM_MODEL_NAME"] = "claude-haiku-5-5";
+
+        var result = await RunBareAsync("--events", "jsonl", "--thread", "t");
+        var kept = await _program.RunAsync("show", "t", "--json");
+
+        Assert.True(result.ExitCode == 0 && kept.ExitCode == 0, result.Error + kept.Error);
+        Assert.Equal((3, 0), (server.Calls.Count, server.Refused.Count));
+        Assert.Equal(4, server.Calls[2].Messages.SelectMany(it => it.GetProperty("content").EnumerateArray()).Count(it => it.TryGetProperty("signature", out _)));
+        Assert.Contains("thinking_blocks", kept.Output, StringComparison.Ordinal);
+        Assert.Contains("Let me look.", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("thinking_blocks", result.Output + result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("signature", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_busy_server_is_asked_again_after_the_wait_that_it_names()
     {
         await using var server = await ModelServer.StartAsync(call => call.Number == 0 ? ModelReply.Refuses(429, "{}", ("retry-after-ms", "50")) : ModelReply.Says("Now."));

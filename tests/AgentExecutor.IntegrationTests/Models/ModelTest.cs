@@ -56,7 +56,7 @@ internal static class ModelTest
 
     /// <summary>The fault with which a call ends.</summary>
     public static async Task<FaultException> FaultAsync(ModelServer server, string provider, ChatOptions? options = null) =>
-        await Assert.ThrowsAsync<FaultException>(() => AskAsync(Client(server, provider), "Hi", options));
+        await Assert.ThrowsAnyAsync<FaultException>(() => AskAsync(Client(server, provider), "Hi", options));
 }
 
 /// <summary>An answer as its stream told it.</summary>

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -8,7 +10,8 @@ namespace AgentExecutor.IntegrationTests.Servers;
 internal sealed class AnthropicWire : IModelWire
 {
     private static readonly string[] Fields = ["model", "max_tokens", "messages", "system", "stream", "temperature", "tools", "tool_choice", "output_config"];
-    private static readonly string[] Blocks = ["text", "image", "document", "tool_use", "tool_result"];
+    private static readonly string[] Blocks = ["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"];
+    private static readonly string[] Efforts = ["low", "medium", "high", "xhigh", "max"];
 
     public ModelReply? Refuse(ModelCall call, string? key)
     {
@@ -40,8 +43,7 @@ internal sealed class AnthropicWire : IModelWire
         var index = 0;
         if (reply.Reasoning.Length > 0)
         {
-            var deltas = reply.Chunks(reply.Reasoning).Select(it => new JsonObject { ["type"] = "thinking_delta", ["thinking"] = it }).Append(new JsonObject { ["type"] = "signature_delta", ["signature"] = "c2ln" });
-            foreach (var piece in Block(index++, new JsonObject { ["type"] = "thinking", ["thinking"] = "", ["signature"] = "" }, deltas))
+            foreach (var piece in Thinking(index++, call, reply, reply.Reasoning))
             {
                 yield return piece;
             }
@@ -53,8 +55,22 @@ internal sealed class AnthropicWire : IModelWire
                 yield return piece;
             }
         }
+        if (reply.ThinksOn)
+        {
+            foreach (var piece in Thinking(index++, call, reply, ""))
+            {
+                yield return piece;
+            }
+        }
         foreach (var tool in reply.Calls)
         {
+            if (reply.ThinksOn && tool == reply.Calls[^1])
+            {
+                foreach (var piece in Block(index++, new JsonObject { ["type"] = "redacted_thinking", ["data"] = Signature(call.Body, call.Messages.Count, "withheld") }, []))
+                {
+                    yield return piece;
+                }
+            }
             var block = new JsonObject { ["type"] = "tool_use", ["id"] = tool.Id, ["name"] = tool.Name, ["input"] = new JsonObject() };
             foreach (var piece in Block(index++, block, reply.Chunks(tool.Arguments).Prepend("").Select(it => new JsonObject { ["type"] = "input_json_delta", ["partial_json"] = it })))
             {
@@ -83,6 +99,42 @@ internal sealed class AnthropicWire : IModelWire
         return Message(call, reply, content).ToJsonString();
     }
 
+    private static IEnumerable<string> Thinking(int index, ModelCall call, ModelReply reply, string text)
+    {
+        var signature = new JsonObject { ["type"] = "signature_delta", ["signature"] = Signature(call.Body, call.Messages.Count, text) };
+        return Block(index, new JsonObject { ["type"] = "thinking", ["thinking"] = "", ["signature"] = "" },
+            reply.Chunks(text).Select(it => new JsonObject { ["type"] = "thinking_delta", ["thinking"] = it }).Append(signature));
+    }
+
+    /// <summary>Binds a thought to its model and to all that came before it but the marks of the cache, as the real one does.</summary>
+    private static string Signature(JsonElement body, int messages, string text)
+    {
+        var prefix = ((string[])["model", "system", "tools"]).Select(name => body.TryGetProperty(name, out var part) ? part.GetRawText() : "")
+            .Concat(body.GetProperty("messages").EnumerateArray().Take(messages).Select(it => it.GetRawText())).Append(text);
+        var plain = string.Join('\n', prefix).Replace(""","cache_control":{"type":"ephemeral"}""", "", StringComparison.Ordinal);
+        return Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(plain)));
+    }
+
+    private static string? ThinkingFault(JsonElement body, int message, JsonElement block) => Type(block) switch
+    {
+        "thinking" when block.GetProperty("signature").GetString() != Signature(body, message, block.GetProperty("thinking").GetString()!) => "Invalid `signature` in `thinking` block",
+        "redacted_thinking" when block.GetProperty("data").GetString() != Signature(body, message, "withheld") => "Invalid `data` in `redacted_thinking` block",
+        "thinking" or "redacted_thinking" when block.TryGetProperty("cache_control", out _) => "cache_control cannot be set on thinking blocks",
+        _ => null,
+    };
+
+    /// <summary>What current models no longer take.</summary>
+    private static string? SettingFault(JsonElement body)
+    {
+        var isCurrent = body.GetProperty("model").GetString()!.Contains("-5", StringComparison.Ordinal) && !body.GetProperty("model").GetString()!.Contains("-4-5", StringComparison.Ordinal);
+        var effort = body.TryGetProperty("output_config", out var config) && config.TryGetProperty("effort", out var given) ? given.GetString() : null;
+        return isCurrent && body.TryGetProperty("temperature", out _) ? "`temperature` is deprecated for this model."
+            : isCurrent && body.TryGetProperty("tool_choice", out var choice) && Type(choice) is "any" or "tool" ? "Thinking may not be enabled when tool_choice forces tool use."
+            : effort is null ? null
+            : !isCurrent ? "This model does not support the effort parameter."
+            : Efforts.Contains(effort) ? null : "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'";
+    }
+
     private static string? Fault(ModelCall call)
     {
         var body = call.Body;
@@ -109,21 +161,21 @@ internal sealed class AnthropicWire : IModelWire
                 return "tools.0.custom.input_schema.type: Field required";
             }
         }
-        return FormatFault(body) ?? (call.Messages.Count == 0 ? "messages: at least one message is required" : MessageFault(call.Messages));
+        return SettingFault(body) ?? FormatFault(body) ?? (call.Messages.Count == 0 ? "messages: at least one message is required" : MessageFault(body, call.Messages));
     }
 
     private static string? FormatFault(JsonElement body)
     {
-        if (!body.TryGetProperty("output_config", out var config))
+        if (!body.TryGetProperty("output_config", out var config) || !config.TryGetProperty("format", out var format))
         {
             return null;
         }
-        var schema = config.GetProperty("format").GetProperty("schema").GetRawText();
+        var schema = format.GetProperty("schema").GetRawText();
         return Regex.IsMatch(schema, "\"(minimum|maxLength|maxItems)\"") || Regex.Count(schema, "\"type\": ?\"object\"") != Regex.Count(schema, "\"additionalProperties\": ?false")
             ? "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false" : null;
     }
 
-    private static string? MessageFault(IReadOnlyList<JsonElement> messages)
+    private static string? MessageFault(JsonElement body, IReadOnlyList<JsonElement> messages)
     {
         var open = new List<string>();
         for (var i = 0; i < messages.Count; i++)
@@ -143,7 +195,7 @@ internal sealed class AnthropicWire : IModelWire
             {
                 return $"messages.{i}: `tool_use` ids were found without `tool_result` blocks immediately after: {string.Join(", ", open)}";
             }
-            if (blocks.Select(BlockFault).FirstOrDefault(it => it is not null) is { } fault)
+            if (blocks.Select(it => BlockFault(it) ?? ThinkingFault(body, i, it)).FirstOrDefault(it => it is not null) is { } fault)
             {
                 return $"messages.{i}: {fault}";
             }

@@ -11,6 +11,9 @@ public sealed record ModelReply
 
     public string Reasoning { get; init; } = "";
 
+    /// <summary>On Anthropic's wire: thinks on after its text, untold, and before its second call, withheld.</summary>
+    public bool ThinksOn { get; init; }
+
     public IReadOnlyList<ModelToolCall> Calls { get; init; } = [];
 
     /// <summary>In the wire's own words; what fits where it is null.</summary>

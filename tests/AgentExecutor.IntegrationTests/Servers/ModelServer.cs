@@ -19,6 +19,7 @@ public sealed class ModelServer : IAsyncDisposable
     public const string Key = "sk-planted-0123456789abcdefghijklmnop";
 
     private readonly ConcurrentQueue<ModelCall> _calls = new();
+    private readonly ConcurrentQueue<ModelCall> _refused = new();
     private readonly Func<ModelCall, ModelReply> _answer;
     private readonly WebApplication _app;
 
@@ -40,6 +41,9 @@ public sealed class ModelServer : IAsyncDisposable
 
     /// <summary>The requests that were well-formed, in the order in which they came.</summary>
     public IReadOnlyList<ModelCall> Calls => [.. _calls];
+
+    /// <summary>The requests that the real server would refuse.</summary>
+    public IReadOnlyList<ModelCall> Refused => [.. _refused];
 
     /// <summary>Wants no key, as servers in one's own network do.</summary>
     public bool IsOpen { get; init; }
@@ -68,6 +72,7 @@ public sealed class ModelServer : IAsyncDisposable
         var call = new ModelCall(wire, JsonElement.Parse(await reader.ReadToEndAsync()), context.Request.Headers.ToDictionary(it => it.Key, it => it.Value.ToString(), StringComparer.OrdinalIgnoreCase), _calls.Count);
         if (wire.Refuse(call, IsOpen ? null : Key) is { } refusal)
         {
+            _refused.Enqueue(call);
             await WriteAsync(context, refusal);
             return;
         }

@@ -6,7 +6,7 @@ namespace AgentExecutor.IntegrationTests.Servers;
 /// <summary>Chat completions as OpenAI publishes them.</summary>
 internal sealed class OpenAIWire : IModelWire
 {
-    private static readonly string[] Fields = ["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "tools", "tool_choice", "response_format"];
+    private static readonly string[] Fields = ["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "tools", "tool_choice", "response_format", "reasoning_effort"];
     private static readonly string[] Parts = ["text", "image_url", "input_audio", "file"];
 
     public ModelReply? Refuse(ModelCall call, string? key)
@@ -14,11 +14,32 @@ internal sealed class OpenAIWire : IModelWire
         var given = call.Headers.GetValueOrDefault("Authorization") ?? "";
         return key is not null && given != $"Bearer {key}"
             ? ModelReply.Refuses(401, Error("invalid_request_error", "invalid_api_key", $"Incorrect API key provided: {given.Replace("Bearer ", "", StringComparison.Ordinal)}. Find yours at the site."))
+            : EffortFault(call.Body, Model(call)) is (var param, var words) ? ModelReply.Refuses(400, Error("invalid_request_error", null, words, param))
             : Fault(call) is { } fault ? ModelReply.Refuses(400, Error("invalid_request_error", null, fault)) : null;
     }
 
-    public static string Error(string type, string? code, string message) =>
-        new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["type"] = type, ["param"] = null, ["code"] = code } }.ToJsonString();
+    public static string Error(string type, string? code, string message, string? param = null) =>
+        new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["type"] = type, ["param"] = param, ["code"] = code } }.ToJsonString();
+
+    /// <summary>Models that reason refuse tools unless they are told not to, and any temperature; older ones do not know an effort; DeepSeek's want their thoughts back.</summary>
+    private static (string? Param, string Words)? EffortFault(JsonElement body, string model)
+    {
+        var effort = body.TryGetProperty("reasoning_effort", out var given) ? given.GetString() : null;
+        if (model.StartsWith("gpt-4", StringComparison.Ordinal) && effort is not null)
+        {
+            return (null, "Unrecognized request argument supplied: reasoning_effort");
+        }
+        if (model.StartsWith("gpt-6", StringComparison.Ordinal) && body.TryGetProperty("tools", out _) && effort != "none")
+        {
+            return ("reasoning_effort", $"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'.");
+        }
+        if (model.StartsWith("gpt-6", StringComparison.Ordinal) && body.TryGetProperty("temperature", out var temperature) && temperature.GetDouble() != 1)
+        {
+            return ("temperature", $"Unsupported value: 'temperature' does not support {temperature.GetRawText()} with this model. Only the default (1) value is supported.");
+        }
+        return model.StartsWith("deepseek", StringComparison.Ordinal) && Messages(body).Any(it => it.TryGetProperty("tool_calls", out _) && !it.TryGetProperty("reasoning_content", out _))
+            ? (null, "The `reasoning_content` in the thinking mode must be passed back to the API.") : null;
+    }
 
     public string System(JsonElement body) => string.Join('\n', Messages(body).Where(it => Role(it) == "system").Select(it => it.GetProperty("content").GetString()));
 
@@ -79,7 +100,7 @@ internal sealed class OpenAIWire : IModelWire
         {
             return $"Unrecognized request argument supplied: {unknown}";
         }
-        if (Model(call).StartsWith("gpt-5", StringComparison.Ordinal) && body.TryGetProperty("max_tokens", out _))
+        if (Model(call) is ['g', 'p', 't', '-', '5' or '6', ..] && body.TryGetProperty("max_tokens", out _))
         {
             return "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
         }

@@ -22,6 +22,7 @@ public sealed class DefinitionValidatorTests
     [InlineData("""{"nodes": []}""", "no_nodes", "$.nodes")]
     [InlineData("""{"nodes": {}}""", "wrong_type", "$.nodes")]
     [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "model": "scripted"}]}""", "wrong_value", "$.nodes[0].model")]
+    [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "script": [{"text": "x"}], "reasoning_effort": "hgih"}}}]}""", "invalid_model", "$.nodes[0].config.model.reasoning_effort")]
     [InlineData("""{"nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "temperature": "hot"}}}]}""", "wrong_type", "$.nodes[0].config.model.temperature")]
     [InlineData("""{"nodes": [{"id": "a", "type": "wizard"}]}""", "unknown_node_type", "$.nodes[0].type")]
     [InlineData("""{"nodes": [{"id": "a b", "type": "agent", "model": MODEL}]}""", "invalid_name", "$.nodes[0].id")]

@@ -71,24 +71,51 @@ public sealed class StallGuardTests
         Assert.True(_closed.Task.IsCompleted);
     }
 
-    private async Task<List<int>> ReadAsync(int[] items, bool isDeaf, CancellationToken cancellationToken)
+    [Fact]
+    public async Task Signs_of_life_are_no_beginning()
+    {
+        var reading = ReadAsync([-1, -2], isDeaf: false, Cancel, between: TimeSpan.FromSeconds(100));
+
+        await _time.PassAsync(TimeSpan.FromSeconds(100));
+        await _time.PassAsync(First - TimeSpan.FromSeconds(100));
+
+        var fault = await Assert.ThrowsAsync<FaultException>(() => reading);
+        Assert.Contains("120 s", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Signs_of_life_keep_what_has_begun_alive()
+    {
+        var between = Next - TimeSpan.FromSeconds(1);
+        var reading = ReadAsync([1, -1, -1, 2], isDeaf: false, Cancel, between);
+        for (var i = 0; i < 3; i++)
+        {
+            await _time.PassAsync(between);
+        }
+        _go.SetResult();
+
+        Assert.Equal([1, -1, -1, 2], await reading);
+    }
+
+    private async Task<List<int>> ReadAsync(int[] items, bool isDeaf, CancellationToken cancellationToken, TimeSpan between = default)
     {
         var read = new List<int>();
-        await foreach (var item in StallGuard.ReadAsync(token => StreamAsync(items, isDeaf, token), First, Next, _time, cancellationToken))
+        await foreach (var item in StallGuard.ReadAsync(token => StreamAsync(items, isDeaf, between, token), First, Next, item => item < 0, _time, cancellationToken))
         {
             read.Add(item);
         }
         return read;
     }
 
-    private async IAsyncEnumerable<int> StreamAsync(int[] items, bool isDeaf, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    private async IAsyncEnumerable<int> StreamAsync(int[] items, bool isDeaf, TimeSpan between, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         try
         {
-            foreach (var item in items)
+            for (var i = 0; i < items.Length; i++)
             {
+                await Task.Delay(i > 0 ? between : TimeSpan.Zero, _time, cancellationToken);
                 await Task.Yield();
-                yield return item;
+                yield return items[i];
             }
             await _go.Task.WaitAsync(isDeaf ? CancellationToken.None : cancellationToken);
         }

@@ -68,6 +68,9 @@ public sealed class TestAnswer(Func<CancellationToken, IAsyncEnumerable<ChatResp
     public static TestAnswer Text(string text, TokenUsage? usage = null, string finish = "stop", string? model = null) =>
         new(token => WordsAsync(text, null, usage, finish, model, token));
 
+    /// <summary>These updates.</summary>
+    public static TestAnswer Of(params ChatResponseUpdate[] updates) => new(_ => updates.ToAsyncEnumerable());
+
     public static TestAnswer Call(string tool, string finish = "tool_calls", FunctionCallContent? call = null) =>
         new(token => WordsAsync("", call ?? new FunctionCallContent("c1", tool, new Dictionary<string, object?>()), null, finish, null, token));
 

@@ -14,6 +14,7 @@ public sealed class ModelRequestTests
     [InlineData("base url")]
     [InlineData("automatic tool mode")]
     [InlineData("what is left of a budget")]
+    [InlineData("thoughts that do not go back")]
     [InlineData("order of the schema's members")]
     public async Task What_differs_from_run_to_run_is_no_part_of_a_request(string what) => Assert.True(await AreSameAsync(what));
 
@@ -28,6 +29,8 @@ public sealed class ModelRequestTests
     [InlineData("tool result")]
     [InlineData("temperature")]
     [InlineData("max tokens")]
+    [InlineData("reasoning effort")]
+    [InlineData("thinking block")]
     [InlineData("tool mode")]
     [InlineData("tool description")]
     [InlineData("response format")]
@@ -50,6 +53,13 @@ public sealed class ModelRequestTests
         }
     }
 
+    private static IEnumerable<AIContent> Thoughts(string what) => what switch
+    {
+        "thinking block" => [new TextReasoningContent("") { ProtectedData = "x" }],
+        "thoughts that do not go back" => [new TextReasoningContent("hm")],
+        _ => [],
+    };
+
     private static async Task AskAsync(IExchangeTap tap, string what, ModelSpec spec)
     {
         var asked = spec with
@@ -57,6 +67,7 @@ public sealed class ModelRequestTests
             Provider = what == "provider" ? "another" : spec.Provider,
             Model = what == "model" ? "another" : spec.Model,
             MaxTokens = what == "max tokens" ? 10 : 20,
+            ReasoningEffort = what == "reasoning effort" ? "high" : null,
             BaseUrl = what == "base url" ? "http://127.0.0.1:1/" : null,
         };
         var call = what == "call id" ? "call-2" : "call-1";
@@ -65,7 +76,7 @@ public sealed class ModelRequestTests
             new(ChatRole.System, "Be kind."),
             new(what == "role" ? ChatRole.System : ChatRole.User, what == "text" ? "bye" : "hello") { MessageId = what == "message id" ? "other" : "one" },
             new(ChatRole.User, [new DataContent(new byte[] { 1, 2, (byte)(what == "image" ? 4 : 3) }, "image/png")]),
-            new(ChatRole.Assistant, [new FunctionCallContent(call, "ls", new Dictionary<string, object?> { ["path"] = "/" })]),
+            new(ChatRole.Assistant, [.. Thoughts(what), new FunctionCallContent(call, "ls", new Dictionary<string, object?> { ["path"] = "/" })]),
             new(ChatRole.Tool, [new FunctionResultContent(call, what == "tool result" ? "/b" : "/a")]),
         ];
         var schema = what == "order of the schema's members" ? """{"properties": {}, "type": "object"}""" : """{"type": "object", "properties": {}}""";

@@ -6,6 +6,7 @@ using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Recording;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Tests.Agents;
+using AgentExecutor.Tests.ModelCalls;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Tests.Recording;
@@ -30,6 +31,23 @@ public sealed class RecordReplayTests : IDisposable
         Assert.Equal(8, replayed.Count);
         Assert.Contains("""ls {"path":"/","n":1.50}""", Describe(replayed), StringComparison.Ordinal);
         Assert.Contains("malformed \"no object\"", Describe(replayed), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Thinking_blocks_stay_apart_also_where_chunks_are_gathered_for_a_secret_and_signs_of_life_are_left_out()
+    {
+        var provider = new TestProvider("test", ("m", [TestAnswer.Of(
+            new ChatResponseUpdate(ChatRole.Assistant, [new TextReasoningContent("the key is sk-sec")]), SignOfLife.Update,
+            new ChatResponseUpdate(ChatRole.Assistant, [new TextReasoningContent("ret-key-1")]),
+            new ChatResponseUpdate(ChatRole.Assistant, [new TextReasoningContent("") { ProtectedData = "block1" }]),
+            new ChatResponseUpdate(ChatRole.Assistant, [new TextReasoningContent("more") { ProtectedData = "block2" }]),
+            new ChatResponseUpdate(ChatRole.Assistant, "done") { FinishReason = ChatFinishReason.Stop })]));
+        var spec = new ModelSpec { Provider = "test", Model = "m" };
+
+        await TestTape.AskAsync(_tape.Recorder.Over(provider).CreateClient(spec));
+        var (replayed, _) = await TestTape.AskAsync((await _tape.ReplayAsync()).Over(provider).CreateClient(spec));
+
+        Assert.Equal("thought the key is ***block1 thought moreblock2 text done stop", Describe(replayed).Trim());
     }
 
     [Fact]
@@ -230,7 +248,7 @@ public sealed class RecordReplayTests : IDisposable
 
     private static string Describe(AIContent content) => content switch
     {
-        TextReasoningContent thought => $"thought {thought.Text}",
+        TextReasoningContent thought => $"thought {thought.Text}{thought.ProtectedData}",
         TextContent text => $"text {text.Text}",
         FunctionCallContent { Exception: not null } call => $"call {call.CallId} malformed {call.RawRepresentation}",
         FunctionCallContent call => $"call {call.CallId} {call.Name} {JsonSerializer.Serialize(call.Arguments)}",

@@ -124,6 +124,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             Model = model.Model ?? model.ModelName ?? (fallback?.Provider == provider ? fallback.Model : provider == ScriptedProvider.ProviderName ? "default" : ""),
             Temperature = (float?)model.Temperature,
             MaxTokens = model.MaxTokens,
+            ReasoningEffort = model.ReasoningEffort,
             BaseUrl = model.BaseUrl,
             ContextTokens = model.ContextTokens ?? 128_000,
             Script = model.Script ?? default,

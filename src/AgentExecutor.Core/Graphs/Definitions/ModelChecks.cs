@@ -52,6 +52,7 @@ internal static class ModelChecks
     private static IEnumerable<DefinitionFault> CheckOne(ModelSpec spec, string path, BudgetDefinition? budget, DefinitionEnvironment environment) =>
         environment.Models.Find(spec.Provider) is { } provider
             ? [
+                .. CheckEffort(spec, path),
                 .. provider.Check(spec).Select(fault => new DefinitionFault(
                     DefinitionCodes.InvalidModel, fault.Path.Length == 0 ? path : $"{path}.{fault.Path}", fault.Message, fault.Hint)),
                 .. BudgetChecks.CheckPrice(budget, spec, path, environment),
@@ -60,6 +61,11 @@ internal static class ModelChecks
             ]
             : [new DefinitionFault(
                 DefinitionCodes.UnknownProvider, path, $"there is no model provider '{spec.Provider}'", Spelling.Hint(spec.Provider, environment.Models.Names, "providers"))];
+
+    private static IEnumerable<DefinitionFault> CheckEffort(ModelSpec spec, string path) => spec.ReasoningEffort is null || ReasoningEfforts.All.Contains(spec.ReasoningEffort)
+        ? []
+        : [new DefinitionFault(
+            DefinitionCodes.InvalidModel, $"{path}.reasoning_effort", $"there is no effort '{spec.ReasoningEffort}'", Spelling.Hint(spec.ReasoningEffort, ReasoningEfforts.All, "efforts"))];
 
     private static IEnumerable<DefinitionFault> CheckRange(int? value, int least, int most, string path)
     {

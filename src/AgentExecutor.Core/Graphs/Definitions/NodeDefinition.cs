@@ -104,7 +104,7 @@ public sealed record RetryDefinition
 [Description("A model; also as a text 'provider:model'.")]
 public sealed record ModelDefinition
 {
-    [Description("Who serves it: one of the providers that the server has, such as scripted.")]
+    [Description("Who serves it: openai, anthropic, ollama, openai-compatible or scripted.")]
     public string? Provider { get; init; }
 
     [Description("The model's name there.")]
@@ -117,6 +117,9 @@ public sealed record ModelDefinition
 
     [Description("Tokens of one answer.")]
     public int? MaxTokens { get; init; }
+
+    [Description("How much a reasoning model thinks before it answers: none, minimal, low, medium, high, xhigh or max, of which each model takes some; its own choice where left out.")]
+    public string? ReasoningEffort { get; init; }
 
     [Description("Where an OpenAI-compatible server is.")]
     public string? BaseUrl { get; init; }
