@@ -19,6 +19,8 @@ internal sealed class AnthropicProvider(ModelServer server, ModelServerSettings 
 
     public IEnumerable<ModelFault> Check(ModelSpec spec) => _endpoints.Resolve(spec).Faults;
 
+    public ModelAddress AddressOf(ModelSpec spec) => _endpoints.AddressOf(spec);
+
     public IChatClient CreateClient(ModelSpec spec)
     {
         var (endpoint, problems) = _endpoints.Resolve(spec);
