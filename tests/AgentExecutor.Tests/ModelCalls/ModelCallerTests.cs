@@ -208,11 +208,12 @@ public sealed class ModelCallerTests
     public async Task A_request_that_was_refused_takes_none_of_the_tokens_a_minute()
     {
         var engine = Engine(calls: new ModelCallSettings { TokensPerMinute = 1_000 });
-        var server = Server(Fault(FaultCodes.ModelInvalidRequest, isTransient: false), Text("x"));
+        var server = Server(Fault(FaultCodes.ModelInvalidRequest, isTransient: false));
+
+        await Assert.ThrowsAsync<FaultException>(() => AskAsync(engine, server));
         await Assert.ThrowsAsync<FaultException>(() => AskAsync(engine, server));
 
-        await AskAsync(engine, server);
-
+        Assert.Equal(2, server.Calls.Count);
         Assert.Empty(_time.Skipped);
     }
 
