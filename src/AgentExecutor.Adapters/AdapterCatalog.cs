@@ -55,7 +55,7 @@ public static class AdapterCatalog
     {
         var access = new SqliteAccess(settings, time);
         var store = new SqliteCheckpointStore(access);
-        return new ThreadStore(store, store, new SqliteEventLog(access), access) 
+        return new ThreadStore(store, store, new SqliteEventLog(access), access)
         {
             Queue = new SqliteRunQueue(access),
             Outbox = new SqliteOutbox(access),

@@ -21,6 +21,8 @@ internal sealed class AnthropicProvider(ModelServer server, ModelServerSettings 
         ? [.. _endpoints.Resolve(spec).Faults, new ModelFault("reasoning_effort", $"Anthropic's models take no effort '{spec.ReasoningEffort}'", "set it to low, medium, high, xhigh or max, or leave it out")]
         : _endpoints.Resolve(spec).Faults;
 
+    public ModelAddress AddressOf(ModelSpec spec) => _endpoints.AddressOf(spec);
+
     public IChatClient CreateClient(ModelSpec spec)
     {
         var (endpoint, problems) = _endpoints.Resolve(spec);

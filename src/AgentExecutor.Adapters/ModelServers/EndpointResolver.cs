@@ -33,6 +33,13 @@ internal sealed class EndpointResolver(ModelServer server, ModelServerSettings s
         return (null, faults);
     }
 
+    /// <summary>Where a model's calls go, written alike however it was named.</summary>
+    public ModelAddress AddressOf(ModelSpec spec) => Url(spec, []) is { } url
+        ? new ModelAddress(url.AbsoluteUri.TrimEnd('/'), url == Own(server.BaseUrl) || url == Own(server.Home))
+        : new ModelAddress(server.Name, IsOperators: false); // nowhere: no client is made
+
+    private static Uri? Own(string? text) => Given(text) is { } given ? Parse(given) : null;
+
     private Uri? Url(ModelSpec spec, List<ModelFault> faults)
     {
         var isDefinitions = !string.IsNullOrWhiteSpace(spec.BaseUrl);
@@ -71,7 +78,7 @@ internal sealed class EndpointResolver(ModelServer server, ModelServerSettings s
 
     /// <summary>Scheme, host and port: the same host without TLS is not the same server.</summary>
     private static bool IsAt(Uri url, string? other) =>
-        Given(other) is { } text && Parse(text) is { } known && Uri.Compare(url, known, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0;
+        Own(other) is { } known && Uri.Compare(url, known, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0;
 
     private void CheckKey(Uri url, ModelTrust trust, Secret key, List<ModelFault> faults)
     {

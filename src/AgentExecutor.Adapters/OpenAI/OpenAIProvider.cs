@@ -17,6 +17,8 @@ internal sealed class OpenAIProvider(ModelServer server, ModelServerSettings set
 
     public IEnumerable<ModelFault> Check(ModelSpec spec) => _endpoints.Resolve(spec).Faults;
 
+    public ModelAddress AddressOf(ModelSpec spec) => _endpoints.AddressOf(spec);
+
     public IChatClient CreateClient(ModelSpec spec)
     {
         var (endpoint, problems) = _endpoints.Resolve(spec);

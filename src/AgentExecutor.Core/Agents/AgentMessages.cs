@@ -10,6 +10,10 @@ internal static class AgentMessages
 
     public static Message Summary(string taskId, string text) => Message.Human(SummaryPrefix + taskId, $"Here is a summary of the conversation so far:\n\n{text}");
 
+    /// <summary>Stands where a summary would, with the words themselves.</summary>
+    public static Message Excerpt(string taskId, string transcript) => Message.Human(
+        SummaryPrefix + taskId, $"Here is the conversation so far, as it was; where it is long, a part in the middle is left out:\n\n{transcript}");
+
     public static Message Repair(string taskId, string text) => Message.Human(RepairPrefix + taskId, text);
 
     public static bool IsSummary(Message message) => message.Type == MessageType.Human && message.Id.StartsWith(SummaryPrefix, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Agents;
 
 /// <summary>
 /// Puts a summary in the place of all but the newest messages. What it replaces stays in the earlier checkpoints. A tool call
-/// and its results are never parted.
+/// and its results are never parted. Where no whole summary comes, the conversation itself takes its place, much of its middle left out.
 /// </summary>
 internal sealed class SummarizeNode(AgentSpec spec, BudgetedCaller caller) : NodeBody
 {
@@ -31,30 +31,38 @@ internal sealed class SummarizeNode(AgentSpec spec, BudgetedCaller caller) : Nod
         var messages = context.State.Messages;
         var isOverflown = Overflow.IsNoted(context.State);
         var cut = isOverflown ? CutToFit(messages) : Cut(messages, messages.Count - spec.KeepMessages);
-        var answer = await SummarizeAsync(messages, cut, context, cancellationToken);
-        context.Write(AgentState.Messages, MessageUpdate.Replace([AgentMessages.Summary(context.TaskId, answer.Text), .. messages.Skip(cut)]));
+        var transcript = Transcript.Of(messages.Take(cut));
+        var summary = await SummarizeAsync(transcript, messages.AiTurns, context, cancellationToken) is { } text
+            ? AgentMessages.Summary(context.TaskId, text)
+            : AgentMessages.Excerpt(context.TaskId, Transcript.Fit(transcript, Math.Min(LongestTranscript / 4, transcript.Length / 2)));
+        context.Write(AgentState.Messages, MessageUpdate.Replace([summary, .. messages.Skip(cut)]));
         if (isOverflown)
         {
             context.WriteJson(AgentState.Overflow, Overflow.Mended);
         }
     }
 
-    private async ValueTask<Message> SummarizeAsync(MessageLog messages, int cut, NodeContext context, CancellationToken cancellationToken)
+    /// <summary>Null where the model says nothing, or no more than a beginning: to go on from that alone would lose what matters.</summary>
+    private async ValueTask<string?> SummarizeAsync(string transcript, int turn, NodeContext context, CancellationToken cancellationToken)
     {
-        var transcript = Transcript.Of(messages.Take(cut));
         var longest = LongestTranscript;
         for (var cuts = 0; ; cuts++)
         {
             var text = Transcript.Fit(transcript, longest);
             var request = new ModelRequest(
-                new ChatView(_system, [Message.Human("transcript", text)]), messages.AiTurns, [], MessageId(context, cuts), context.MayHaveBegun)
+                new ChatView(_system, [Message.Human("transcript", text)]), turn, [], MessageId(context, cuts), context.MayHaveBegun)
             {
                 InputTokens = TokenEstimate.Of(Instruction.Length + text.Length),
                 MaySummarize = true, // by cutting it
             };
             try
             {
-                return await caller.CallAsync(request, context, cancellationToken);
+                var answer = await caller.CallAsync(request, context, cancellationToken);
+                return answer.Text.AsSpan().IsWhiteSpace() || answer.FinishReason == ChatFinishReason.Length.Value ? null : answer.Text;
+            }
+            catch (FaultException fault) when (fault.Code == FaultCodes.InvalidOutput)
+            {
+                return null; // it used all its tokens before it said anything
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.ModelContextOverflow && cuts < MostCuts)
             {

@@ -63,13 +63,14 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         {
             while (true)
             {
-                while (waiting.Count > 0 && running.Count < scope.Session.Usage.Limits.MaxParallelTasks)
+                while (waiting.Count > 0 && !scope.Session.Stopping.IsCancellationRequested && running.Count < scope.Session.Usage.Limits.MaxParallelTasks)
                 {
                     scope.Session.Activity.Begin();
                     running.Add(TaskRunner.RunAsync(waiting.Dequeue(), state, scope, stop.Token).AsTask());
                 }
                 if (running.Count == 0)
                 {
+                    Stop(waiting);
                     return;
                 }
                 scope.Session.Activity.End(); // this one only waits for those
@@ -91,6 +92,15 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
             await stop.CancelAsync();
             await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             scope.Session.Activity.End(running.Count);
+        }
+    }
+
+    /// <summary>What was not begun when the run was asked to stop is left to whoever takes it up.</summary>
+    private static void Stop(Queue<GraphTask> waiting)
+    {
+        foreach (var task in waiting)
+        {
+            task.IsStopped = true;
         }
     }
 

@@ -50,12 +50,12 @@ public sealed record Message
     public static Message Tool(string id, ToolCall call, string text, bool isError = false) =>
         new() { Type = MessageType.Tool, Id = id, Text = text, ToolCallId = call.Id, Name = call.Name, IsError = isError };
 
-    /// <summary>Characters that a model would be sent for this message: text, tool arguments and thinking blocks. A proxy for tokens, cheap and additive.</summary>
+    /// <summary>Characters that a model would be sent for this message: text, tool arguments, thinking blocks, and what images and files come to. A proxy for tokens, cheap and additive.</summary>
     public int Length
     {
         get
         {
-            var length = Text.Length;
+            var length = Text.Length + (Parts is { } parts ? PartLength.Of(parts) : 0);
             foreach (var call in ToolCalls)
             {
                 length += call.Name.Length + call.Arguments.GetRawText().Length;

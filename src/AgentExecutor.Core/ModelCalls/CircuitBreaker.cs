@@ -16,23 +16,25 @@ public sealed class CircuitBreaker(int failures, TimeSpan openFor, TimeProvider 
     private int _failed;
     private long? _openedAt;
     private bool _isProbed;
+    private int _openings;
+
+    /// <summary>What a call would be told now.</summary>
+    public BreakerEntry Look()
+    {
+        lock (_gate)
+        {
+            return Entry();
+        }
+    }
 
     /// <summary>Asks to make a call; where it is admitted its end must be told.</summary>
     public BreakerEntry TryEnter()
     {
         lock (_gate)
         {
-            if (_openedAt is not { } openedAt)
-            {
-                return new BreakerEntry(true, false, default, _changed.Task);
-            }
-            var left = _isProbed ? Timeout.InfiniteTimeSpan : openFor - time.GetElapsedTime(openedAt);
-            if (_isProbed || left > TimeSpan.Zero)
-            {
-                return new BreakerEntry(false, false, left, _changed.Task);
-            }
-            _isProbed = true;
-            return new BreakerEntry(true, true, default, _changed.Task);
+            var entry = Entry();
+            _isProbed |= entry.IsProbe;
+            return entry;
         }
     }
 
@@ -59,6 +61,7 @@ public sealed class CircuitBreaker(int failures, TimeSpan openFor, TimeProvider 
             if (isProbe || (_openedAt is null && failures > 0 && _failed >= failures))
             {
                 (_openedAt, _isProbed) = (time.GetTimestamp(), false);
+                _openings++;
                 Signal();
             }
         }
@@ -78,6 +81,18 @@ public sealed class CircuitBreaker(int failures, TimeSpan openFor, TimeProvider 
         }
     }
 
+    private BreakerEntry Entry()
+    {
+        if (_openedAt is not { } openedAt)
+        {
+            return new BreakerEntry(true, false, default, _openings, _changed.Task);
+        }
+        var left = _isProbed ? Timeout.InfiniteTimeSpan : openFor - time.GetElapsedTime(openedAt);
+        return _isProbed || left > TimeSpan.Zero
+            ? new BreakerEntry(false, false, left, _openings, _changed.Task)
+            : new BreakerEntry(true, true, default, _openings, _changed.Task);
+    }
+
     private void Signal()
     {
         _changed.SetResult();
@@ -91,5 +106,6 @@ public sealed class CircuitBreaker(int failures, TimeSpan openFor, TimeProvider 
 /// <param name="IsAdmitted">It may be made.</param>
 /// <param name="IsProbe">It is the one that tries a server that was left alone.</param>
 /// <param name="Wait">How long until it is worth asking again; infinite while another tries the server.</param>
+/// <param name="Opening">How often the server has been left alone so far.</param>
 /// <param name="Changed">Ends when the breaker changes its state.</param>
-public readonly record struct BreakerEntry(bool IsAdmitted, bool IsProbe, TimeSpan Wait, Task Changed);
+public readonly record struct BreakerEntry(bool IsAdmitted, bool IsProbe, TimeSpan Wait, int Opening, Task Changed);

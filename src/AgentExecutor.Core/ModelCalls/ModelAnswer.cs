@@ -13,21 +13,28 @@ namespace AgentExecutor.Core.ModelCalls;
 /// <summary>One attempt's answer as it comes in, told to whoever watches.</summary>
 internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId, GraphScope scope)
 {
+    /// <summary>No call takes more.</summary>
+    private const long MostTokens = 10_000_000;
+
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _reasoning = new();
     private readonly ImmutableArray<ToolCall>.Builder _calls = ImmutableArray.CreateBuilder<ToolCall>();
     private readonly ImmutableArray<ThinkingBlock>.Builder _thinking = ImmutableArray.CreateBuilder<ThinkingBlock>();
     private int _thoughtsKept;
-    private bool _shown;
+
+    /// <summary>Some of it has come in.</summary>
+    public bool HasBegun { get; private set; }
 
     /// <summary>What the server reported of it, also where the answer then failed.</summary>
     public TokenUsage? Usage { get; private set; }
 
-    /// <summary>What it took, where the server does not say: nothing that is spent goes uncounted.</summary>
-    public TokenUsage Guess(long inputTokens) =>
-        new(inputTokens, TokenEstimate.Of(_text.Length + _reasoning.Length + _calls.Sum(static call => (long)call.Arguments.GetRawText().Length)));
+    /// <summary>The server has sent all of it.</summary>
+    public bool HasEnded { get; private set; }
 
     public string? FinishReason { get; private set; }
+
+    /// <summary>A content filter stopped it.</summary>
+    public bool IsFiltered => FinishReason == ChatFinishReason.ContentFilter.Value;
 
     /// <summary>The model that the server says answered.</summary>
     public string ModelName { get; private set; } = spec.Model;
@@ -60,6 +67,11 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         }
     }
 
+    public void End() => HasEnded = true;
+
+    /// <summary>What it took: where the server does not say, a guess, since nothing that is spent goes uncounted; null where nothing came of it, as of a request that was refused.</summary>
+    public TokenUsage? Taken(long inputTokens) => Usage ?? (HasBegun || (HasEnded && !IsFiltered) ? Guess(inputTokens) : null);
+
     public Message ToMessage() => new()
     {
         Type = MessageType.Ai,
@@ -76,7 +88,7 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
 
     public void SupersedeShown(string reason)
     {
-        if (_shown)
+        if (HasBegun)
         {
             Supersede(reason);
         }
@@ -111,9 +123,12 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
 
     private void Show(string text, string? reasoning, ToolCall? call)
     {
-        _shown = true;
+        HasBegun = true;
         scope.Session.Publish(new RunEvent.LlmStream(agent, messageId, text, reasoning, call) { Namespace = scope.Namespace });
     }
+
+    private TokenUsage Guess(long inputTokens) =>
+        new(inputTokens, TokenEstimate.Of(_text.Length + _reasoning.Length + _calls.Sum(static call => (long)call.Arguments.GetRawText().Length)));
 
     private static ToolCall Read(FunctionCallContent call) => new(
         call.CallId,
@@ -124,7 +139,14 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         ? JsonElement.Parse("{}"u8)
         : JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
 
-    private static TokenUsage Read(UsageDetails details) => new(
-        details.InputTokenCount ?? 0, details.OutputTokenCount ?? 0, details.CachedInputTokenCount ?? 0, details.ReasoningTokenCount ?? 0,
-        UsageCounts.CacheWrite(details));
+    /// <summary>What a server says of itself is not trusted far: it is charged to budgets that runs share.</summary>
+    private static TokenUsage Read(UsageDetails details)
+    {
+        var input = Within(details.InputTokenCount, MostTokens);
+        var output = Within(details.OutputTokenCount, MostTokens);
+        var cached = Within(details.CachedInputTokenCount, input);
+        return new TokenUsage(input, output, cached, Within(details.ReasoningTokenCount, output), Within(UsageCounts.CacheWrite(details), input - cached));
+    }
+
+    private static long Within(long? count, long most) => Math.Clamp(count ?? 0, 0, most);
 }

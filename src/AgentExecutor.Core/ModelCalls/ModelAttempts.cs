@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Messages;
@@ -13,12 +14,15 @@ namespace AgentExecutor.Core.ModelCalls;
 /// </summary>
 /// <param name="agent">Who asks.</param>
 /// <param name="spec">The model.</param>
+/// <param name="server">Where it is.</param>
 /// <param name="client">Speaks with it.</param>
 /// <param name="place">Tells its attempts from those of the agent's other models; empty for the first.</param>
-internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient client, string place)
+internal sealed class ModelAttempts(string agent, ModelSpec spec, ModelAddress server, IChatClient client, string place)
 {
     /// <summary>Tokens that an answer is taken to have, where the model is given no limit.</summary>
     private const int UsualAnswer = 1_000;
+
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(2);
 
     public ModelSpec Spec => spec;
 
@@ -27,7 +31,7 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
     public async ValueTask<Message> CallAsync(ModelRequest request, bool isLast, GraphScope scope, CancellationToken cancellationToken)
     {
         var (session, models) = (scope.Session, scope.Session.Services.Models);
-        var retry = new ModelRetry(models.Settings);
+        var retry = new ModelRetry(isLast ? models.Settings : Impatient(models.Settings));
         var wasEmpty = false;
         for (var attempt = 1; ; attempt++)
         {
@@ -41,12 +45,13 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
             }
             catch (FaultException fault)
             {
-                answer.SupersedeShown(fault.Message);
                 wasEmpty |= fault is EmptyAnswer;
                 if (retry.After(fault, TimeLeft(session), models.Random()) is not { } delay)
                 {
+                    answer.SupersedeShown(fault.Message);
                     throw; // who asked counts it: another model may be asked yet
                 }
+                Tell(answer, fault, delay);
                 ModelSpan.Count(spec, "retried");
                 await session.WaitAsync(token => new ValueTask(Task.Delay(delay, session.Services.Time, token)), cancellationToken);
             }
@@ -58,6 +63,23 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
         }
     }
 
+    /// <summary>Who watches is told of a wait that is long enough to wonder at.</summary>
+    private static void Tell(ModelAnswer answer, FaultException fault, TimeSpan delay)
+    {
+        if (delay >= LongWait)
+        {
+            answer.Supersede(string.Create(CultureInfo.InvariantCulture, $"{fault.Message}; it is asked again in {delay.TotalSeconds:0} s"));
+        }
+        else
+        {
+            answer.SupersedeShown(fault.Message);
+        }
+    }
+
+    /// <summary>Where another model can be asked, no long pause of this one's server is waited for, by whoever the server asked for it.</summary>
+    private static ModelCallSettings Impatient(ModelCallSettings settings) =>
+        settings with { MaxRetryAfterSeconds = Math.Min(settings.MaxRetryAfterSeconds, ModelGate.LongestPause.TotalSeconds) };
+
     private static TimeSpan TimeLeft(RunSession session) => double.IsInfinity(session.Usage.Limits.MaxSeconds)
         ? TimeSpan.MaxValue
         : TimeSpan.FromSeconds(Math.Max(0, session.Usage.Limits.MaxSeconds - session.Usage.Current.ActiveSeconds));
@@ -66,43 +88,48 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
         ModelRequest request, ModelAnswer answer, int attempt, bool isLast, RunSession session, CancellationToken cancellationToken)
     {
         var tokens = request.InputTokens + (spec.MaxTokens ?? UsualAnswer);
-        using var permit = await session.Services.Models.Of(spec).EnterAsync(tokens, isLast ? TimeLeft(session) : null, session, cancellationToken);
+        using var permit = await session.Services.Models.EnterAsync(server, tokens, isLast ? TimeLeft(session) : null, session, cancellationToken);
         using var span = ModelSpan.Start(spec, attempt);
         try
         {
-            await PaidAsync(request, answer, attempt, session, cancellationToken);
+            await PaidAsync(request, answer, attempt, permit, session, cancellationToken);
             permit.IsServerUp = true;
         }
         catch (FaultException fault)
         {
             permit.IsServerUp = IsOfTheServer(fault);
+            permit.RetryAfter = fault is { Code: FaultCodes.ModelRateLimited, IsTransient: true } ? fault.RetryAfter : null; // else a quota is used up, of this model perhaps
             ModelSpan.Fail(span, fault);
             throw;
         }
         finally
         {
-            permit.Used = answer.Usage?.Total ?? (permit.IsServerUp == true ? tokens : 0);
+            permit.Tokens = answer.Taken(request.InputTokens)?.Total ?? 0;
             ModelSpan.Describe(span, answer);
         }
     }
 
-    /// <summary>The one place where a call is charged to the run: reserved before, settled after, also where it failed and yet reported what it used.</summary>
-    private async ValueTask PaidAsync(ModelRequest request, ModelAnswer answer, int attempt, RunSession session, CancellationToken cancellationToken)
+    /// <summary>The one place where a call is charged to the run: reserved before, settled after, also where it failed and yet took something.</summary>
+    private async ValueTask PaidAsync(
+        ModelRequest request, ModelAnswer answer, int attempt, ModelPermit permit, RunSession session, CancellationToken cancellationToken)
     {
         var planned = new PlannedCall(agent, spec, $"{request.MessageId}#{place}{attempt}", request.InputTokens) { IsStandIn = request.IsStandIn };
         using var call = await session.Budget.ReserveAsync(planned, cancellationToken);
-        var hasEnded = false;
+        permit.WasUsed = true;
         try
         {
             await StreamAsync(request, answer, Options(request, attempt, call.MaxOutputTokens), session.Services, cancellationToken);
-            hasEnded = true;
+            answer.End();
+            if (call.Bound is { } bound && answer.FinishReason == ChatFinishReason.Length.Value)
+            {
+                throw bound; // what was cut because a budget ends is no answer
+            }
         }
         finally
         {
-            if (hasEnded || answer.Usage is not null)
+            if (answer.Taken(request.InputTokens) is { } usage)
             {
-                var usage = answer.Usage ?? answer.Guess(request.InputTokens);
-                call.Settle(usage, isAnswer: hasEnded);
+                call.Settle(usage, isAnswer: answer.HasEnded && !answer.IsFiltered);
                 ModelSpan.CountTokens(spec, usage);
             }
         }
@@ -156,7 +183,7 @@ internal sealed class ModelAttempts(string agent, ModelSpec spec, IChatClient cl
     /// <summary>An answer of nothing is asked for once more and then taken: models do end so after tool calls, and what those did must not be lost.</summary>
     private static void ThrowIfUseless(ModelAnswer answer, bool wasEmpty)
     {
-        if (answer.FinishReason == ChatFinishReason.ContentFilter.Value)
+        if (answer.IsFiltered)
         {
             throw new FaultException(
                 FaultCodes.ModelRefused, "the model's answer was stopped by a content filter", "change the request, or set fallback_on_refusal and name fallbacks");

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.ModelProviders;
@@ -16,7 +17,7 @@ internal sealed class ModelCaller
     public ModelCaller(AgentSpec agent, ModelCatalog models)
     {
         _agent = agent;
-        _line = [.. agent.Model.Fallbacks.Prepend(agent.Model).Select((spec, i) => new ModelAttempts(agent.Name, spec, models.CreateClient(spec), i == 0 ? "" : $"{i}."))];
+        _line = [.. agent.Model.Fallbacks.Prepend(agent.Model).Select((spec, i) => new ModelAttempts(agent.Name, spec, models.AddressOf(spec), models.CreateClient(spec), i == 0 ? "" : $"{i}."))];
     }
 
     /// <exception cref="FaultException">All of them failed, or one so that no other can do better.</exception>
@@ -40,14 +41,14 @@ internal sealed class ModelCaller
                 {
                     failed.Add($"{_line[i].Spec}: {fault.Message} [{fault.Code}]");
                     ModelSpan.Count(_line[i].Spec, "fell_back");
+                    new ModelAnswer(_agent.Name, _agent.Model, request.MessageId, scope).Supersede($"{fault.Message}; {_line[i + 1].Spec} is asked instead");
                     continue;
                 }
-                if (!FallbackRule.IsOfAModel(fault))
+                if (FallbackRule.IsOfAModel(fault)) // else a limit or a budget: no call was made
                 {
-                    throw; // a limit or a budget: no call was made
+                    ModelSpan.Count(_line[i].Spec, "failed");
                 }
-                ModelSpan.Count(_line[i].Spec, "failed");
-                if (failed.Count == 0)
+                if (failed.Count == 0 || fault is BudgetException) // which is answered by what it holds
                 {
                     throw;
                 }

@@ -12,8 +12,12 @@ public sealed class ModelCatalog(IEnumerable<IModelProvider> providers)
     public IModelProvider? Find(string name) => _providers.GetValueOrDefault(name);
 
     /// <exception cref="FaultException"><see cref="FaultCodes.UnknownProvider"/>.</exception>
-    public IChatClient CreateClient(ModelSpec spec) => Find(spec.Provider) is { } provider
-        ? provider.CreateClient(spec)
-        : throw new FaultException(
-            FaultCodes.UnknownProvider, $"there is no model provider '{spec.Provider}'", $"use one of {string.Join(", ", Names)}");
+    public IChatClient CreateClient(ModelSpec spec) => Of(spec).CreateClient(spec);
+
+    /// <summary>Where the model's calls go.</summary>
+    /// <exception cref="FaultException"><see cref="FaultCodes.UnknownProvider"/>.</exception>
+    public ModelAddress AddressOf(ModelSpec spec) => Of(spec).AddressOf(spec);
+
+    private IModelProvider Of(ModelSpec spec) => Find(spec.Provider) ?? throw new FaultException(
+        FaultCodes.UnknownProvider, $"there is no model provider '{spec.Provider}'", $"use one of {string.Join(", ", Names)}");
 }

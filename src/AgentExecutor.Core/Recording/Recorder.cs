@@ -11,7 +11,7 @@ namespace AgentExecutor.Core.Recording;
 public sealed class Recorder(RecordingWriter writer, Redaction redaction) : IExchangeTap
 {
     public IModelProvider Over(IModelProvider provider) =>
-        new TapedProvider(provider.Name, provider.Check, spec => new RecordingClient(provider.CreateClient(spec), spec, this));
+        new TapedProvider(provider, provider.Check, spec => new RecordingClient(provider.CreateClient(spec), spec, this));
 
     public IToolSource Over(IToolSource source) => new TapedToolSource(
         source, redaction, (definition, tool) => new TapedTool(tool, (arguments, context, cancellationToken) => CallAsync(definition, tool, arguments, context, cancellationToken)));

@@ -16,7 +16,7 @@ namespace AgentExecutor.Core.Recording;
 /// <param name="name">What faults call the recording.</param>
 public sealed class Replayer(ReplayIndex index, Redaction redaction, string name) : IExchangeTap
 {
-    public IModelProvider Over(IModelProvider provider) => new TapedProvider(provider.Name, _ => [], spec => new ReplayClient(spec, this));
+    public IModelProvider Over(IModelProvider provider) => new TapedProvider(provider, _ => [], spec => new ReplayClient(spec, this));
 
     public IToolSource Over(IToolSource source) => new TapedToolSource(
         source, redaction, (definition, tool) => new TapedTool(tool, (arguments, _, cancellationToken) => Call(definition, arguments, cancellationToken)));

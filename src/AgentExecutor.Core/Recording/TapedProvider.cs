@@ -3,12 +3,14 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>A provider by another's name, with other clients.</summary>
-internal sealed class TapedProvider(string name, Func<ModelSpec, IEnumerable<ModelFault>> check, Func<ModelSpec, IChatClient> createClient) : IModelProvider
+/// <summary>A provider in another's place, with other clients.</summary>
+internal sealed class TapedProvider(IModelProvider original, Func<ModelSpec, IEnumerable<ModelFault>> check, Func<ModelSpec, IChatClient> createClient) : IModelProvider
 {
-    public string Name => name;
+    public string Name => original.Name;
 
     public IEnumerable<ModelFault> Check(ModelSpec spec) => check(spec);
+
+    public ModelAddress AddressOf(ModelSpec spec) => original.AddressOf(spec);
 
     public IChatClient CreateClient(ModelSpec spec) => createClient(spec);
 }

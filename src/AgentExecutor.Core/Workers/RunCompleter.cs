@@ -69,11 +69,12 @@ internal sealed class RunCompleter(
     {
         await start; // not on the claimer's time
         var run = claimed.Run;
+        using var place = new Place(MakeRoom, time);
         Log.RunTaken(logger, run.RunId, run.ThreadId, run.TraceId, run.Attempt);
         try
         {
             await BuryPoisonAsync(claimed);
-            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token, cancel) { Activity = new RunActivity(Wait) });
+            var outcome = await executor.ExecuteAsync(claimed, settings.MaxCrashes, new RunSignals(_giveBack.Token, _abandon.Token, cancel) { Activity = new RunActivity(place.Wait) });
             Tell(outcome.Run);
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.LeaseLost)
@@ -96,9 +97,9 @@ internal sealed class RunCompleter(
         }
     }
 
-    private void Wait(bool begins)
+    private void MakeRoom(bool isGiven)
     {
-        if (begins)
+        if (isGiven)
         {
             Interlocked.Increment(ref _waiting);
             roomMade();

@@ -28,6 +28,24 @@ public sealed class ContextOverflowTests
         Assert.Equal((3, 0), (server.Calls.Count, server.Calls[1].Options.Tools?.Count ?? 0));
     }
 
+    [Theory]
+    [InlineData("", "stop")]
+    [InlineData("", "length")]
+    [InlineData("the beginning of a", "length")]
+    public async Task Without_a_whole_summary_the_conversation_itself_is_kept_much_of_its_middle_left_out(string summary, string finish)
+    {
+        TestAnswer[] summaries = summary == "" && finish == "stop" ? [Text(""), Text("")] : [Text(summary, finish: finish)]; // nothing is asked for twice
+        var server = new TestProvider("test", ("a", [TooLong, .. summaries, Text("done")]));
+
+        var outcome = await RunAsync(new Engine(), server, Long(20));
+
+        var messages = outcome.State.Get<MessageLog>(AgentState.Messages)!;
+        Assert.Equal("done", messages.Last!.Text);
+        Assert.Contains("human: question 0", messages[0].Text, StringComparison.Ordinal);
+        Assert.Contains("characters are left out here", messages[0].Text, StringComparison.Ordinal);
+        Assert.InRange(messages[0].Text.Length, 500, 1_500);
+    }
+
     [Fact]
     public async Task One_that_is_too_long_even_then_fails_with_its_code()
     {

@@ -63,6 +63,18 @@ public sealed class StructuredOutputTests
         Assert.Contains("$.city must be string, not number", fault.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("```json\n", " ")]
+    [InlineData("```json\nx\n", "\n")]
+    [InlineData("", "```")]
+    [InlineData("```a\n", "``")]
+    public void An_answer_made_to_be_slow_to_read_is_no_JSON(string start, string repeated)
+    {
+        var answer = start + string.Concat(Enumerable.Repeat(repeated, 500_000)) + "x";
+
+        Assert.Contains("is no JSON", Assert.Single(Format.Check(answer, out _)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Only_the_final_answer_is_held_to_it()
     {

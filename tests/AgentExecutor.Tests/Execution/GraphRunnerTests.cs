@@ -46,6 +46,31 @@ public sealed class GraphRunnerTests
     }
 
     [Fact]
+    public async Task A_run_that_is_asked_to_stop_begins_no_more_tasks_and_leaves_them_to_the_next()
+    {
+        using var stopping = new CancellationTokenSource();
+        var engine = new Engine { Limits = new RunLimits { MaxParallelTasks = 1 } };
+        var first = new Node("first", new DelegateNode(async (context, _) =>
+        {
+            context.WriteJson("log", JsonBytes.Text("first"));
+            await stopping.CancelAsync();
+        }));
+        var begun = new ConcurrentQueue<string>();
+        Node Second(string name) => Node(name, context =>
+        {
+            begun.Enqueue(name);
+            context.WriteJson("log", JsonBytes.Text(name));
+        });
+        var graph = new Graph("g", [first, Second("second"), Second("third")], [.. new[] { "first", "second", "third" }.Select(it => new Edge.Direct(Start, it))], Log);
+        using var session = engine.Session(stopping: stopping.Token);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => RunAsync(graph, session, new GraphInput.Begin([])));
+
+        Assert.Empty(begun);
+        Assert.Equal("first second third", LogOf(await engine.ResumeAsync(graph)));
+    }
+
+    [Fact]
     public async Task A_fan_out_gives_each_task_its_item_and_keeps_their_order()
     {
         var engine = new Engine();

@@ -61,6 +61,16 @@ public sealed class MessageLogTests
         }
     }
 
+    [Theory]
+    [InlineData("""[{"type": "text", "text": "hello"}, "there"]""", 0)]
+    [InlineData("""[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, {"type": "image", "source": {"type": "url", "url": "https://x/y"}}]""", 12_800)]
+    [InlineData("""[{"type": "file", "file": {"mime_type": "image/png", "data": "DATA"}}]""", 6_400)]
+    [InlineData("""[{"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "DATA"}}]""", 100_000)]
+    [InlineData("""[{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "DATA"}}]""", 200_088)]
+    [InlineData("""{"type": "image"}""", 0)]
+    public void What_is_no_text_counts_by_its_kind_and_size(string parts, int length) =>
+        Assert.Equal(2 + length, (Message.Human("h", "go") with { Parts = Engine.Json(parts.Replace("DATA", new string('A', 200_000), StringComparison.Ordinal)) }).Length);
+
     private static Message Human(string id) => Message.Human(id, $"text {id}"[..Math.Min(6, 5 + id.Length)]);
 
     private static IEnumerable<string> Ids(MessageLog log) => log.Select(it => it.Id);

@@ -169,6 +169,79 @@ public sealed class ModelCallerTests
         Assert.True(session.Usage.Current.Tokens.Input > 100, "the system prompt alone is longer");
     }
 
+    [Theory]
+    [InlineData("half an answer", 5)]
+    [InlineData("", 1)]
+    public async Task What_a_failed_attempt_had_streamed_is_counted_by_a_guess(string shown, long output)
+    {
+        using var session = Engine().Session();
+
+        await AskAsync(session, [Server(Fault(FaultCodes.ModelUnavailable, shown: shown), Text("x", new TokenUsage(100, 1)))], TestProvider.Agent("test:a"));
+
+        Assert.Equal((1, output, shown.Length > 0), (session.Usage.Current.ModelCalls, session.Usage.Current.Tokens.Output, session.Usage.Current.Tokens.Input > 200));
+    }
+
+    [Fact]
+    public async Task What_a_filter_stopped_is_counted_and_is_no_answer()
+    {
+        using var session = Engine().Session();
+
+        await Assert.ThrowsAsync<FaultException>(() => AskAsync(session, [Server(Text("how to", finish: "content_filter"))], TestProvider.Agent("test:a")));
+
+        Assert.Equal((0, 2), (session.Usage.Current.ModelCalls, session.Usage.Current.Tokens.Output));
+    }
+
+    [Fact]
+    public async Task Counts_that_cannot_be_are_taken_for_the_nearest_that_can()
+    {
+        using var session = Engine(limits: new RunLimits { MaxTokens = 1_000_000_000 }).Session();
+        var server = Server(
+            Call("ls", usage: new TokenUsage(long.MaxValue, -7, long.MaxValue, 5, 9)),
+            Text("x", new TokenUsage(100, 10, 60, 11, 60)));
+
+        await AskAsync(session, [server], TestProvider.Agent("test:a"));
+
+        Assert.Equal(new TokenUsage(10_000_100, 10, 10_000_060, 10, 40), session.Usage.Current.Tokens);
+    }
+
+    [Fact]
+    public async Task A_request_that_was_refused_takes_none_of_the_tokens_a_minute()
+    {
+        var engine = Engine(calls: new ModelCallSettings { TokensPerMinute = 1_000 });
+        var server = Server(Fault(FaultCodes.ModelInvalidRequest, isTransient: false));
+
+        await Assert.ThrowsAsync<FaultException>(() => AskAsync(engine, server));
+        await Assert.ThrowsAsync<FaultException>(() => AskAsync(engine, server));
+
+        Assert.Equal(2, server.Calls.Count);
+        Assert.Empty(_time.Skipped);
+    }
+
+    [Fact]
+    public async Task A_long_pause_is_not_waited_for_where_another_model_can_be_asked()
+    {
+        var server = Server(Fault(FaultCodes.ModelRateLimited, retryAfter: 6));
+        var other = new TestProvider("other", ("b", [Text("from b")]));
+
+        Assert.Equal("from b", (await AskAsync(Engine(), [server, other], TestProvider.Agent("test:a", "other:b"))).Text);
+
+        Assert.Single(server.Calls);
+        Assert.Empty(_time.Skipped);
+    }
+
+    [Fact]
+    public async Task A_limit_that_is_met_by_a_fallback_says_what_failed_before()
+    {
+        var server = Server(Fault(FaultCodes.ModelAuthentication, isTransient: false, usage: new TokenUsage(15_900, 0)));
+        var other = new TestProvider("other", ("b", [Text("from b")]));
+
+        var fault = await Assert.ThrowsAsync<FaultException>(
+            () => AskAsync(Engine(limits: new RunLimits { MaxTokens = 16_000 }), [server, other], TestProvider.Agent("test:a", "other:b")));
+
+        Assert.Equal((FaultCodes.TokenLimit, 0), (fault.Code, other.Calls.Count));
+        Assert.Contains("before it failed test:a: told to fail with model_authentication", fault.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task No_attempt_begins_once_the_runs_tokens_are_used_up()
     {

@@ -42,16 +42,51 @@ public sealed class RateLimitTests
     }
 
     [Fact]
-    public void A_request_larger_than_a_minutes_worth_goes_when_nothing_else_has()
+    public void A_request_larger_than_a_minutes_worth_takes_a_minutes_worth_and_the_rest_once_it_was_used()
     {
         var limit = new RateLimit(requestsPerMinute: 0, tokensPerMinute: 1_000, _time);
-
         Assert.True(limit.TryTake(5_000));
-
-        _time.Advance(TimeSpan.FromMinutes(4));
         Assert.False(limit.TryTake(1));
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.True(limit.TryTake(5_000));
+
+        limit.Correct(taken: 5_000, used: 2_000);
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.False(limit.TryTake(1));
+
+        limit.Correct(taken: 5_000, used: 0);
+        Assert.True(limit.TryTake(950));
+    }
+
+    [Fact]
+    public async Task Who_waits_goes_as_soon_as_what_it_lacks_is_given_back()
+    {
+        var limit = new RateLimit(requestsPerMinute: 1, tokensPerMinute: 1_000, _time);
+        Assert.True(limit.TryTake(900));
+        var next = limit.TakeAsync(900, Cancel).AsTask();
+        Assert.False(next.IsCompleted);
+
+        limit.GiveBack(900);
+        await next.WaitAsync(Eventually.Limit, Cancel);
+        var third = limit.TakeAsync(900, Cancel).AsTask();
+        limit.Correct(taken: 900, used: 100); // the tokens are there, the request is not
+        Assert.False(third.IsCompleted);
+        await _time.PassAsync(TimeSpan.FromMinutes(1));
+
+        await third.WaitAsync(Eventually.Limit, Cancel);
+    }
+
+    [Fact]
+    public async Task A_count_that_is_beyond_reason_holds_nobody_up_for_more_than_an_hour()
+    {
+        var limit = new RateLimit(requestsPerMinute: 0, tokensPerMinute: 0.001, _time);
+        Assert.True(limit.TryTake(1));
+        limit.Correct(taken: 1, used: long.MaxValue);
+
+        var next = limit.TakeAsync(1, Cancel).AsTask();
+        await _time.PassAsync(TimeSpan.FromMinutes(61));
+
+        await next.WaitAsync(Eventually.Limit, Cancel);
     }
 
     [Fact]

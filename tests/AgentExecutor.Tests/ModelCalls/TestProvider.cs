@@ -71,8 +71,8 @@ public sealed class TestAnswer(Func<CancellationToken, IAsyncEnumerable<ChatResp
     /// <summary>These updates.</summary>
     public static TestAnswer Of(params ChatResponseUpdate[] updates) => new(_ => updates.ToAsyncEnumerable());
 
-    public static TestAnswer Call(string tool, string finish = "tool_calls", FunctionCallContent? call = null) =>
-        new(token => WordsAsync("", call ?? new FunctionCallContent("c1", tool, new Dictionary<string, object?>()), null, finish, null, token));
+    public static TestAnswer Call(string tool, string finish = "tool_calls", FunctionCallContent? call = null, TokenUsage? usage = null) =>
+        new(token => WordsAsync("", call ?? new FunctionCallContent("c1", tool, new Dictionary<string, object?>()), usage, finish, null, token));
 
     /// <summary>Fails, after some text where there is any.</summary>
     public static TestAnswer Fault(string code, bool isTransient = true, double? retryAfter = null, string shown = "", TokenUsage? usage = null) => new(token => FailAsync(
@@ -140,5 +140,11 @@ public sealed class TestAnswer(Func<CancellationToken, IAsyncEnumerable<ChatResp
     private static IEnumerable<ChatResponseUpdate> Words(string text) =>
         text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select((word, i) => new ChatResponseUpdate(ChatRole.Assistant, i == 0 ? word : " " + word));
 
-    private static UsageContent Usage(TokenUsage usage) => new(new UsageDetails { InputTokenCount = usage.Input, OutputTokenCount = usage.Output });
+    private static UsageContent Usage(TokenUsage usage) => new(new UsageDetails
+    {
+        InputTokenCount = usage.Input,
+        OutputTokenCount = usage.Output,
+        CachedInputTokenCount = usage.CachedInput,
+        ReasoningTokenCount = usage.Reasoning,
+    }.WithCacheWrite(usage.CacheWrite));
 }

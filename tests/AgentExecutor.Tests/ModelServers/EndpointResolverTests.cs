@@ -33,6 +33,18 @@ public sealed class EndpointResolverTests
         Assert.Equal((url, key, trust), (endpoint!.BaseUrl.ToString(), endpoint.Key.Value, endpoint.Trust.ToString()));
     }
 
+    [Theory]
+    [InlineData(null, "https://gateway.example/openai/v1", true)]
+    [InlineData("", "https://gateway.example/openai/v1", true)]
+    [InlineData("HTTPS://Gateway.example:443/openai/v1//", "https://gateway.example/openai/v1", true)]
+    [InlineData("https://api.openai.com/v1/", "https://api.openai.com/v1", true)]
+    [InlineData("https://gateway.example/any/other", "https://gateway.example/any/other", false)]
+    [InlineData("https://Stranger.example/", "https://stranger.example", false)]
+    public void A_server_has_one_address_however_it_is_written(string? baseUrl, string name, bool isOperators) =>
+        Assert.Equal(
+            new ModelAddress(name, isOperators),
+            new EndpointResolver(ModelServer.ForOpenAI(Settings), Settings).AddressOf(new ModelSpec { Provider = "openai", Model = "m", BaseUrl = baseUrl }));
+
     [Fact]
     public void A_listed_host_is_given_the_key_of_the_provider_that_is_named() =>
         Assert.Equal("sk-compatible", Resolve(ModelServer.ForOpenAICompatible(Settings), "https://listed.example/v1").Endpoint!.Key.Value);

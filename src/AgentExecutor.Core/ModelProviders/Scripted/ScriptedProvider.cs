@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.ModelProviders.Scripted;
@@ -14,5 +17,11 @@ public sealed class ScriptedProvider(TimeProvider time) : IModelProvider
 
     public IEnumerable<ModelFault> Check(ModelSpec spec) => Script.Check(spec.Script);
 
+    /// <summary>A script is a server of its own: one that is told to fail has no part in the others.</summary>
+    public ModelAddress AddressOf(ModelSpec spec) => new($"{ProviderName}:{spec.Model}#{IdOf(spec.Script)}", IsOperators: false);
+
     public IChatClient CreateClient(ModelSpec spec) => new ScriptedChatClient(Script.Read(spec.Script), spec, time);
+
+    private static string IdOf(JsonElement script) => script.ValueKind == JsonValueKind.Undefined
+        ? "" : Convert.ToHexStringLower(SHA256.HashData(JsonMarshal.GetRawUtf8Value(script)).AsSpan(0, 4));
 }
