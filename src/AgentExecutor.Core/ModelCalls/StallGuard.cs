@@ -68,9 +68,9 @@ public static class StallGuard
         {
             return await moving.WaitAsync(left, time, cancellationToken);
         }
-        catch (TimeoutException) when (!moving.IsCompleted)
+        catch (TimeoutException)
         {
-            throw Stalled(limit);
+            return moving.IsCompleted ? await moving : throw Stalled(limit); // it may have come at the last moment
         }
     }
 

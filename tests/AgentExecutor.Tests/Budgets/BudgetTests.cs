@@ -3,6 +3,7 @@ using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
@@ -123,7 +124,7 @@ public sealed class BudgetTests
         Assert.False(second.IsCompleted);
         first.Settle(new TokenUsage(1_000, 100), isAnswer: true);
 
-        using var granted = await second;
+        using var granted = await second.WaitAsync(Eventually.Limit, Cancel);
         Assert.Null(granted.MaxOutputTokens);
     }
 
@@ -140,7 +141,7 @@ public sealed class BudgetTests
         first.Settle(new TokenUsage(1_000, 100), isAnswer: true);
         await one.CommitAsync((run, _) => new RunChange(run, []), Cancel);
 
-        using var granted = await second;
+        using var granted = await second.WaitAsync(Eventually.Limit, Cancel);
         Assert.Equal(1_100, (await _store.Budgets.FindAsync(new BudgetKey("looper", "total"), Cancel)).Spent.Tokens);
     }
 
@@ -252,6 +253,21 @@ public sealed class BudgetTests
         var limited = await StartAsync(Looping(switching, tokens: 1_500, """{"max_tokens": 12000}""", last: 100), thread: "limited");
 
         Assert.Equal(FaultCodes.TokenLimit, limited.Run.Failure!.Code);
+    }
+
+    [Fact]
+    public async Task An_answer_that_the_budget_cut_is_none()
+    {
+        var outcome = await StartAsync(
+            """
+            {"name": "cut", "budget": {"run": {"tokens": 20000}}, "nodes": [{"id": "a", "type": "agent", "model": {"provider": "scripted", "model": "dear", "script": [
+              {"tool_calls": [{"name": "ls"}], "usage": {"input_tokens": 15000, "output_tokens": 0}},
+              {"text": "it breaks off in the", "finish_reason": "length", "usage": {"input_tokens": 500, "output_tokens": 3000}}]}}]}
+            """);
+
+        Assert.Equal((FaultCodes.BudgetExhausted, 18_500), (outcome.Run.Failure!.Code, outcome.Run.Usage.Tokens.Total));
+        Assert.Single(_events.Of<RunEvent.LlmSuperseded>());
+        Assert.DoesNotContain("breaks off", outcome.Output, StringComparison.Ordinal);
     }
 
     [Fact]

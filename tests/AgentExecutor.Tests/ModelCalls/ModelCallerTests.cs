@@ -434,7 +434,7 @@ public sealed class ModelCallerTests
         await Eventually.True(() => Task.FromResult(server.Calls.Count == 3));
         Assert.Empty(told);
         release.SetResult();
-        await running;
+        await running.WaitAsync(Eventually.Limit, TestContext.Current.CancellationToken);
 
         Assert.Empty(told);
     }
@@ -463,7 +463,7 @@ public sealed class ModelCallerTests
     private static async Task<Message> RunAsync(Core.Graphs.Graph graph, RunSession session)
     {
         var outcome = await Tests.Engine.RunAsync(
-            graph, session, new GraphInput.Begin([new(AgentState.Messages, MessageUpdate.Append(Message.Human("h", "go")))]));
+            graph, session, new GraphInput.Begin([new(AgentState.Messages, MessageUpdate.Append(Message.Human("h", "go")))])).WaitAsync(2 * Eventually.Limit);
         return outcome.State.Get<MessageLog>(AgentState.Messages)!.Last!;
     }
 

@@ -11,6 +11,7 @@ public sealed class StallGuardTests
 
     private readonly FakeTime _time = new();
     private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -22,7 +23,7 @@ public sealed class StallGuardTests
 
         await _time.PassAsync(First);
 
-        var fault = await Assert.ThrowsAsync<FaultException>(() => reading);
+        var fault = await Assert.ThrowsAsync<FaultException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
         Assert.Equal((FaultCodes.ModelTimeout, true), (fault.Code, fault.IsTransient));
         await _closed.Task.WaitAsync(Eventually.Limit, Cancel);
     }
@@ -32,9 +33,10 @@ public sealed class StallGuardTests
     {
         var reading = ReadAsync([1, 2], isDeaf: false, Cancel);
 
+        await _said.Task.WaitAsync(Eventually.Limit, Cancel); // else the time that passes may be that of the second item
         await _time.PassAsync(Next);
 
-        await Assert.ThrowsAsync<FaultException>(() => reading);
+        await Assert.ThrowsAsync<FaultException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
     }
 
     [Fact]
@@ -42,7 +44,7 @@ public sealed class StallGuardTests
     {
         var reading = ReadAsync([1], isDeaf: true, Cancel);
         await _time.PassAsync(Next);
-        await Assert.ThrowsAsync<FaultException>(() => reading);
+        await Assert.ThrowsAsync<FaultException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
         Assert.False(_closed.Task.IsCompleted);
 
         _go.SetResult();
@@ -59,7 +61,7 @@ public sealed class StallGuardTests
 
         await stop.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
     }
 
     [Fact]
@@ -79,7 +81,7 @@ public sealed class StallGuardTests
         await _time.PassAsync(TimeSpan.FromSeconds(100));
         await _time.PassAsync(First - TimeSpan.FromSeconds(100));
 
-        var fault = await Assert.ThrowsAsync<FaultException>(() => reading);
+        var fault = await Assert.ThrowsAsync<FaultException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
         Assert.Contains("120 s", fault.Message, StringComparison.Ordinal);
     }
 
@@ -94,7 +96,7 @@ public sealed class StallGuardTests
         }
         _go.SetResult();
 
-        Assert.Equal([1, -1, -1, 2], await reading);
+        Assert.Equal([1, -1, -1, 2], await reading.WaitAsync(Eventually.Limit, Cancel));
     }
 
     private async Task<List<int>> ReadAsync(int[] items, bool isDeaf, CancellationToken cancellationToken, TimeSpan between = default)
@@ -117,6 +119,7 @@ public sealed class StallGuardTests
                 await Task.Yield();
                 yield return items[i];
             }
+            _said.SetResult();
             await _go.Task.WaitAsync(isDeaf ? CancellationToken.None : cancellationToken);
         }
         finally
