@@ -99,13 +99,14 @@ public sealed class RunningProgram : IDisposable
 {
     private readonly Process _process;
     private readonly Task<string> _error;
+    private readonly System.Text.StringBuilder _errorSoFar = new();
     private readonly List<string> _lines = [];
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _drained = new();
 
     public RunningProgram(Process process)
     {
         _process = process;
-        _error = process.StandardError.ReadToEndAsync();
+        _error = ReadErrorAsync();
     }
 
     public int Id => _process.Id;
@@ -142,6 +143,28 @@ public sealed class RunningProgram : IDisposable
             }
         };
         _process.BeginOutputReadLine();
+    }
+
+    /// <summary>Waits until this stands on standard error.</summary>
+    public Task UntilErrorAsync(string text) => Crash.Fleet.EventuallyAsync(() =>
+    {
+        lock (_errorSoFar)
+        {
+            return Task.FromResult(_errorSoFar.ToString().Contains(text, StringComparison.Ordinal));
+        }
+    });
+
+    private async Task<string> ReadErrorAsync()
+    {
+        var buffer = new char[4096];
+        for (int count; (count = await _process.StandardError.ReadAsync(buffer)) > 0;)
+        {
+            lock (_errorSoFar)
+            {
+                _errorSoFar.Append(buffer, 0, count);
+            }
+        }
+        return _errorSoFar.ToString();
     }
 
     /// <summary>kill -9.</summary>

@@ -3,12 +3,21 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>Says once that the server is away, and once that it is back, however many callers and pools it meets.</summary>
+/// <summary>
+/// Says once that the server is away, and once that it is back, however many callers and pools it meets. When it comes back, connections that other pools have had
+/// since before still fail: such a relapse is told only if it lasts.
+/// </summary>
 internal sealed class OutageLog(TimeProvider time, ILogger logger)
 {
-    private long _downSince; // a timestamp of the clock; 0 while the server is there
+    private static readonly TimeSpan Relapse = TimeSpan.FromSeconds(1);
 
-    public bool IsAway => Volatile.Read(ref _downSince) != 0;
+    private readonly Lock _gate = new();
+    private volatile bool _isAway;
+    private bool _isTold;
+    private long _downSince;
+    private long? _backAt;
+
+    public bool IsAway => _isAway;
 
     public void Failed(Exception exception)
     {
@@ -17,17 +26,38 @@ internal sealed class OutageLog(TimeProvider time, ILogger logger)
             return;
         }
         Telemetry.DbConnectionErrors.Add(1);
-        if (Interlocked.CompareExchange(ref _downSince, time.GetTimestamp(), 0) == 0)
+        lock (_gate)
         {
-            Log.Unavailable(logger, PostgresFaults.Describe(exception).TrimEnd('.'));
+            if (!_isAway)
+            {
+                (_isAway, _isTold, _downSince) = (true, false, time.GetTimestamp());
+            }
+            if (_isTold || (_backAt is { } back && time.GetElapsedTime(back) < Relapse))
+            {
+                return;
+            }
+            _isTold = true;
         }
+        Log.Unavailable(logger, PostgresFaults.Describe(exception).TrimEnd('.'));
     }
 
     public void Succeeded()
     {
-        if (Volatile.Read(ref _downSince) != 0 && Interlocked.Exchange(ref _downSince, 0) is not 0 and var since)
+        if (!_isAway)
         {
-            Log.Back(logger, Math.Round(time.GetElapsedTime(since).TotalSeconds, 1));
+            return;
         }
+        double seconds;
+        lock (_gate)
+        {
+            var wasTold = _isAway && _isTold;
+            (_isAway, _isTold, _backAt) = (false, false, time.GetTimestamp());
+            if (!wasTold)
+            {
+                return;
+            }
+            seconds = time.GetElapsedTime(_downSince).TotalSeconds;
+        }
+        Log.Back(logger, Math.Round(seconds, 1));
     }
 }
