@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Builds everything with warnings as errors, checks the formatting, and runs all tests on real parts.
-#   ./test.sh           all of it
-#   ./test.sh unit      the unit tests alone
+# Builds everything with warnings as errors, checks the formatting, and runs all tests.
+#   ./test.sh           everything
+#   ./test.sh unit      only the build and the unit tests
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 if ! command -v dotnet >/dev/null; then
-  echo "error: the .NET SDK is missing. Install version 10 (https://dotnet.microsoft.com/download) and run this again." >&2
+  echo "error: the .NET SDK is not installed. Install version 10 from https://dotnet.microsoft.com/download and run this script again." >&2
   exit 2
 fi
 
-# The integration tests run servers of their own. Where one is missing and cannot be installed its tests are skipped, or fail with CI set.
+# The integration tests start their own servers. If a server cannot be installed, its tests are skipped, or fail if CI is set.
 install_servers() {
   local missing=()
   [ -n "${TEST_POSTGRES:-}" ] || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || missing+=(postgresql postgresql-client)
   [ -n "${TEST_NATS:-}" ] || [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null || missing+=(nats-server)
   [ -n "${TEST_REDIS:-}" ] || command -v redis-server >/dev/null || missing+=(redis-server)
+  [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
   if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "== installing ${missing[*]}"
     (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >/dev/null
@@ -50,6 +51,8 @@ echo "== build"
 dotnet build AgentExecutor.slnx -c Release --nologo -v quiet
 if [ "${1:-all}" = all ]; then
   echo "== format"
+  dotnet tool restore >/dev/null
+  dotnet csharpier check .
   dotnet format AgentExecutor.slnx --verify-no-changes --no-restore
 fi
 echo "== unit tests"

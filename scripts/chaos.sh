@@ -1,6 +1,8 @@
 #!/bin/sh
-# Jobs through two workers while workers, PostgreSQL and NATS are killed and started again at random: exactly one result each, no finished call repeated.
-# usage: scripts/chaos.sh [JOBS] [SECONDS] [SEED]     a seed repeats a run, as far as timing lets it
+# Submits jobs to two workers while workers, PostgreSQL and NATS are killed and restarted at random, workers are suspended, jobs are
+# cancelled, and ended threads are pruned. Checks that each job has exactly one result, that no finished call is repeated, and that no
+# accepted cancellation is lost.
+# usage: scripts/chaos.sh [JOBS] [SECONDS] [SEED]     the same seed repeats a run, apart from differences in timing
 set -eu
 cd "$(dirname "$0")/.."
 export CHAOS_JOBS="${1:-2000}" CHAOS_SECONDS="${2:-120}" CHAOS_SEED="${3:-$(date +%s)}"

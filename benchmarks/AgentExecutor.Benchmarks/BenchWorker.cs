@@ -4,9 +4,19 @@ using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.Benchmarks;
 
-/// <summary>The real binary, serving; killed when it is disposed of.</summary>
+/// <summary>The real binary running <c>serve</c>. It is killed when this object is disposed of.</summary>
 internal sealed class BenchWorker : IDisposable
 {
+    /// <summary>The program as it is shipped. The copy next to the benchmarks is not compiled to native code.</summary>
+    private static readonly string Program = Path.Combine(
+        AppContext.BaseDirectory,
+        "..",
+        "..",
+        "AgentExecutor.Server",
+        new DirectoryInfo(AppContext.BaseDirectory).Name,
+        "agent-executor"
+    );
+
     private readonly Process _process;
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly TaskCompletionSource<string> _url = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -17,7 +27,10 @@ internal sealed class BenchWorker : IDisposable
         _process.OutputDataReceived += (_, line) =>
         {
             const string Mark = "\"url\":\"";
-            if (line.Data?.IndexOf(Mark, StringComparison.Ordinal) is > 0 and var mark && line.Data.Contains("\"event_id\":1202,", StringComparison.Ordinal))
+            if (
+                line.Data?.IndexOf(Mark, StringComparison.Ordinal) is > 0 and var mark
+                && line.Data.Contains("\"event_id\":1202,", StringComparison.Ordinal)
+            )
             {
                 var start = mark + Mark.Length;
                 _url.TrySetResult(line.Data[start..line.Data.IndexOf('"', start)].Replace("[::]", "127.0.0.1", StringComparison.Ordinal));
@@ -29,7 +42,7 @@ internal sealed class BenchWorker : IDisposable
     public static BenchWorker Start(BenchStore.Postgres store, NatsServer? nats, params (string Name, string Value)[] variables)
     {
         var settings = store.Settings;
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "agent-executor"), ["serve", "--port", "0"])
+        var start = new ProcessStartInfo(Program, ["serve", "--port", "0"])
         {
             RedirectStandardOutput = true,
             Environment =
@@ -50,10 +63,10 @@ internal sealed class BenchWorker : IDisposable
         return new BenchWorker(start);
     }
 
-    /// <summary>Where it listens.</summary>
+    /// <summary>The URL on which it listens.</summary>
     public Task<string> UrlAsync() => _url.Task;
 
-    /// <summary>Milliseconds from its start until <c>/ready</c> says so.</summary>
+    /// <summary>The time in milliseconds from its start until <c>/ready</c> succeeds.</summary>
     public async Task<double> ReadyAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System);
@@ -66,7 +79,7 @@ internal sealed class BenchWorker : IDisposable
         return Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
     }
 
-    /// <summary>The client's own first request takes its time, which is not the worker's.</summary>
+    /// <summary>Makes a first request to another server, because the first request of the client itself is slow.</summary>
     private static async Task WarmUpAsync(CancellationToken cancellationToken)
     {
         using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
@@ -78,7 +91,7 @@ internal sealed class BenchWorker : IDisposable
         (await answer).Dispose();
     }
 
-    /// <summary>What it has in memory.</summary>
+    /// <summary>The resident memory of the process.</summary>
     public double RssMegabytes()
     {
         _process.Refresh();

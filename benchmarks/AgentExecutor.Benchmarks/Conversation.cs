@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
@@ -10,7 +11,10 @@ using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Benchmarks;
 
-/// <summary>A real agent on a scripted model: each turn one model call and one tool call, whose result has about 2 KB. Two supersteps a turn.</summary>
+/// <summary>
+/// A real agent with a scripted model. Each turn consists of one model call and one tool call with a result of about 2 KB, and takes two
+/// supersteps.
+/// </summary>
 internal static class Conversation
 {
     public static Graph Graph(int turns)
@@ -24,15 +28,19 @@ internal static class Conversation
                 Model = "bench",
                 ContextTokens = int.MaxValue,
                 Script = JsonElement.Parse(
-                    """[{"when": {"turn": TURNS}, "text": "done"}, {"when": {}, "tool_calls": [{"name": "page", "args": {}}]}]"""
-                        .Replace("TURNS", turns.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)),
+                    """[{"when": {"turn": TURNS}, "text": "done"}, {"when": {}, "tool_calls": [{"name": "page", "args": {}}]}]""".Replace(
+                        "TURNS",
+                        turns.ToString(CultureInfo.InvariantCulture),
+                        StringComparison.Ordinal
+                    )
+                ),
             },
             Tools = [new PageTool()],
         };
         return AgentGraph.Build(spec, new ModelCatalog([new ScriptedProvider(TimeProvider.System)]), []);
     }
 
-    /// <summary>Runs so many turns; returns the time of each superstep in milliseconds.</summary>
+    /// <summary>Runs the given number of turns, and returns the time of each superstep in milliseconds.</summary>
     public static async Task<double[]> RunAsync(ICheckpointStore store, string threadId, int turns)
     {
         var times = new List<double>();
@@ -42,7 +50,9 @@ internal static class Conversation
         return [.. times];
     }
 
-    /// <summary>Mean superstep time in the last tenth of a thread over that in the first tenth; the median of several threads.</summary>
+    /// <summary>
+    /// Returns the mean superstep time in the last tenth of a thread divided by that in the first tenth; median of several threads.
+    /// </summary>
     public static async Task<double> SlowdownAsync(Func<ICheckpointStore> makeStore, int turns)
     {
         await RunAsync(makeStore(), "slowdown-warm-up", turns);
@@ -59,7 +69,9 @@ internal static class Conversation
 
     private sealed class PageTool : Tool
     {
-        private static readonly string Page = string.Concat(Enumerable.Range(0, 32).Select(line => $"{line:00}: the quick brown fox jumps over the lazy dog and back.\n"));
+        private static readonly string Page = string.Concat(
+            Enumerable.Range(0, 32).Select(line => $"{line:00}: the quick brown fox jumps over the lazy dog and back.\n")
+        );
 
         public override string Name => "page";
 
@@ -67,7 +79,10 @@ internal static class Conversation
 
         public override JsonElement Parameters { get; } = JsonElement.Parse("""{"type": "object"}""");
 
-        public override ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken) =>
-            ValueTask.FromResult<ToolResult>($"{context.Call.Id}\n{Page}");
+        public override ValueTask<ToolResult> InvokeAsync(
+            JsonElement arguments,
+            ToolContext context,
+            CancellationToken cancellationToken
+        ) => ValueTask.FromResult<ToolResult>($"{context.Call.Id}\n{Page}");
     }
 }

@@ -1,14 +1,16 @@
 using System.Diagnostics;
 using System.Text.Json;
-using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.InMemory;
 using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Benchmarks;
 
-/// <summary>The engine by itself: one thread, the in-memory store, a loop of two nodes without a model; and whether a long conversation slows it.</summary>
+/// <summary>
+/// Measures the engine alone, with one thread, the in-memory store and a loop of two nodes without a model, and whether a long conversation
+/// slows it down.
+/// </summary>
 internal static class EngineBenchmark
 {
     private const int WarmUp = 20_000;
@@ -45,15 +47,17 @@ internal static class EngineBenchmark
         await Bench.RunAsync(TwoNodes(supersteps), session, "n", JsonBytes.Number(0));
     }
 
-    /// <summary>ping and pong pass a counter to each other until it reaches its end.</summary>
+    /// <summary>Two nodes, ping and pong, increment a counter alternately until it reaches the limit.</summary>
     private static Graph TwoNodes(int supersteps)
     {
-        var body = new DelegateNode((context, _) =>
-        {
-            var n = ((JsonElement)context.State.State["n"]!).GetInt64();
-            context.Write("n", JsonBytes.Number(n + 1));
-            return ValueTask.CompletedTask;
-        });
+        var body = new DelegateNode(
+            (context, _) =>
+            {
+                var n = ((JsonElement)context.State.State["n"]!).GetInt64();
+                context.Write("n", JsonBytes.Number(n + 1));
+                return ValueTask.CompletedTask;
+            }
+        );
         bool Goes(StateView state) => ((JsonElement)state.State["n"]!).GetInt64() < supersteps;
         return new Graph(
             "two-nodes",
@@ -64,7 +68,8 @@ internal static class EngineBenchmark
                 new Edge.When("pong", "ping", Goes, "n < end"),
                 new Edge.Otherwise("pong", Graph.End),
             ],
-            [new LastValueChannel("n")]);
+            [new LastValueChannel("n")]
+        );
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

@@ -2,14 +2,15 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Compilation;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// How long it takes from kill -9 of a real worker with 100 runs in flight until each of them has stored a step of another worker. Default settings: leases of 5 s.
+/// Measures the time from kill -9 of a real worker with 100 runs in flight until another worker has stored a step of each of them. It uses
+/// the default leases of 5 s.
 /// </summary>
 internal static class FailoverBenchmark
 {
@@ -17,16 +18,17 @@ internal static class FailoverBenchmark
     private const int Rounds = 3;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A model call of 100 ms and a built-in tool, again and again.</summary>
-    private const string Definition =
-        """
-        {"name": "failover", "nodes": [{"id": "lead", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "lead", "script": [
+    /// <summary>A loop of a model call that takes 100 ms and a call of a built-in tool.</summary>
+    private const string Definition = """
+        {"name": "failover", "nodes": [{"id": "lead", "type": "orchestrator",
+         "config": {"model": {"provider": "scripted", "model": "lead", "script": [
           {"when": {}, "delay_ms": 100, "tool_calls": [{"name": "ls", "args": {"path": "/"}}]}]}}}]}
         """;
 
     public static async Task<Dictionary<string, double>> RunAsync(string name)
     {
-        await using var store = await BenchStore.OpenAsync(name) as BenchStore.Postgres ?? throw new ArgumentException("workers share postgres alone");
+        await using var store =
+            await BenchStore.OpenAsync(name) as BenchStore.Postgres ?? throw new ArgumentException("workers share postgres alone");
         var seconds = new List<double>();
         for (var round = 0; round < Rounds; round++)
         {
@@ -40,19 +42,23 @@ internal static class FailoverBenchmark
     {
         using var first = BenchWorker.Start(store, null);
         await SubmitAsync(store.Queue, round);
-        var running = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND is_held AND (usage::json->>'supersteps')::int >= 2";
+        var running =
+            $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND is_held AND (usage::json->>'supersteps')::int >= 2";
         while (await store.QueryAsync(running) < Runs)
         {
             await Task.Delay(Look, TimeProvider.System);
         }
         using var second = BenchWorker.Start(store, null);
-        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // until it is up, and the leases are at all ages
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // until it is ready, and the ages of the leases are spread
         var killing = first.KillAsync();
         var watch = Stopwatch.StartNew();
         await killing;
-        // The dead worker's last commits may still be on their way to the disk: what counts is a step under a new fence.
-        var moved = $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND attempt = 2 AND last_sequence > {Core.Runs.Transitions.Start.SequenceGap} AND "
-            + "(SELECT max(sequence) FROM events AS e WHERE e.thread_id = threads.thread_id) > " + Core.Runs.Transitions.Start.SequenceGap;
+        // The last commits of the killed worker may still be in progress, so only steps with a new fencing token count.
+        var moved =
+            $"SELECT count(*) FROM threads WHERE thread_id LIKE 'f{round}-%' AND attempt = 2 "
+            + $"AND last_sequence > {Core.Sessions.Transitions.Start.SequenceGap} AND "
+            + "(SELECT max(sequence) FROM events AS e WHERE e.thread_id = threads.thread_id) > "
+            + Core.Sessions.Transitions.Start.SequenceGap;
         var seconds = new List<double>();
         while (seconds.Count < Runs)
         {
@@ -64,7 +70,7 @@ internal static class FailoverBenchmark
             }
         }
         await second.KillAsync();
-        await store.ExecuteAsync("TRUNCATE threads, runs, checkpoints, checkpoint_writes, checkpoint_blobs, events, outbox");
+        await store.ExecuteAsync("TRUNCATE threads, runs, checkpoints, checkpoint_writes, checkpoint_blobs, events, outbox, queue");
         return seconds;
     }
 
@@ -76,8 +82,20 @@ internal static class FailoverBenchmark
         {
             var now = TimeProvider.System.GetUtcNow();
             var id = string.Create(CultureInfo.InvariantCulture, $"f{round}-{i}");
-            var run = new Run { ThreadId = id, RunId = id, Name = "failover", DefinitionHash = definition.Hash, CreatedAt = now, UpdatedAt = now };
-            await queue.SubmitAsync([new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())], null, CancellationToken.None);
+            var run = new Run
+            {
+                ThreadId = id,
+                RunId = id,
+                Name = "failover",
+                DefinitionHash = definition.Hash,
+                CreatedAt = now,
+                UpdatedAt = now,
+            };
+            await queue.SubmitAsync(
+                [new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())],
+                null,
+                CancellationToken.None
+            );
         }
     }
 }

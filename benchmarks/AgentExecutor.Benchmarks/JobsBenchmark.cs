@@ -1,28 +1,33 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.IntegrationTests.Servers;
-using Microsoft.Extensions.Logging.Abstractions;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
 
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// Jobs through one real worker, CloudEvent to CloudEvent: the sender, the worker, nats-server and PostgreSQL share the machine. The scripted model answers at once.
+/// Measures jobs of one real worker, from the CloudEvent of the request to that of the result. The sender, the worker, nats-server and
+/// PostgreSQL share the machine. The scripted model answers at once.
 /// </summary>
 internal static class JobsBenchmark
 {
-    private const string OneStep =
-        """{"name": "one", "nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "done"}]}}}]}""";
+    private const string OneStep = """
+        {"name": "one", "nodes": [{"id": "a", "type": "orchestrator",
+         "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "done"}]}}}]}
+        """;
 
-    private const string ThreeSteps =
-        """
-        {"name": "three", "nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "m", "script": [
+    private const string ThreeSteps = """
+        {"name": "three", "nodes": [{"id": "a", "type": "orchestrator",
+         "config": {"model": {"provider": "scripted", "model": "m", "script": [
           {"tool_calls": [{"name": "ls", "args": {"path": "/"}}]}, {"text": "done"}]}}}]}
         """;
 
-    private const string Waiting =
-        """{"name": "waits", "nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "done", "delay_ms": 600000}]}}}]}""";
+    private const string Waiting = """
+        {"name": "waits", "nodes": [{"id": "a", "type": "orchestrator",
+         "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "done", "delay_ms": 600000}]}}}]}
+        """;
 
     public static async Task<Dictionary<string, double>> RunAsync(string bus, string store)
     {
@@ -30,16 +35,18 @@ internal static class JobsBenchmark
         {
             throw new ArgumentException($"there is no bus '{bus}' to measure: nats");
         }
-        await using var postgres = await BenchStore.OpenAsync(store) as BenchStore.Postgres ?? throw new ArgumentException("jobs over nats are measured on postgres");
+        await using var postgres =
+            await BenchStore.OpenAsync(store) as BenchStore.Postgres
+            ?? throw new ArgumentException("jobs over nats are measured on postgres");
         await using var nats = await NatsServer.StartOwnAsync();
-        await using var connection = new NatsConnection(nats.Settings(), TimeProvider.System, NullLogger.Instance);
+        await using var connection = Connect(nats);
         var figures = new Dictionary<string, double>();
         using (var worker = BenchWorker.Start(postgres, nats))
         {
             figures["start_to_ready_ms"] = await worker.ReadyAsync();
             await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System);
             figures["idle_rss_mb"] = worker.RssMegabytes();
-            await ManyAsync(connection, OneStep, "w1", 8_000); // until the code is compiled for good
+            await ManyAsync(connection, OneStep, "w1", 8_000); // until the code is fully compiled
             await ManyAsync(connection, ThreeSteps, "w3", 4_000);
             figures["jobs_per_second_1_step"] = await ManyAsync(connection, OneStep, "one", 10_000);
             figures["jobs_per_second_3_steps"] = await ManyAsync(connection, ThreeSteps, "three", 5_000);
@@ -60,23 +67,41 @@ internal static class JobsBenchmark
         return figures;
     }
 
-    /// <summary>Jobs a second of three steps each.</summary>
-    public static Task<double> ThreeStepsAsync(NatsConnection connection, string name, int count) => ManyAsync(connection, ThreeSteps, name, count);
+    public static NatsConnection Connect(NatsServer server) =>
+        new(
+            NatsOpts.Default with
+            {
+                Url = server.Url,
+                RequestReplyMode = NatsRequestReplyMode.Direct,
+                RequestTimeout = TimeSpan.FromSeconds(30),
+            }
+        );
 
-    /// <summary>From the first publish to the last result.</summary>
+    /// <summary>Jobs per second, with three steps each.</summary>
+    public static Task<double> ThreeStepsAsync(NatsConnection connection, string name, int count) =>
+        ManyAsync(connection, ThreeSteps, name, count);
+
+    private static async Task<INatsSub<byte[]>> SubscribeAsync(NatsConnection connection, int capacity)
+    {
+        var opts = new NatsSubOpts { ChannelOpts = new NatsSubChannelOpts { Capacity = capacity } };
+        var results = await connection.SubscribeCoreAsync<byte[]>("agent.status.*", opts: opts);
+        await connection.PingAsync();
+        return results;
+    }
+
+    /// <summary>Measures from the first publication to the last result.</summary>
     private static async Task<double> ManyAsync(NatsConnection connection, string definition, string name, int count)
     {
-        using var results = connection.Subscribe("agent.status.*", null, count + 1_000);
-        await connection.FlushAsync(CancellationToken.None);
+        await using var results = await SubscribeAsync(connection, count + 1_000);
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3), TimeProvider.System);
         var watch = Stopwatch.StartNew();
         var publishing = PublishAsync(connection, definition, name, count);
         for (var seen = 0; seen < count; seen++)
         {
-            var result = await results.ReadAsync(limit.Token);
+            var result = await results.Msgs.ReadAsync(limit.Token);
             if (result.Subject != "agent.status.completed")
             {
-                throw new InvalidOperationException($"a job did not complete: {Encoding.UTF8.GetString(result.Payload.Span)}");
+                throw new InvalidOperationException($"a job did not complete: {Encoding.UTF8.GetString(result.Data ?? [])}");
             }
         }
         var seconds = watch.Elapsed.TotalSeconds;
@@ -84,19 +109,20 @@ internal static class JobsBenchmark
         return count / seconds;
     }
 
-    /// <summary>On an idle worker, from the publish to the run's first checkpoint.</summary>
+    /// <summary>Measures from the publication to the first checkpoint of the run, on an idle worker.</summary>
     private static async Task<double> QueueToStartAsync(BenchStore.Postgres postgres, NatsConnection connection)
     {
         const int Jobs = 200;
-        using var results = connection.Subscribe("agent.status.*", null, 10);
+        await using var results = await SubscribeAsync(connection, 10);
         var delays = new double[Jobs];
         for (var i = 0; i < Jobs; i++)
         {
             var sent = TimeProvider.System.GetUtcNow();
             await PublishAsync(connection, OneStep, $"start{i}", 1);
-            await results.ReadAsync(CancellationToken.None);
+            await results.Msgs.ReadAsync();
             var began = await postgres.QueryAsync(
-                $"SELECT extract(epoch FROM min((checkpoint->>'ts')::timestamptz)) * 1000 FROM checkpoints WHERE thread_id = 'start{i}-0'");
+                $"SELECT extract(epoch FROM min((checkpoint->>'ts')::timestamptz)) * 1000 FROM checkpoints WHERE thread_id = 'start{i}-0'"
+            );
             delays[i] = began - ((sent - DateTimeOffset.UnixEpoch).Ticks / (double)TimeSpan.TicksPerMillisecond);
         }
         return Report.Percentile([.. delays.Order()], 0.5);
@@ -104,18 +130,33 @@ internal static class JobsBenchmark
 
     private static async Task PublishAsync(NatsConnection connection, string definition, string name, int count)
     {
-        var jetStream = new JetStream(connection);
+        var jetStream = new NatsJSContext(connection);
         const int Window = 500;
         for (var from = 0; from < count; from += Window)
         {
-            await Task.WhenAll(Enumerable.Range(from, Math.Min(Window, count - from)).Select(i => jetStream.PublishAsync(
-                "agent.execute.bench", Event(string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"), definition), null, PublishExpectations.None, CancellationToken.None)));
+            await Task.WhenAll(
+                Enumerable
+                    .Range(from, Math.Min(Window, count - from))
+                    .Select(async i =>
+                        (
+                            await jetStream.PublishAsync(
+                                "agent.execute.bench",
+                                Event(string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"), definition),
+                                NatsRawSerializer<byte[]>.Default
+                            )
+                        ).EnsureSuccess()
+                    )
+            );
         }
     }
 
-    private static byte[] Event(string id, string definition) => Encoding.UTF8.GetBytes(
-        $$$$"""
-        {"specversion": "1.0", "id": "{{{{id}}}}", "source": "/bench", "type": "dev.my-platform.agent.execute", "datacontenttype": "application/json",
-         "data": {"trace_id": "{{{{id}}}}", "job_id": "{{{{id}}}}", "agent_definition": {{{{definition}}}}, "input_payload": {"user_request": "go"}}}
-        """);
+    private static byte[] Event(string id, string definition) =>
+        Encoding.UTF8.GetBytes(
+            $$$$"""
+            {"specversion": "1.0", "id": "{{{{id}}}}", "source": "/bench", "type": "dev.my-platform.agent.execute",
+             "datacontenttype": "application/json",
+             "data": {"trace_id": "{{{{id}}}}", "job_id": "{{{{id}}}}", "agent_definition": {{{{definition}}}},
+              "input_payload": {"user_request": "go"}}}
+            """
+        );
 }

@@ -11,7 +11,7 @@ internal static class Report
         var width = figures.Keys.Max(name => name.Length);
         foreach (var (name, value) in figures)
         {
-            Console.WriteLine($"{name.PadRight(width)}  {value.ToString("N3", CultureInfo.InvariantCulture),18}");
+            Console.WriteLine($"{name.PadRight(width)}  {value.ToString("N3", CultureInfo.InvariantCulture).PadLeft(18)}");
         }
         if (json)
         {
@@ -22,12 +22,26 @@ internal static class Report
 
     public static int Usage()
     {
-        Console.Error.WriteLine("usage: AgentExecutor.Benchmarks engine | store [--store sqlite|postgres|memory] | steps [--store postgres|sqlite|memory] | failover [--store postgres] | jobs [--bus nats] [--store postgres] | stream | models   [--json]");
+        Console.Error.WriteLine(
+            """
+            usage: AgentExecutor.Benchmarks BENCHMARK [--json]
+
+            engine
+            store     [--store sqlite|postgres|memory]
+            steps     [--store postgres|sqlite|memory]
+            failover  [--store postgres]
+            jobs      [--bus nats] [--store postgres]
+            queue     [--store postgres|sqlite|memory]
+            stream
+            models
+            """
+        );
         return 2;
     }
 
-    public static string? Option(string[] args, string name) => Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length ? args[index + 1] : null;
+    public static string? Option(string[] args, string name) =>
+        Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length ? args[index + 1] : null;
 
-    /// <summary>The value below which this share of the sorted samples lies.</summary>
+    /// <summary>Returns the quantile of the sorted samples.</summary>
     public static double Percentile(double[] sorted, double share) => sorted[(int)Math.Min(sorted.Length - 1, sorted.Length * share)];
 }

@@ -1,19 +1,18 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Sessions;
 
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// How fast runs step: so many at once, each a loop of two nodes that append to a log (one delta write a step), with a lease, events and run state as in
-/// production. A step is timed from the return of one commit to that of the next.
+/// Measures the speed of parallel runs. Each is a loop of two nodes that append to a log (one delta write per step), with a lease, events
+/// and run state as in production. The time of a step is measured from the return of one commit to that of the next.
 /// </summary>
 internal static class StepsBenchmark
 {
@@ -67,7 +66,7 @@ internal static class StepsBenchmark
             }
             catch (OperationCanceledException)
             {
-                return; // time is up: at a checkpoint
+                return; // The time is over, and the run stops at a checkpoint.
             }
         }
     }
@@ -77,17 +76,25 @@ internal static class StepsBenchmark
     private static Graph MakeLoop()
     {
         static int StepsOf(StateView state) => ((System.Collections.Immutable.ImmutableList<JsonElement>)state.State["log"]!).Count;
-        var body = new DelegateNode((context, _) =>
-        {
-            context.WriteJson("log", JsonBytes.Element(StepsOf(context.State), static (writer, step) =>
+        var body = new DelegateNode(
+            (context, _) =>
             {
-                writer.WriteStartObject();
-                writer.WriteNumber("step"u8, step);
-                writer.WriteString("said"u8, "What a short message of a model or a tool might say in one step."u8);
-                writer.WriteEndObject();
-            }));
-            return ValueTask.CompletedTask;
-        });
+                context.WriteJson(
+                    "log",
+                    JsonBytes.Element(
+                        StepsOf(context.State),
+                        static (writer, step) =>
+                        {
+                            writer.WriteStartObject();
+                            writer.WriteNumber("step"u8, step);
+                            writer.WriteString("said"u8, "What a short message of a model or a tool might say in one step."u8);
+                            writer.WriteEndObject();
+                        }
+                    )
+                );
+                return ValueTask.CompletedTask;
+            }
+        );
         return new Graph(
             "steps",
             [new Node("ping", body), new Node("pong", body)],
@@ -97,10 +104,11 @@ internal static class StepsBenchmark
                 new Edge.When("pong", "ping", state => StepsOf(state) < StepsPerRun, "steps < end"),
                 new Edge.Otherwise("pong", Graph.End),
             ],
-            [new AppendChannel("log")]);
+            [new AppendChannel("log")]
+        );
     }
 
-    /// <summary>Notes how long each run's steps take.</summary>
+    /// <summary>Records the times of the steps of each run.</summary>
     private sealed class CommitTimes(ICheckpointStore inner)
     {
         private readonly ConcurrentBag<List<double>> _times = [];

@@ -1,11 +1,13 @@
 using System.Diagnostics;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
 
 namespace AgentExecutor.Benchmarks;
 
-/// <summary>A store under an agent: 200 turns with 2 KB tool results, then the newest state loaded as a new worker would.</summary>
+/// <summary>
+/// Measures a store with an agent: 200 turns with tool results of 2 KB, and then loading the newest state as a new worker does.
+/// </summary>
 internal static class StoreBenchmark
 {
     private const int Turns = 200;
@@ -38,13 +40,13 @@ internal static class StoreBenchmark
         };
     }
 
-    /// <summary>How long it takes to read and rebuild the newest state: the first time, and the median once the code is compiled.</summary>
+    /// <summary>Measures reading and rebuilding the newest state: the first time, and the median after the code was compiled.</summary>
     private static async Task<(double Cold, double Warm)> LoadAsync(ICheckpointStore store)
     {
         var channels = Conversation.Graph(Turns).Channels;
         var cold = await LoadOnceAsync(store, channels);
         var warmUp = Stopwatch.StartNew();
-        while (warmUp.Elapsed < TimeSpan.FromSeconds(10)) // until the profiling builds of the hot methods have given way to the final ones
+        while (warmUp.Elapsed < TimeSpan.FromSeconds(10)) // until the hot methods are fully optimised
         {
             await LoadOnceAsync(store, channels);
         }

@@ -4,38 +4,43 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
 using AgentExecutor.Adapters;
-using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Compilation;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.InMemory;
 using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Streaming;
+using AgentExecutor.Core.Threads;
 using AgentExecutor.Core.Tools;
-using AgentExecutor.Core.Workers;
 using AgentExecutor.IntegrationTests.Servers;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// Live events through a real redis-server: how many a process publishes; how long a token takes from the run that tells it, in one process, to 200 HTTP watchers of
-/// another; what it costs jobs that Redis is away.
+/// Measures live events with a real redis-server: how many events a process publishes, how long a token takes from the run in one process
+/// to 200 HTTP watchers of another process, and how an outage of Redis affects the throughput of jobs.
 /// </summary>
 internal static class StreamBenchmark
 {
     private const int Watchers = 200;
     private const int Runs = 50;
 
-    /// <summary>Ten seconds of 50 tokens a second.</summary>
-    private const string Talker =
-        """{"name": "talker", "nodes": [{"id": "a", "type": "orchestrator", "config": {"model": {"provider": "scripted", "model": "m", "script": [{"text": "TEXT", "chunk_size": 5, "chunk_delay_ms": 20}]}}}]}""";
+    /// <summary>A run that streams 50 tokens per second for ten seconds.</summary>
+    private const string Talker = """
+        {"name": "talker", "nodes": [{"id": "a", "type": "orchestrator",
+         "config": {"model": {"provider": "scripted", "model": "m",
+         "script": [{"text": "TEXT", "chunk_size": 5, "chunk_delay_ms": 20}]}}}]}
+        """;
 
     public static async Task<Dictionary<string, double>> RunAsync()
     {
         await using var redis = await RedisServer.StartOwnAsync();
         var figures = new Dictionary<string, double>();
-        await PublishAsync(redis, 100_000, figures); // until the code is compiled for good
+        await PublishAsync(redis, 100_000, figures); // until the code is fully compiled
         await PublishAsync(redis, 1_000_000, figures);
         await using var postgres = (BenchStore.Postgres)await BenchStore.OpenAsync("postgres");
         await WatchAsync(postgres, redis, figures);
@@ -44,12 +49,17 @@ internal static class StreamBenchmark
         return figures;
     }
 
-    /// <summary>64 threads' tokens, told as fast as the transport takes them, and none dropped.</summary>
+    /// <summary>Publishes the tokens of 64 threads as fast as the transport accepts them without dropping any.</summary>
     private static async Task PublishAsync(RedisServer redis, int count, Dictionary<string, double> figures)
     {
         const int Threads = 64;
         var settings = new StreamSettings();
-        await using var transport = AdapterCatalog.OpenRedisTransport(redis.Settings(), settings, TimeProvider.System, NullLoggerFactory.Instance);
+        await using var transport = AdapterCatalog.OpenRedisTransport(
+            redis.Settings(),
+            settings,
+            TimeProvider.System,
+            NullLoggerFactory.Instance
+        );
         await transport.ConnectedAsync(CancellationToken.None);
         using var live = Live(transport, settings);
         using var counts = new Counts();
@@ -64,8 +74,15 @@ internal static class StreamBenchmark
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
             }
-            sinks[i % Threads].Publish(new EventEnvelope(
-                $"{prefix}-{i % Threads}", (i / Threads) + 1, TimeProvider.System.GetUtcNow(), new RunEvent.LlmStream("writer", "ai-0000af707c3f41760212d5e3326d2c7d", " token")));
+            sinks[i % Threads]
+                .Publish(
+                    new EventEnvelope(
+                        $"{prefix}-{i % Threads}",
+                        (i / Threads) + 1,
+                        TimeProvider.System.GetUtcNow(),
+                        new RunEvent.LlmStream("writer", "ai-0000af707c3f41760212d5e3326d2c7d", " token")
+                    )
+                );
         }
         while (counts.Published < count)
         {
@@ -84,10 +101,16 @@ internal static class StreamBenchmark
     {
         var store = new InMemoryCheckpointStore();
         var agents = new CompiledAgents(new DefinitionEnvironment(new ModelCatalog([]), new ToolCatalog([]), new RunLimits()));
-        return new LiveEvents(new EventReplay(store, store, store, agents, settings.State), transport, settings, TimeProvider.System, NullLogger.Instance);
+        return new LiveEvents(
+            new EventReplay(store, store, store, settings.State),
+            transport,
+            settings,
+            TimeProvider.System,
+            NullLogger.Instance
+        );
     }
 
-    /// <summary>The runs in one process, the watchers at another: every token passes through Redis.</summary>
+    /// <summary>The runs execute in one process and the watchers are connected to another, so every token passes through Redis.</summary>
     private static async Task WatchAsync(BenchStore.Postgres store, RedisServer redis, Dictionary<string, double> figures)
     {
         using var executor = BenchWorker.Start(store, null, ("REDIS_URL", redis.Url), ("ROLES", "executor"));
@@ -96,7 +119,9 @@ internal static class StreamBenchmark
         using var http = new HttpClient { BaseAddress = new Uri(await watched.UrlAsync()), Timeout = Timeout.InfiniteTimeSpan };
         await SubmitAsync(store.Queue);
         var latencies = new ConcurrentBag<List<double>>();
-        await Task.WhenAll(Enumerable.Range(0, Watchers).Select(i => Task.Run(async () => latencies.Add(await WatchAsync(http, $"talker-{i % Runs}")))));
+        await Task.WhenAll(
+            Enumerable.Range(0, Watchers).Select(i => Task.Run(async () => latencies.Add(await WatchAsync(http, $"talker-{i % Runs}"))))
+        );
         var sorted = latencies.SelectMany(times => times).Order().ToArray();
         figures["publish_to_watcher_p50_ms"] = Report.Percentile(sorted, 0.5);
         figures["publish_to_watcher_p99_ms"] = Report.Percentile(sorted, 0.99);
@@ -111,12 +136,26 @@ internal static class StreamBenchmark
         var now = TimeProvider.System.GetUtcNow();
         for (var i = 0; i < Runs; i++)
         {
-            var run = new Run { ThreadId = $"talker-{i}", RunId = $"talker-{i}", Name = "talker", DefinitionHash = definition.Hash, CreatedAt = now, UpdatedAt = now };
-            await queue.SubmitAsync([new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())], null, CancellationToken.None);
+            var run = new Run
+            {
+                ThreadId = $"talker-{i}",
+                RunId = $"talker-{i}",
+                Name = "talker",
+                DefinitionHash = definition.Hash,
+                CreatedAt = now,
+                UpdatedAt = now,
+            };
+            await queue.SubmitAsync(
+                [new RunSubmission(run, definition, """{"user_request": "go"}"""u8.ToArray())],
+                null,
+                CancellationToken.None
+            );
         }
     }
 
-    /// <summary>From each token's own time to when it was read; those of the first second were told before the watcher came.</summary>
+    /// <summary>
+    /// Returns the times from publishing to reading each token, except for the first second, when watchers still connect.
+    /// </summary>
     private static async Task<List<double>> WatchAsync(HttpClient http, string thread)
     {
         var latencies = new List<double>();
@@ -128,23 +167,25 @@ internal static class StreamBenchmark
             if (line.StartsWith("data: {\"event_type\":\"on_llm_stream\"", StringComparison.Ordinal))
             {
                 var at = line.LastIndexOf(Mark, StringComparison.Ordinal) + Mark.Length;
-                var told = DateTimeOffset.Parse(line.AsSpan(at, line.IndexOf('"', at) - at), CultureInfo.InvariantCulture);
-                if (told > from)
+                var published = DateTimeOffset.Parse(line.AsSpan(at, line.IndexOf('"', at) - at), CultureInfo.InvariantCulture);
+                if (published > from)
                 {
-                    latencies.Add((TimeProvider.System.GetUtcNow() - told).TotalMilliseconds);
+                    latencies.Add((TimeProvider.System.GetUtcNow() - published).TotalMilliseconds);
                 }
             }
         }
         return latencies;
     }
 
-    /// <summary>The same worker with Redis there and away in turn: throughput with it there over that without.</summary>
+    /// <summary>
+    /// Measures one worker with and without Redis alternately, and returns the throughput with Redis divided by that without.
+    /// </summary>
     private static async Task<double> SlowdownAsync(BenchStore.Postgres store, RedisServer redis)
     {
         const int Rounds = 4;
         const int Jobs = 4_000;
         await using var nats = await NatsServer.StartOwnAsync();
-        await using var connection = new NatsConnection(nats.Settings(), TimeProvider.System, NullLogger.Instance);
+        await using var connection = JobsBenchmark.Connect(nats);
         using var worker = BenchWorker.Start(store, nats, ("REDIS_URL", redis.Url));
         await worker.ReadyAsync();
         await JobsBenchmark.ThreeStepsAsync(connection, "warm", 2 * Jobs);
@@ -160,7 +201,7 @@ internal static class StreamBenchmark
         return Report.Percentile([.. up.Order()], 0.5) / Report.Percentile([.. down.Order()], 0.5);
     }
 
-    /// <summary>What the transport took, and what was lost before it.</summary>
+    /// <summary>Counts the events that the transport accepted, and those that were dropped before it.</summary>
     private sealed class Counts : IDisposable
     {
         private readonly MeterListener _listener = new();
@@ -169,15 +210,22 @@ internal static class StreamBenchmark
 
         public Counts()
         {
-            _ = Telemetry.Meter; // the instruments must be there before they are looked for
+            _ = Telemetry.Meter; // the instruments must exist before the listener starts
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument == Telemetry.RedisPublishes || instrument == Telemetry.StreamEventsDropped || instrument == Telemetry.RedisPublishErrors)
+                if (
+                    instrument == Telemetry.RedisPublishes
+                    || instrument == Telemetry.StreamEventsDropped
+                    || instrument == Telemetry.RedisPublishErrors
+                )
                 {
                     listener.EnableMeasurementEvents(instrument);
                 }
             };
-            _listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Interlocked.Add(ref instrument == Telemetry.RedisPublishes ? ref _published : ref _dropped, value));
+            _listener.SetMeasurementEventCallback<long>(
+                (instrument, value, _, _) =>
+                    Interlocked.Add(ref instrument == Telemetry.RedisPublishes ? ref _published : ref _dropped, value)
+            );
             _listener.Start();
         }
 

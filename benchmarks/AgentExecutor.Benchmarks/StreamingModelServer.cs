@@ -10,35 +10,43 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// A server in a process of its own that answers every chat completion with so many chunks, so far apart: what the measured process shares with it is the machine and
-/// the wire. The request's model says how: <c>chunks-milliseconds</c>.
+/// A server in a separate process that streams a chat completion in chunks, so that the measured process shares only the machine and the
+/// network with it. The model of the request determines the number of chunks and their interval: <c>chunks-milliseconds</c>.
 /// </summary>
 internal sealed class StreamingModelServer : IDisposable
 {
     public const string Command = "model-server";
 
+    private const string Head = """data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m",""";
+
     private static readonly byte[] Chunk = Encoding.UTF8.GetBytes(
-        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n");
+        Head + "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"},\"finish_reason\":null}]}\n\n"
+    );
 
     private static readonly byte[] End = Encoding.UTF8.GetBytes(
-        "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-        + "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":10,\"total_tokens\":20}}\n\n"
-        + "data: [DONE]\n\n");
+        Head
+            + "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+            + Head
+            + "\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":10,\"total_tokens\":20}}\n\n"
+            + "data: [DONE]\n\n"
+    );
 
     private readonly Process _process;
 
     private StreamingModelServer(Process process, string url) => (_process, Url) = (process, url);
 
-    /// <summary>As <c>OPENAI_BASE_URL</c> has it.</summary>
+    /// <summary>The value for <c>OPENAI_BASE_URL</c>.</summary>
     public string Url { get; }
 
     public static StreamingModelServer Start()
     {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Command]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        var process = Process.Start(
+            new ProcessStartInfo(Environment.ProcessPath!, [Command]) { RedirectStandardOutput = true, RedirectStandardInput = true }
+        )!;
         return new StreamingModelServer(process, process.StandardOutput.ReadLine()!);
     }
 
-    /// <summary>The process's own work: serves until its input ends.</summary>
+    /// <summary>The main method of the process, which serves until its standard input ends.</summary>
     public static async Task<int> ServeAsync()
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());

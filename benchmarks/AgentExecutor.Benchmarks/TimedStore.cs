@@ -3,7 +3,7 @@ using AgentExecutor.Core.Checkpoints;
 
 namespace AgentExecutor.Benchmarks;
 
-/// <summary>Notes the milliseconds from the return of one commit to that of the next, for one run.</summary>
+/// <summary>Records the milliseconds from the return of one commit to that of the next, for one run.</summary>
 internal sealed class TimedStore(ICheckpointStore inner, List<double> times) : ICheckpointStore
 {
     private long _last;
@@ -22,7 +22,8 @@ internal sealed class TimedStore(ICheckpointStore inner, List<double> times) : I
     public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
         inner.LoadAsync(threadId, ns, checkpointId, cancellationToken);
 
-    public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) => inner.ListAsync(query, cancellationToken);
+    public IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, CancellationToken cancellationToken) =>
+        inner.ListAsync(query, cancellationToken);
 
     public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
         inner.FindToolCallAsync(threadId, taskId, cancellationToken);
@@ -30,7 +31,9 @@ internal sealed class TimedStore(ICheckpointStore inner, List<double> times) : I
     public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
         inner.CopyThreadAsync(threadId, checkpointId, toThreadId, cancellationToken);
 
-    public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) => inner.DeleteThreadAsync(threadId, cancellationToken);
+    public ValueTask DeleteThreadAsync(string threadId, CancellationToken cancellationToken) =>
+        inner.DeleteThreadAsync(threadId, cancellationToken);
 
-    public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken) => inner.PruneAsync(threadId, keep, cancellationToken);
+    public ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken) =>
+        inner.PruneAsync(threadId, keep, cancellationToken);
 }

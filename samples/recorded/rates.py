@@ -1,4 +1,4 @@
-"""The exchange desk that the recording was made with: answers {"from", "to"} with a rate, to those who have the key. Nothing but Python is needed."""
+"""The HTTP server of the recording: returns the exchange rate of {"from", "to"} to clients that send the key. Only needs Python."""
 import http.server
 import json
 
@@ -9,9 +9,9 @@ class Desk(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.headers["Authorization"] != "Bearer desk-key-4711":
-            status, answer = 401, {"error": "who are you?"}
+            status, answer = 401, {"error": "the key is missing or wrong"}
         elif body["to"] not in RATES:
-            status, answer = 404, {"error": f"nobody here trades {body['to']}"}
+            status, answer = 404, {"error": f"there is no rate for {body['to']}"}
         else:
             status, answer = 200, {"pair": f"{body['from']}/{body['to']}", "rate": round(RATES[body["to"]] / RATES[body["from"]], 4)}
         data = json.dumps(answer).encode()

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Brings the PostgreSQL schema to a version with nothing but psql: what 'agent-executor migrate' does, from the same files and with the same record.
+# Migrates the PostgreSQL schema with psql only. Uses the same files and the same table of versions as 'agent-executor migrate'.
 #
-#   run-migrations.sh              to the newest version
-#   run-migrations.sh --to N       up or down to version N; 0 removes all tables and what is in them
+#   run-migrations.sh              migrate to the newest version
+#   run-migrations.sh --to N       migrate up or down to version N; 0 drops all tables and their data
 #   run-migrations.sh --status     print the version, and change nothing
 #
-# POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB (postgres), POSTGRES_USER (postgres), POSTGRES_PASSWORD and POSTGRES_SCHEMA (agent_executor) name the schema,
-# or DATABASE_URL the server. POSTGRES_WAIT_SECONDS (60): how long to wait for a server that does not answer. MIGRATIONS_DIR: where the files are.
+# Settings: POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB (postgres), POSTGRES_USER (postgres) and POSTGRES_PASSWORD, or DATABASE_URL;
+# POSTGRES_SCHEMA (agent_executor); POSTGRES_WAIT_SECONDS (60), the time to wait for a server that does not respond; MIGRATIONS_DIR.
 #
-# Each migration is one transaction under an advisory lock: however many run at once, each is applied once, and one that fails leaves nothing behind.
-# Exit codes: 0 the schema is at the version; 1 a migration failed; 2 the command or a setting is wrong; 5 the server does not answer.
+# Each migration is one transaction under an advisory lock, so that concurrent calls apply it once, and a failed migration changes nothing.
+# Exit codes: 0 success; 1 a migration failed; 2 the command or a setting is invalid; 5 the server does not respond.
 set -euo pipefail
 
 fail() {
@@ -23,21 +23,23 @@ schema="${POSTGRES_SCHEMA:-agent_executor}"
 target="" status=false
 while [ $# -gt 0 ]; do
   case "$1" in
-    --to) [ $# -gt 1 ] || fail 2 "--to takes a version"; target="$2"; shift 2 ;;
+    --to) [ $# -gt 1 ] || fail 2 "--to needs a version"; target="$2"; shift 2 ;;
     --status) status=true; shift ;;
-    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) fail 2 "there is no option '$1'; --help tells more" ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) fail 2 "there is no option '$1'; --help lists the options" ;;
   esac
 done
 
-command -v psql >/dev/null || fail 2 "psql is missing: install PostgreSQL's client (apt-get install postgresql-client)"
-[ -n "${POSTGRES_HOST:-}${DATABASE_URL:-}" ] || fail 2 "no server is named: set POSTGRES_HOST or DATABASE_URL"
-[[ "$schema" =~ ^[a-z][a-z0-9_]{0,40}$ ]] || fail 2 "POSTGRES_SCHEMA: '$schema' is no schema name: use lower-case letters, digits and '_', beginning with a letter"
+command -v psql >/dev/null || fail 2 "psql is not installed; install the PostgreSQL client (apt-get install postgresql-client)"
+[ -n "${POSTGRES_HOST:-}${DATABASE_URL:-}" ] || fail 2 "no server is configured; set POSTGRES_HOST or DATABASE_URL"
+[[ "$schema" =~ ^[a-z][a-z0-9_]{0,40}$ ]] ||
+  fail 2 "POSTGRES_SCHEMA: '$schema' is not a schema name. Use up to 41 lower-case letters, digits and '_', starting with a letter."
 up=("$migrations"/[0-9][0-9][0-9][0-9]_*.up.sql)
 [ -f "${up[0]}" ] || fail 2 "there are no migrations in '$migrations'"
 newest=${#up[@]}
 target="${target:-}"
-[[ -z "$target" || ("$target" =~ ^[0-9]+$ && "$target" -le "$newest") ]] || fail 2 "there is no version '$target': 0 to $newest"
+[[ -z "$target" || ("$target" =~ ^[0-9]+$ && "$target" -le "$newest") ]] ||
+  fail 2 "there is no version '$target'; use a number from 0 to $newest"
 
 if [ -n "${DATABASE_URL:-}" ]; then
   connection=(-d "$DATABASE_URL")
@@ -56,26 +58,28 @@ until answer="$(run -c 'SELECT 1' 2>&1)"; do
   case "$answer" in
     *"password authentication failed"* | *"does not exist"*) fail 2 "$answer" ;;
   esac
-  [ "$SECONDS" -lt "$wait_until" ] || fail 5 "the server does not answer: $answer"
-  [ -n "${told:-}" ] || echo "waiting for the server: $answer" >&2
-  told=yes
+  [ "$SECONDS" -lt "$wait_until" ] || fail 5 "the server does not respond: $answer"
+  [ -n "${reported:-}" ] || echo "waiting for the server: $answer" >&2
+  reported=yes
   sleep 1
 done
 
 version() {
   local exists
-  exists="$(run -c "SELECT to_regclass('$schema.schema_migrations') IS NOT NULL")" || return 1
+  exists="$(run -c "SELECT to_regclass('\"$schema\".schema_migrations') IS NOT NULL")" || return 1
   if [ "$exists" = t ]; then
-    run -c "SELECT coalesce(max(version), 0) FROM $schema.schema_migrations"
+    run -c "SELECT coalesce(max(version), 0) FROM \"$schema\".schema_migrations"
   else
     echo 0
   fi
 }
 
+statement_mode="the connection pooler in front of PostgreSQL uses statement mode (pool_mode = statement), which allows no transactions; \
+set pool_mode = transaction or pool_mode = session for this database, or connect to PostgreSQL itself"
 errors="$(mktemp)"
 trap 'rm -f "$errors"' EXIT
 
-# Applies (or undoes) one migration unless another has: the lock is taken first, the version read under it.
+# Applies or reverts one migration. The version is read under the lock, because another process may have migrated already.
 step() { # VERSION FILE up|down
   local name before after record try
   name="$(basename "$2")"
@@ -84,12 +88,14 @@ step() { # VERSION FILE up|down
   if [ "$3" = up ]; then
     before=$(($1 - 1)) record="INSERT INTO schema_migrations (version, name) VALUES ($1, '$name');" after="applied"
   else
-    before=$1 record="DELETE FROM schema_migrations WHERE version = $1;" after="undone"
+    before=$1 record="DELETE FROM schema_migrations WHERE version = $1;" after="reverted"
   fi
   for try in {1..20}; do
     apply "$@" 2>"$errors" && break
-    # Whoever waits for a table makes all others wait behind it: rather try again than wait long.
-    grep -q "lock timeout" "$errors" && [ "$try" -lt 20 ] || { cat "$errors" >&2; fail 1 "migration $1 ($name) failed; nothing of it was kept"; }
+    ! grep -q "statement pooling mode" "$errors" || fail 2 "$statement_mode"
+    # A long wait for a table lock would block all later statements on that table, so the lock times out and is retried.
+    grep -q "lock timeout" "$errors" && [ "$try" -lt 20 ] ||
+      { cat "$errors" >&2; fail 1 "migration $1 ($name) failed and was rolled back"; }
     sleep 1
   done
 }
@@ -101,12 +107,12 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL lock_timeout = 0;
 SELECT pg_advisory_xact_lock(hashtextextended('agent_executor_migrations:$schema', 0)) \g /dev/null
 SET LOCAL lock_timeout = '3s';
-SET client_min_messages = warning;
-SELECT to_regnamespace('$schema') IS NULL AS missing \gset
+SET LOCAL client_min_messages = warning;
+SELECT to_regnamespace('"$schema"') IS NULL AS missing \gset
 \if :missing
-CREATE SCHEMA $schema;
+CREATE SCHEMA "$schema";
 \endif
-SET LOCAL search_path TO $schema;
+SET LOCAL search_path TO "$schema";
 CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
 SELECT coalesce(max(version), 0) = $before AS due FROM schema_migrations \gset
 \if :due
@@ -118,13 +124,18 @@ COMMIT;
 SQL
 }
 
-current="$(version)" || fail 5 "the schema's version cannot be read"
+current="$(version)" || fail 5 "the version of the schema cannot be read"
 if [ "$status" = true ]; then
   echo "schema $schema: version $current of $newest"
   exit 0
 fi
 before="$current"
-[ -z "$target" ] || [ "$current" -le "$newest" ] || fail 2 "the schema '$schema' has version $current, which these files do not know"
+encoding="$(run -c "SHOW server_encoding")" || fail 5 "the encoding of the database cannot be read"
+if [ "$encoding" != UTF8 ] && [ "${target:-$newest}" -ge "$current" ]; then
+  fail 2 "the database has the encoding $encoding, which cannot store every character; UTF8 is required. \
+Create another database with: CREATE DATABASE agent_executor ENCODING 'UTF8' TEMPLATE template0; and set POSTGRES_DB or DATABASE_URL"
+fi
+[ -z "$target" ] || [ "$current" -le "$newest" ] || fail 2 "the schema '$schema' has version $current, which is newer than these files"
 while [ "$current" -lt "${target:-$newest}" ]; do
   step $((current + 1)) "${up[$current]}" up
   current="$(version)"

@@ -1,5 +1,5 @@
 namespace AgentExecutor.Core;
 
-/// <summary>A setting that makes no sense at 0.</summary>
+/// <summary>Marks a setting whose value must be greater than 0.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class AboveZeroAttribute : Attribute;

@@ -17,6 +17,7 @@ public static class FaultCodes
     public const string UnknownCheckpoint = "unknown_checkpoint";
     public const string UnknownInterrupt = "unknown_interrupt";
     public const string RunExists = "run_exists";
+    public const string RunFinished = "run_finished";
     public const string ThreadExists = "thread_exists";
     public const string ThreadBusy = "thread_busy";
     public const string NothingToResume = "nothing_to_resume";
@@ -35,8 +36,11 @@ public static class FaultCodes
     public const string NodeFailed = "node_failed";
     public const string WorkerCrashed = "worker_crashed";
     public const string LeaseLost = "lease_lost";
+    public const string CancelRequested = "cancel_requested";
     public const string StoreCorrupt = "store_corrupt";
+    public const string StoreInUse = "store_in_use";
     public const string StoreRefused = "store_refused";
+    public const string StoreTimeout = "store_timeout";
     public const string StoreUnavailable = "store_unavailable";
     public const string BusUnavailable = "bus_unavailable";
     public const string StreamUnavailable = "stream_unavailable";
@@ -45,6 +49,8 @@ public static class FaultCodes
     public const string MethodNotAllowed = "method_not_allowed";
     public const string UpgradeRequired = "upgrade_required";
     public const string OriginRefused = "origin_refused";
+    public const string HostRefused = "host_refused";
+    public const string Overloaded = "overloaded";
     public const string ShuttingDown = "shutting_down";
     public const string UnknownMessage = "unknown_message";
     public const string JobConflict = "job_conflict";

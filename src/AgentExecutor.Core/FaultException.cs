@@ -1,8 +1,8 @@
 namespace AgentExecutor.Core;
 
 /// <summary>
-/// A fault with a stable code, told to whoever caused or owns it. The message says what and where, <see cref="Hint"/> how to mend it.
-/// Every code stands in <see cref="FaultCodes"/>.
+/// An error with a stable code, one of <see cref="FaultCodes"/>. The message says what is wrong and where, and <see cref="Hint"/> says how
+/// to fix it.
 /// </summary>
 public class FaultException(string code, string message, string? hint = null, Exception? inner = null) : Exception(message, inner)
 {
@@ -10,9 +10,9 @@ public class FaultException(string code, string message, string? hint = null, Ex
 
     public string? Hint { get; } = hint;
 
-    /// <summary>True where the same call may succeed later, so a retry policy may try again.</summary>
+    /// <summary>True if the same call may succeed later, so that a retry policy can retry it.</summary>
     public bool IsTransient { get; init; }
 
-    /// <summary>What the other side asked us to wait before the next try, where it said so.</summary>
+    /// <summary>The delay that the server asked for before the next attempt; null if it asked for none.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

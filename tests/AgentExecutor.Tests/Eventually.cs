@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace AgentExecutor.Tests;
 
-/// <summary>Waits for a condition that no event announces, under the one default limit.</summary>
+/// <summary>Polls for a condition that no event reports, up to the default timeout.</summary>
 public static class Eventually
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Tests;
 
-/// <summary>Time that stands still until a test moves it on, or that skips every wait up to a length.</summary>
+/// <summary>A clock that only a test advances, or that skips every wait up to a certain length.</summary>
 public sealed class FakeTime : TimeProvider
 {
     private static readonly DateTimeOffset Began = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -10,10 +10,10 @@ public sealed class FakeTime : TimeProvider
     private readonly List<TimeSpan> _waits = [];
     private TimeSpan _now;
 
-    /// <summary>Waits up to so long end at once, and move the clock as far.</summary>
+    /// <summary>Waits up to this length end at once and advance the clock by their length.</summary>
     public TimeSpan SkipsUpTo { get; init; } = TimeSpan.Zero;
 
-    /// <summary>How long it has run.</summary>
+    /// <summary>The time by which the clock has advanced.</summary>
     public TimeSpan Elapsed
     {
         get
@@ -25,7 +25,7 @@ public sealed class FakeTime : TimeProvider
         }
     }
 
-    /// <summary>Someone waits for it.</summary>
+    /// <summary>True if a timer is active.</summary>
     public bool IsWaitedFor
     {
         get
@@ -37,7 +37,7 @@ public sealed class FakeTime : TimeProvider
         }
     }
 
-    /// <summary>The waits that were skipped, in seconds.</summary>
+    /// <summary>The lengths of the skipped waits in seconds.</summary>
     public IReadOnlyList<double> Skipped
     {
         get
@@ -62,7 +62,7 @@ public sealed class FakeTime : TimeProvider
         return timer;
     }
 
-    /// <summary>Waits until someone waits for exactly so long from now, then moves on as far.</summary>
+    /// <summary>Waits until a timer with exactly this delay is active, and then advances the clock by it.</summary>
     public async Task PassAsync(TimeSpan wait)
     {
         await Eventually.True(() => Task.FromResult(IsAwaited(wait)));

@@ -1,9 +1,9 @@
 namespace AgentExecutor.Tests;
 
-/// <summary>A committed file that is made from the code.</summary>
+/// <summary>A committed file that is generated from the code.</summary>
 internal static class GeneratedFile
 {
-    /// <summary>Fails where the file differs from what the code makes, and writes it anew for the next commit.</summary>
+    /// <summary>Fails if the file differs from what the code generates, and writes it for the next commit.</summary>
     public static void AssertCurrent(string path, string expected)
     {
         var full = Path.Combine(Repository.Root, path);

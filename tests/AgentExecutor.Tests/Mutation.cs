@@ -1,10 +1,10 @@
 namespace AgentExecutor.Tests;
 
-/// <summary>Makes hostile input of good input.</summary>
+/// <summary>Creates invalid input from valid input.</summary>
 internal static class Mutation
 {
-    /// <summary>The sample with a few bytes changed, taken out, or put in twice.</summary>
-    /// <param name="signs">What means something to the parser: an ordinary character is seldom where it hurts.</param>
+    /// <summary>Returns the sample with a few bytes changed, removed or duplicated.</summary>
+    /// <param name="signs">Characters with a meaning for the parser, because changes to ordinary characters rarely matter.</param>
     public static byte[] Of(byte[] sample, string signs, Random random)
     {
         var bytes = new List<byte>(sample);

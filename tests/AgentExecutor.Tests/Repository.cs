@@ -1,6 +1,6 @@
 namespace AgentExecutor.Tests;
 
-/// <summary>Where the repository lies that the tests were built from.</summary>
+/// <summary>The repository from which the tests were built.</summary>
 public static class Repository
 {
     public static string Root { get; } = Find();

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Tests;
 
-/// <summary>A directory of a test's own, gone with it.</summary>
+/// <summary>A directory that is deleted at the end of a test.</summary>
 public sealed class TempDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("agent-executor-test-").FullName;

@@ -1,7 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AgentExecutor.Adapters.ModelServers;
-using AgentExecutor.Core;
 using AgentExecutor.Core.ModelProviders;
 using Anthropic;
 using Anthropic.Core;
@@ -11,117 +9,111 @@ using MessageCreateParams = Anthropic.Models.Messages.MessageCreateParams;
 namespace AgentExecutor.Adapters.Anthropic;
 
 /// <summary>
-/// Messages through the SDK's raw API. Its own <see cref="IChatClient"/> takes a stream that was cut for a whole answer and loses arguments that are no JSON, so
-/// requests and answers are written and read here.
+/// Calls the Messages API through the SDK's raw methods. The SDK's own <see cref="IChatClient"/> treats an interrupted stream as a complete
+/// answer and drops arguments that are not valid JSON, so requests and answers are written and read here.
 /// </summary>
-internal sealed class AnthropicChatClient : IChatClient
+internal sealed class AnthropicChatClient : WireChatClient
 {
     private static readonly Dictionary<string, JsonElement> Nothing = [];
 
-    private readonly HttpClient _http;
     private readonly AnthropicClient _client;
-    private readonly ModelSpec _spec;
-    private readonly ModelFaults _faults;
     private readonly AnthropicRequest _request;
 
-    public AnthropicChatClient(ModelSpec spec, ModelEndpoint endpoint, ModelTransport transport, ModelFaults faults)
+    public AnthropicChatClient(
+        ModelSpec spec,
+        ModelEndpoint endpoint,
+        ModelTransport transport,
+        ModelFaults faults,
+        ServerDemands demands,
+        TimeProvider time
+    )
+        : base(spec, endpoint, transport, faults, demands, time)
     {
-        (_spec, _faults) = (spec, faults);
         _request = new AnthropicRequest(spec);
-        _http = new HttpClient(transport, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan }; // the pool is the provider's, and outlives its clients
-        _client = new AnthropicClient(new ClientOptions
-        {
-            HttpClient = _http,
-            BaseUrl = Root(endpoint.BaseUrl),
-            ApiKey = ModelTransport.NoKey, // what is not said here, the SDK reads from the environment
-            AuthToken = null,
-            MaxRetries = 0,
-            Timeout = TimeSpan.FromDays(1), // none at all would be sent as a negative number
-        });
-    }
-
-    public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        var (response, request) = await AskAsync(body => _client.WithRawResponse.Messages.Create(body, cancellationToken), messages, options);
-        using var _ = response;
-        await using var stream = await response.ReadAsStream(cancellationToken);
-        var answer = new AnthropicAnswer(_faults, request);
-        return new ChatResponse(new ChatMessage(ChatRole.Assistant, [.. answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken))]))
-        {
-            FinishReason = answer.FinishReason,
-            ModelId = answer.ModelId ?? _spec.Model,
-            Usage = answer.Usage,
-        };
-    }
-
-    public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var (response, request) = await AskAsync(body => _client.WithRawResponse.Messages.CreateStreaming(body, cancellationToken), messages, options);
-        using var _ = response;
-        await using var stream = await response.ReadAsStream(cancellationToken);
-        var answer = new AnthropicAnswer(_faults, request);
-        if (response.RawMessage.Content.Headers.ContentType?.MediaType == "application/json")
-        {
-            yield return Update(answer, answer.TakeWhole(await ServerEvents.ReadWholeAsync(stream, _faults, cancellationToken)));
-        }
-        else
-        {
-            await using var events = ServerEvents.ReadAsync(stream, _faults, cancellationToken).GetAsyncEnumerator(cancellationToken);
-            while (await MoveNextAsync(events, answer))
+        _client = new AnthropicClient(
+            new ClientOptions
             {
-                yield return ServerEvents.IsSignOfLife(events.Current) ? SignOfLife.Update : Update(answer, answer.TakeEvent(events.Current));
+                HttpClient = Http,
+                BaseUrl = Root(endpoint.BaseUrl),
+                // The SDK reads options that are not set from the environment.
+                ApiKey = ModelTransport.NoKey,
+                AuthToken = null,
+                MaxRetries = 0,
+                // An infinite timeout would be sent as a negative number.
+                Timeout = TimeSpan.FromDays(1),
             }
-            yield return Update(answer, answer.End());
-        }
-        yield return Update(answer, [new UsageContent(answer.Usage)]);
+        );
     }
 
-    public object? GetService(Type serviceType, object? serviceKey = null) => serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
-
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
-        _client.Dispose();
-        _http.Dispose();
+        if (disposing)
+        {
+            _client.Dispose();
+        }
+        base.Dispose(disposing);
     }
 
     /// <summary>
-    /// Where the API takes the thinking blocks for others than they are, it is asked at once without them: it says of some only in time that they are bound to an account,
-    /// and a conversation must not end of it.
+    /// Asks the model. If the API rejects the thinking blocks, the request is repeated at once without them: some blocks turn out to be
+    /// bound to an account only when they are sent, and this must not end the conversation.
     /// </summary>
-    private async Task<(T Response, AnthropicRequest.Written Request)> AskAsync<T>(
-        Func<MessageCreateParams, Task<T>> send, IEnumerable<ChatMessage> messages, ChatOptions? options)
-    {
-        var request = _request.Write(messages, options);
-        try
-        {
-            return (await send(Params(request.Body)), request);
-        }
-        catch (ServerRefusal refusal) when (request.HasThinking && refusal.Error.Status == 400 && refusal.Error.Message.Contains("thinking", StringComparison.OrdinalIgnoreCase))
-        {
-            request = _request.Write(messages, options, withThinking: false);
-            return (await send(Params(request.Body)), request);
-        }
-    }
-
-    /// <summary>A connection that fails when all but the end mark has come has given a whole answer.</summary>
-    private static async Task<bool> MoveNextAsync(IAsyncEnumerator<JsonElement> events, AnthropicAnswer answer)
+    protected override async Task<OpenedAnswer> AskAsync(
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options,
+        bool isStream,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await events.MoveNextAsync();
+            return await AskAsync(messages, options, isStream, withThinking: true, cancellationToken);
         }
-        catch (FaultException fault) when (fault.Code == FaultCodes.ModelUnavailable && answer.FinishReason is not null)
+        catch (ServerRefusal refusal)
+            when (refusal.Error.Status == 400
+                && refusal.Error.Message.Contains("thinking", StringComparison.OrdinalIgnoreCase)
+                && _request.Write(messages, options, ServerDemand.None).HasThinking
+            )
         {
-            return false;
+            return await AskAsync(messages, options, isStream, withThinking: false, cancellationToken);
         }
     }
 
-    private static MessageCreateParams Params(IReadOnlyDictionary<string, JsonElement> body) => MessageCreateParams.FromRawUnchecked(Nothing, Nothing, body);
+    private Task<OpenedAnswer> AskAsync(
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options,
+        bool isStream,
+        bool withThinking,
+        CancellationToken cancellationToken
+    )
+    {
+        var model = ModelOf(options);
+        return Demands.AskAsync(
+            model,
+            async demands =>
+            {
+                var request = _request.Write(messages, options, demands, withThinking);
+                var response = await SendAsync(
+                    Params(request.Body),
+                    isStream && !demands.HasFlag(ServerDemand.NoStream),
+                    cancellationToken
+                );
+                var stream = await response.ReadAsStream(cancellationToken);
+                return await OpenAsync(response, stream, new AnthropicAnswer(Faults, request), model, cancellationToken);
+            },
+            (error, known) => AnthropicRequest.DemandIn(error, options, isStream, known)
+        );
+    }
 
-    /// <summary>The SDK appends the version.</summary>
-    private static string Root(Uri url) => url.AbsoluteUri.TrimEnd('/') is var text && text.EndsWith("/v1", StringComparison.Ordinal) ? text[..^3] : text;
+    private async Task<HttpResponse> SendAsync(MessageCreateParams body, bool isStream, CancellationToken cancellationToken) =>
+        isStream
+            ? await _client.WithRawResponse.Messages.CreateStreaming(body, cancellationToken)
+            : await _client.WithRawResponse.Messages.Create(body, cancellationToken);
 
-    private ChatResponseUpdate Update(AnthropicAnswer answer, IList<AIContent> contents) =>
-        new(ChatRole.Assistant, contents) { ModelId = answer.ModelId ?? _spec.Model, FinishReason = answer.HasEnded ? answer.FinishReason : null };
+    private static MessageCreateParams Params(IReadOnlyDictionary<string, JsonElement> body) =>
+        MessageCreateParams.FromRawUnchecked(Nothing, Nothing, body);
+
+    /// <summary>Removes the version from the URL, because the SDK appends it.</summary>
+    private static string Root(Uri url) =>
+        url.AbsoluteUri.TrimEnd('/') is var text && text.EndsWith("/v1", StringComparison.Ordinal) ? text[..^3] : text;
 }

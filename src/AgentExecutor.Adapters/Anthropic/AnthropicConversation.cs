@@ -1,33 +1,34 @@
+using AgentExecutor.Adapters.ModelServers;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.Anthropic;
 
 /// <summary>
-/// A conversation in the order that the API asks for: the system prompt apart, user and assistant by turns, beginning and ending with the user, no empty texts.
-/// Messages of one side that follow each other become one; a later system message is told to the model in the user's turn.
+/// A conversation in the structure that the API requires: the system prompt is separate, user and assistant alternate, the user is first
+/// and last, and no text is empty. Consecutive messages of one side are merged. Later system messages become part of the user's turn.
 /// </summary>
 internal sealed class AnthropicConversation
 {
     private readonly List<string> _system = [];
     private readonly List<Turn> _turns = [];
-    private readonly HashSet<string> _callIds = new(StringComparer.Ordinal);
+    private readonly CallIdMap _callIds;
+    private readonly string _provider;
 
-    private AnthropicConversation()
-    {
-    }
+    private AnthropicConversation(string provider, ServerDemand demands) => (_provider, _callIds) = (provider, new CallIdMap(demands));
 
     public IReadOnlyList<string> System => _system;
 
     public IReadOnlyList<Turn> Turns => _turns;
 
-    /// <summary>The tool calls that it holds.</summary>
-    public IReadOnlySet<string> CallIds => _callIds;
+    /// <summary>The tool calls of the conversation.</summary>
+    public IReadOnlySet<string> CallIds => _callIds.Given;
 
     public bool HasThinking => _turns.Exists(turn => turn.Contents.Exists(content => content is ThinkingContent));
 
-    public static AnthropicConversation Of(IEnumerable<ChatMessage> messages)
+    public static AnthropicConversation Of(IEnumerable<ChatMessage> messages, string provider, ServerDemand demands)
     {
-        var conversation = new AnthropicConversation();
+        var conversation = new AnthropicConversation(provider, demands);
         foreach (var message in messages)
         {
             conversation.Add(message);
@@ -40,9 +41,9 @@ internal sealed class AnthropicConversation
     {
         if (message.Role != ChatRole.System)
         {
-            foreach (var content in message.Role == ChatRole.Assistant ? WithThinking(message) : Told(message.Contents))
+            foreach (var content in message.Role == ChatRole.Assistant ? WithThinking(message) : Sent(message.Contents))
             {
-                Add(message.Role == ChatRole.Assistant, content);
+                Add(message.Role == ChatRole.Assistant, OnWire(content, message));
             }
         }
         else if (!string.IsNullOrWhiteSpace(message.Text))
@@ -58,10 +59,13 @@ internal sealed class AnthropicConversation
         }
     }
 
-    /// <summary>Each thinking block where the model put it: an answer tells its calls last, and so a block between two of them before both. Blocks alone are no message.</summary>
+    /// <summary>
+    /// Returns the contents with each thinking block at its original position. An answer lists its calls last, so a block between two calls
+    /// is placed before both. Blocks without other contents are not a message.
+    /// </summary>
     private static IEnumerable<AIContent> WithThinking(ChatMessage message)
     {
-        if (!Told(message.Contents).Any())
+        if (!Sent(message.Contents).Any())
         {
             yield break;
         }
@@ -72,7 +76,7 @@ internal sealed class AnthropicConversation
             {
                 waiting.Enqueue(new ThinkingContent(block, thought.Text));
             }
-            else if (IsTold(content))
+            else if (IsSent(content))
             {
                 yield return content;
                 calls += content is FunctionCallContent ? 1 : 0;
@@ -84,21 +88,34 @@ internal sealed class AnthropicConversation
         }
     }
 
-    private static IEnumerable<AIContent> Told(IEnumerable<AIContent> contents) => contents.Where(IsTold);
+    private static IEnumerable<AIContent> Sent(IEnumerable<AIContent> contents) => contents.Where(IsSent);
 
-    private static bool IsTold(AIContent content) => content switch
-    {
-        TextContent text => !string.IsNullOrWhiteSpace(text.Text),
-        TextReasoningContent => false,
-        _ => true,
-    };
+    private static bool IsSent(AIContent content) =>
+        content switch
+        {
+            TextContent text => !string.IsNullOrWhiteSpace(text.Text),
+            TextReasoningContent => false,
+            _ => true,
+        };
+
+    /// <summary>Replaces the ids of tool calls and their results with those used on the wire.</summary>
+    private AIContent OnWire(AIContent content, ChatMessage message) =>
+        content switch
+        {
+            FunctionCallContent call => new FunctionCallContent(
+                _callIds.Call(call.CallId, message.IsAnswerOf(_provider)),
+                call.Name,
+                call.Arguments
+            ),
+            FunctionResultContent result => new FunctionResultContent(_callIds.Result(result.CallId), result.Result)
+            {
+                Exception = result.Exception,
+            },
+            _ => content,
+        };
 
     private void Add(bool isAssistant, AIContent content)
     {
-        if (content is FunctionCallContent call)
-        {
-            _callIds.Add(call.CallId);
-        }
         if (_turns.Count == 0 && isAssistant)
         {
             _turns.Add(new Turn(false, [new TextContent("(The conversation begins with your message.)")]));
@@ -110,7 +127,7 @@ internal sealed class AnthropicConversation
         _turns[^1].Contents.Add(content);
     }
 
-    /// <summary>Current models refuse to go on with a message of their own.</summary>
+    /// <summary>Adds a user message at the end if necessary, because current models refuse to continue their own message.</summary>
     private void Close()
     {
         if (_turns.Count == 0 || _turns[^1].IsAssistant)
@@ -119,6 +136,6 @@ internal sealed class AnthropicConversation
         }
     }
 
-    /// <summary>All that one side says until the other does.</summary>
+    /// <summary>The consecutive contents of one side.</summary>
     public sealed record Turn(bool IsAssistant, List<AIContent> Contents);
 }

@@ -7,15 +7,18 @@ namespace AgentExecutor.Adapters.Anthropic;
 /// <summary>Writes the turns of a conversation as content blocks.</summary>
 internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
 {
-    public void Write(IReadOnlyList<AnthropicConversation.Turn> turns)
+    /// <param name="turns">The conversation.</param>
+    /// <param name="hasMarks">True to mark positions for the prompt cache.</param>
+    public void Write(IReadOnlyList<AnthropicConversation.Turn> turns, bool hasMarks)
     {
         for (var i = 0; i < turns.Count; i++)
         {
-            Write(turns[i], isMarked: i == turns.Count - 1 || i == turns.Count - 3); // this request's end, and the one's before it
+            // The marks are at the end of this request and at the end of the previous one.
+            Write(turns[i], isMarked: hasMarks && (i == turns.Count - 1 || i == turns.Count - 3));
         }
     }
 
-    /// <summary>The user's turns alone are marked: a thinking block may not be.</summary>
+    /// <summary>Writes a turn. Only turns of the user are marked, because thinking blocks cannot be.</summary>
     public void Write(AnthropicConversation.Turn turn, bool isMarked)
     {
         writer.WriteStartObject();
@@ -66,7 +69,7 @@ internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
     private void WriteCall(FunctionCallContent call)
     {
         writer.WriteString("type"u8, "tool_use"u8);
-        writer.WriteString("id"u8, WireNames.Id(call.CallId));
+        writer.WriteString("id"u8, call.CallId);
         writer.WriteString("name"u8, WireNames.Name(call.Name));
         writer.WritePropertyName("input"u8);
         CallArguments.Write(writer, call.Arguments);
@@ -75,7 +78,7 @@ internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
     private void WriteResult(FunctionResultContent result)
     {
         writer.WriteString("type"u8, "tool_result"u8);
-        writer.WriteString("tool_use_id"u8, WireNames.Id(result.CallId));
+        writer.WriteString("tool_use_id"u8, result.CallId);
         var text = result.Result?.ToString();
         writer.WriteString("content"u8, string.IsNullOrWhiteSpace(text) ? "(no output)" : text);
         if (result.Exception is not null)
@@ -108,7 +111,7 @@ internal sealed class AnthropicMessages(Utf8JsonWriter writer, string provider)
                 WriteText(text.Length > 0 ? text : "(an empty file)");
                 break;
             default:
-                throw PartFaults.NotTaken(content, provider);
+                throw PartFaults.NotSupported(content, provider);
         }
     }
 

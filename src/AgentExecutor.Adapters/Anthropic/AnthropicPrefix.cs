@@ -4,12 +4,15 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Adapters.Anthropic;
 
 /// <summary>
-/// Tells which thinking blocks of a conversation may go back. The API refuses one where the system prompt, the tools or the messages before it have changed since it
-/// was made, as they have where the conversation was summarised. So each block is kept with a hash of what it followed, without the marks of the cache.
+/// Determines which thinking blocks of a conversation can be sent back. The API rejects a block if the system prompt, the tools or the
+/// preceding messages have changed since it was created, for example because the conversation was summarised. Each block is therefore
+/// stored with a hash of everything that precedes it, not including the marks for the cache.
 /// </summary>
 internal static class AnthropicPrefix
 {
-    /// <summary>Takes the blocks out that do not fit, and all of them where <paramref name="model"/> is null. The hash is of the whole request.</summary>
+    /// <summary>
+    /// Removes blocks that do not match, or all blocks if <paramref name="model"/> is null. Returns the hash of the whole request.
+    /// </summary>
     public static string Settle(byte[] head, IReadOnlyList<AnthropicConversation.Turn> turns, string? model, string provider)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -19,9 +22,16 @@ internal static class AnthropicPrefix
             if (turn.IsAssistant && turn.Contents.Exists(content => content is ThinkingContent))
             {
                 var prefix = Text(hash);
-                turn.Contents.RemoveAll(content => content is ThinkingContent thinking && (thinking.Block.Model != model || thinking.Block.Prefix != prefix));
+                turn.Contents.RemoveAll(content =>
+                    content is ThinkingContent thinking && (thinking.Block.Model != model || thinking.Block.Prefix != prefix)
+                );
             }
-            hash.AppendData(JsonBytes.Write((turn, provider), static (writer, it) => new AnthropicMessages(writer, it.provider).Write(it.turn, isMarked: false)));
+            hash.AppendData(
+                JsonBytes.Write(
+                    (turn, provider),
+                    static (writer, it) => new AnthropicMessages(writer, it.provider).Write(it.turn, isMarked: false)
+                )
+            );
         }
         return Text(hash);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
@@ -7,51 +8,89 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Adapters.Anthropic;
 
 /// <summary>
-/// Writes the body of a message request. The prompt cache is marked in at most four places: after the tools, after the system prompt, where the request before
-/// this one ended, and at the end, which the next one will find.
+/// Writes the body of a message request. The prompt cache is marked at up to four positions: after the tools, after the system prompt, at
+/// the end of the previous request, and at the end of this one for the next request.
 /// </summary>
-internal sealed class AnthropicRequest(ModelSpec spec)
+internal sealed partial class AnthropicRequest(ModelSpec spec)
 {
-    /// <summary>The API asks for a limit; its current models all allow this.</summary>
+    /// <summary>The API requires a limit. All its current models allow this one.</summary>
     private const int DefaultMaxTokens = 16_384;
 
     private const string JsonOnly = "Answer with one JSON object and nothing else.";
 
-    /// <param name="Body">By property.</param>
-    /// <param name="CallIds">The tool calls that the conversation holds.</param>
+    /// <param name="Body">The body by property.</param>
+    /// <param name="CallIds">The tool calls of the conversation.</param>
     /// <param name="Model">The model that is asked.</param>
-    /// <param name="Prefix">What thinking blocks of the answer follow; made only where there are some.</param>
-    /// <param name="HasThinking">It gives thinking blocks back.</param>
-    public sealed record Written(IReadOnlyDictionary<string, JsonElement> Body, IReadOnlySet<string> CallIds, string Model, Lazy<string> Prefix, bool HasThinking);
+    /// <param name="Prefix">The hash of everything that precedes thinking blocks of the answer. It is computed only if there are
+    /// any.</param>
+    /// <param name="HasThinking">True if the request contains thinking blocks.</param>
+    public sealed record Written(
+        IReadOnlyDictionary<string, JsonElement> Body,
+        IReadOnlySet<string> CallIds,
+        string Model,
+        Lazy<string> Prefix,
+        bool HasThinking
+    );
+
+    /// <summary>Determines what a rejected request must do differently.</summary>
+    public static ServerDemand DemandIn(ServerError error, ChatOptions? options, bool isStream, ServerDemand known)
+    {
+        if (!DemandReader.ConcernsRequest(error))
+        {
+            return ServerDemand.None;
+        }
+        return isStream && DemandReader.RefusesStreams(error) ? ServerDemand.NoStream
+            : DemandReader.Refuses(error, "cache_control") ? ServerDemand.NoCacheMarks
+            : options?.ResponseFormat is ChatResponseFormatJson { Schema: not null }
+            && (DemandReader.Refuses(error, "format") || DemandReader.Refuses(error, "output_config"))
+                ? ServerDemand.NoAnswerForm
+            : error.Names("system") && SystemText().IsMatch(error.Message) && !known.HasFlag(ServerDemand.SystemAsText)
+                ? ServerDemand.SystemAsText
+            // the order of turns already satisfies the API
+            : DemandReader.OfMessages(error, known) & (ServerDemand.PlainCallIds | ServerDemand.NineCharacterCallIds);
+    }
 
     /// <param name="messages">The conversation.</param>
-    /// <param name="options">How to answer.</param>
-    /// <param name="withThinking">Give back the thinking blocks that fit.</param>
-    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool withThinking = true)
+    /// <param name="options">The options of the call.</param>
+    /// <param name="demands">The known demands of the server.</param>
+    /// <param name="withThinking">True to send back the thinking blocks that match.</param>
+    public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, ServerDemand demands, bool withThinking = true)
     {
-        var conversation = AnthropicConversation.Of(messages);
+        var conversation = AnthropicConversation.Of(messages, spec.Provider, demands);
         var model = options?.ModelId ?? spec.Model;
-        var prefix = new Lazy<string>(() => AnthropicPrefix.Settle(Head(conversation, options), conversation.Turns, withThinking ? model : null, spec.Provider));
+        var prefix = new Lazy<string>(() =>
+            AnthropicPrefix.Settle(Head(conversation, options), conversation.Turns, withThinking ? model : null, spec.Provider)
+        );
         if (conversation.HasThinking)
         {
-            _ = prefix.Value; // takes those out that do not fit
+            // Removes thinking blocks that do not match.
+            _ = prefix.Value;
         }
-        var json = JsonBytes.Element((Request: this, conversation, options), static (writer, it) => it.Request.Write(writer, it.conversation, it.options));
+        var json = JsonBytes.Element(
+            (Request: this, conversation, options, demands),
+            static (writer, it) => it.Request.Write(writer, it.conversation, it.options, it.demands)
+        );
         var body = json.EnumerateObject().ToDictionary(property => property.Name, property => property.Value, StringComparer.Ordinal);
         return new Written(body, conversation.CallIds, model, prefix, conversation.HasThinking);
     }
 
-    /// <summary>What stands before the messages.</summary>
-    private static byte[] Head(AnthropicConversation conversation, ChatOptions? options) => JsonBytes.Write((conversation, options), static (writer, it) =>
-    {
-        writer.WriteStartObject();
-        WriteTools(writer, it.options);
-        WriteSystem(writer, it.conversation.System, it.options?.ResponseFormat);
-        writer.WriteEndObject();
-    });
+    /// <summary>Writes everything that precedes the messages.</summary>
+    private static byte[] Head(AnthropicConversation conversation, ChatOptions? options) =>
+        JsonBytes.Write(
+            (conversation, options),
+            static (writer, it) =>
+            {
+                writer.WriteStartObject();
+                WriteTools(writer, it.options, hasMarks: true);
+                WriteSystem(writer, Systems(it.conversation.System, it.options?.ResponseFormat), hasMarks: true);
+                writer.WriteEndObject();
+            }
+        );
 
-    private void Write(Utf8JsonWriter writer, AnthropicConversation conversation, ChatOptions? options)
+    private void Write(Utf8JsonWriter writer, AnthropicConversation conversation, ChatOptions? options, ServerDemand demands)
     {
+        var hasMarks = !demands.HasFlag(ServerDemand.NoCacheMarks);
+        var systems = Systems(conversation.System, options?.ResponseFormat);
         writer.WriteStartObject();
         writer.WriteString("model"u8, options?.ModelId ?? spec.Model);
         writer.WriteNumber("max_tokens"u8, options?.MaxOutputTokens ?? spec.MaxTokens ?? DefaultMaxTokens);
@@ -59,13 +98,20 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         {
             writer.WriteNumber("temperature"u8, Math.Clamp(temperature, 0, 1));
         }
-        WriteTools(writer, options);
+        WriteTools(writer, options, hasMarks);
         WriteChoice(writer, options);
-        WriteSystem(writer, conversation.System, options?.ResponseFormat);
+        if (demands.HasFlag(ServerDemand.SystemAsText) && systems.Count > 0)
+        {
+            writer.WriteString("system"u8, string.Join("\n\n", systems));
+        }
+        else
+        {
+            WriteSystem(writer, systems, hasMarks);
+        }
         writer.WriteStartArray("messages"u8);
-        new AnthropicMessages(writer, spec.Provider).Write(conversation.Turns);
+        new AnthropicMessages(writer, spec.Provider).Write(conversation.Turns, hasMarks);
         writer.WriteEndArray();
-        WriteOutput(writer, options?.ResponseFormat);
+        WriteOutput(writer, demands.HasFlag(ServerDemand.NoAnswerForm) ? null : options?.ResponseFormat);
         writer.WriteEndObject();
     }
 
@@ -76,9 +122,11 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         writer.WriteEndObject();
     }
 
-    private static void WriteSystem(Utf8JsonWriter writer, IReadOnlyList<string> texts, ChatResponseFormat? format)
+    private static List<string> Systems(IReadOnlyList<string> texts, ChatResponseFormat? format) =>
+        [.. texts, .. format is ChatResponseFormatJson { Schema: null } ? (IEnumerable<string>)[JsonOnly] : []];
+
+    private static void WriteSystem(Utf8JsonWriter writer, List<string> all, bool hasMarks)
     {
-        List<string> all = [.. texts, .. format is ChatResponseFormatJson { Schema: null } ? (IEnumerable<string>)[JsonOnly] : []];
         if (all.Count == 0)
         {
             return;
@@ -89,7 +137,7 @@ internal sealed class AnthropicRequest(ModelSpec spec)
             writer.WriteStartObject();
             writer.WriteString("type"u8, "text"u8);
             writer.WriteString("text"u8, text);
-            if (ReferenceEquals(text, all[^1]))
+            if (hasMarks && ReferenceEquals(text, all[^1]))
             {
                 WriteCacheMark(writer);
             }
@@ -98,7 +146,7 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         writer.WriteEndArray();
     }
 
-    private static void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
+    private static void WriteTools(Utf8JsonWriter writer, ChatOptions? options, bool hasMarks)
     {
         var tools = options?.Tools?.OfType<AIFunctionDeclaration>().ToList() ?? [];
         if (tools.Count == 0)
@@ -113,7 +161,7 @@ internal sealed class AnthropicRequest(ModelSpec spec)
             writer.WriteString("description"u8, tool.Description);
             writer.WritePropertyName("input_schema"u8);
             ToolSchema.Write(writer, tool.JsonSchema);
-            if (tool == tools[^1])
+            if (hasMarks && tool == tools[^1])
             {
                 WriteCacheMark(writer);
             }
@@ -124,13 +172,15 @@ internal sealed class AnthropicRequest(ModelSpec spec)
 
     private static void WriteChoice(Utf8JsonWriter writer, ChatOptions? options)
     {
-        var (type, name) = options?.Tools is { Count: > 0 } ? options.ToolMode switch
-        {
-            NoneChatToolMode => ("none", null),
-            RequiredChatToolMode { RequiredFunctionName: { } required } => ("tool", required),
-            RequiredChatToolMode => ("any", null),
-            _ => (null, default(string)),
-        } : default;
+        var (type, name) = options?.Tools is { Count: > 0 }
+            ? options.ToolMode switch
+            {
+                NoneChatToolMode => ("none", null),
+                RequiredChatToolMode { RequiredFunctionName: { } required } => ("tool", required),
+                RequiredChatToolMode => ("any", null),
+                _ => (null, default(string)),
+            }
+            : default;
         if (type is null)
         {
             return;
@@ -171,4 +221,7 @@ internal sealed class AnthropicRequest(ModelSpec spec)
         AnswerSchema.Closed(schema).WriteTo(writer);
         writer.WriteEndObject();
     }
+
+    [GeneratedRegex("valid string|be a string|expected (a )?string|type: sequence", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
+    private static partial Regex SystemText();
 }

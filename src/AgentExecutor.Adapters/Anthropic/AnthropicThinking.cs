@@ -4,35 +4,41 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.Anthropic;
 
-/// <summary>What a thinking block is taken back by: the API reads it only where its model, and all that stood before it, are the same.</summary>
-/// <param name="Model">The model that was asked.</param>
-/// <param name="Prefix">The <see cref="AnthropicPrefix"/> of what it was asked.</param>
-/// <param name="CallsBefore">Tool calls of its message that came before it.</param>
+/// <summary>
+/// The data for sending a thinking block back. The API accepts it only if the model, and everything that precedes the block, are unchanged.
+/// </summary>
+/// <param name="Model">The model that created the block.</param>
+/// <param name="Prefix">The <see cref="AnthropicPrefix"/> of the request that created it.</param>
+/// <param name="CallsBefore">The number of tool calls of its message that precede it.</param>
 internal sealed record AnthropicThinking(string Model, string Prefix, int CallsBefore)
 {
     private const string Maker = "anthropic";
 
-    /// <summary>Of a block whose text is told, or might be.</summary>
+    /// <summary>The signature of a block whose text can be read.</summary>
     public string? Signature { get; init; }
 
-    /// <summary>All there is of a block that the API withholds.</summary>
+    /// <summary>The data of a block whose text the API withholds.</summary>
     public string? Redacted { get; init; }
 
-    public string Encode() => JsonBytes.WriteText(this, static (writer, it) =>
-    {
-        writer.WriteStartObject();
-        writer.WriteString("by"u8, Maker);
-        writer.WriteString("model"u8, it.Model);
-        writer.WriteString("prefix"u8, it.Prefix);
-        if (it.CallsBefore > 0)
-        {
-            writer.WriteNumber("calls_before"u8, it.CallsBefore);
-        }
-        writer.WriteString(it.Redacted is null ? "signature"u8 : "redacted"u8, it.Redacted ?? it.Signature);
-        writer.WriteEndObject();
-    });
+    public string Encode() =>
+        JsonBytes.WriteText(
+            this,
+            static (writer, it) =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("by"u8, Maker);
+                writer.WriteString("model"u8, it.Model);
+                writer.WriteString("prefix"u8, it.Prefix);
+                if (it.CallsBefore > 0)
+                {
+                    writer.WriteNumber("calls_before"u8, it.CallsBefore);
+                }
+                writer.WriteString(it.Redacted is null ? "signature"u8 : "redacted"u8, it.Redacted ?? it.Signature);
+                writer.WriteEndObject();
+            }
+        );
 
-    /// <summary>Null where the content is no block of ours.</summary>
+    /// <summary>Returns null if the content is not a thinking block of this provider.</summary>
     public static AnthropicThinking? Read(TextReasoningContent content)
     {
         if (content.ProtectedData is not { Length: > 0 } data)
@@ -43,7 +49,13 @@ internal sealed record AnthropicThinking(string Model, string Prefix, int CallsB
         {
             var json = JsonElement.Parse(data);
             return json.TextProperty("by") == Maker && json.TextProperty("model") is { } model && json.TextProperty("prefix") is { } prefix
-                ? new AnthropicThinking(model, prefix, json.Property("calls_before") is { ValueKind: JsonValueKind.Number } calls && calls.TryGetInt32(out var count) ? count : 0)
+                ? new AnthropicThinking(
+                    model,
+                    prefix,
+                    json.Property("calls_before") is { ValueKind: JsonValueKind.Number } calls && calls.TryGetInt32(out var count)
+                        ? count
+                        : 0
+                )
                 {
                     Signature = json.TextProperty("signature"),
                     Redacted = json.TextProperty("redacted"),
@@ -52,7 +64,8 @@ internal sealed record AnthropicThinking(string Model, string Prefix, int CallsB
         }
         catch (JsonException)
         {
-            return null; // another provider's
+            // The block belongs to another provider.
+            return null;
         }
     }
 
@@ -70,7 +83,7 @@ internal sealed record AnthropicThinking(string Model, string Prefix, int CallsB
     }
 }
 
-/// <summary>A thinking block in its place in a conversation.</summary>
+/// <summary>A thinking block at its position in a conversation.</summary>
 internal sealed class ThinkingContent(AnthropicThinking block, string text) : AIContent
 {
     public AnthropicThinking Block => block;

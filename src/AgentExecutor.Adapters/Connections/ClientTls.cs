@@ -4,14 +4,22 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace AgentExecutor.Adapters.Connections;
 
-/// <summary>The client's side of TLS.</summary>
+/// <summary>The client side of TLS connections.</summary>
 internal static class ClientTls
 {
-    /// <summary>Agrees on TLS over a stream, which is the result's from then on, or else is closed.</summary>
+    /// <summary>Establishes TLS over a stream. The returned stream owns it; if the handshake fails, the stream is closed.</summary>
+    /// <param name="stream">The connected stream.</param>
     /// <param name="name">The name that the server's certificate must have.</param>
-    /// <param name="caPath">The file with the authorities that it is checked against; the system's where empty.</param>
-    /// <param name="unreadable">The exception where that file cannot be read.</param>
-    public static async Task<Stream> UpgradeAsync(Stream stream, string name, string caPath, Func<Exception, Exception> unreadable, CancellationToken cancellationToken)
+    /// <param name="caPath">The file with the trusted certificate authorities; or "" to trust those of the system.</param>
+    /// <param name="unreadable">Creates the exception if that file cannot be read.</param>
+    /// <param name="cancellationToken">Cancels the handshake.</param>
+    public static async Task<Stream> UpgradeAsync(
+        Stream stream,
+        string name,
+        string caPath,
+        Func<Exception, Exception> unreadable,
+        CancellationToken cancellationToken
+    )
     {
         var secured = new SslStream(stream, leaveInnerStreamOpen: false);
         try
@@ -26,14 +34,27 @@ internal static class ClientTls
         }
     }
 
+    /// <summary>
+    /// Makes the client check the server's certificate against the authorities of this file, or against those of the system if the path is
+    /// empty.
+    /// </summary>
+    public static void Trust(SslClientAuthenticationOptions options, string caPath, Func<Exception, Exception> unreadable)
+    {
+        if (caPath.Length > 0)
+        {
+            options.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            options.CertificateChainPolicy.CustomTrustStore.AddRange(Authorities(caPath, unreadable));
+        }
+    }
+
     private static SslClientAuthenticationOptions Options(string name, string caPath, Func<Exception, Exception> unreadable)
     {
         var options = new SslClientAuthenticationOptions { TargetHost = name };
-        if (caPath.Length > 0)
-        {
-            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(Authorities(caPath, unreadable));
-        }
+        Trust(options, caPath, unreadable);
         return options;
     }
 

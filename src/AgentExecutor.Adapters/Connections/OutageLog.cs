@@ -1,9 +1,12 @@
 namespace AgentExecutor.Adapters.Connections;
 
-/// <summary>Says once that a server is away, and once that it is back, however many tries it takes and however many connections to it there are.</summary>
-/// <param name="away">Says it, with the reason.</param>
-/// <param name="back">Says it, with the seconds that the server was away.</param>
-internal sealed class OutageLog(TimeProvider time, Action<string> away, Action<double> back)
+/// <summary>
+/// Logs once that a server is unavailable, and once that it is available again, regardless of the number of attempts and connections.
+/// </summary>
+/// <param name="time">The source of time.</param>
+/// <param name="unavailable">Logs the start of the outage, given the reason.</param>
+/// <param name="available">Logs its end, given the duration in seconds.</param>
+internal sealed class OutageLog(TimeProvider time, Action<string> unavailable, Action<double> available)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<object> _failing = [];
@@ -19,10 +22,10 @@ internal sealed class OutageLog(TimeProvider time, Action<string> away, Action<d
             }
             _downSince = time.GetTimestamp();
         }
-        away(reason.TrimEnd('.'));
+        unavailable(reason.TrimEnd('.'));
     }
 
-    /// <summary>The server is back when every connection is.</summary>
+    /// <summary>Reports a successful attempt. The outage ends when all connections have succeeded.</summary>
     public void Succeeded(object connection)
     {
         lock (_gate)
@@ -32,6 +35,6 @@ internal sealed class OutageLog(TimeProvider time, Action<string> away, Action<d
                 return;
             }
         }
-        back(Math.Round(time.GetElapsedTime(_downSince).TotalSeconds, 1));
+        available(Math.Round(time.GetElapsedTime(_downSince).TotalSeconds, 1));
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>Writes the arguments of an old tool call as the JSON object that every wire wants.</summary>
+/// <summary>Writes the arguments of an earlier tool call as the JSON object that every API requires.</summary>
 internal static class CallArguments
 {
     public static void Write(Utf8JsonWriter writer, IDictionary<string, object?>? arguments)

@@ -3,16 +3,24 @@ using AgentExecutor.Adapters.Http;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>The pools of connections of one provider, one for each level of trust: a server of a definition's never shares one with the operator's.</summary>
+/// <summary>
+/// The connection pools of one provider, one per level of trust: a server that a definition names never shares a pool with one of the
+/// operator.
+/// </summary>
 internal sealed class ModelConnections(bool allowPrivate) : IDisposable
 {
     private const int ConnectionsPerServer = 1024;
 
     private readonly ConcurrentDictionary<(ModelTrust Trust, bool IsLoopback), Lazy<SocketsHttpHandler>> _handlers = new();
 
-    /// <summary>The pool for calls of this endpoint. It stays open when a client of it is closed.</summary>
+    /// <summary>Returns the pool for calls to this endpoint. It stays open when its clients are closed.</summary>
     public HttpMessageHandler For(ModelEndpoint endpoint) =>
-        _handlers.GetOrAdd((endpoint.Trust, endpoint.BaseUrl.IsLoopback), key => new Lazy<SocketsHttpHandler>(() => Open(key.Trust, key.IsLoopback))).Value;
+        _handlers
+            .GetOrAdd(
+                (endpoint.Trust, endpoint.BaseUrl.IsLoopback),
+                key => new Lazy<SocketsHttpHandler>(() => Open(key.Trust, key.IsLoopback))
+            )
+            .Value;
 
     public void Dispose()
     {
@@ -22,15 +30,18 @@ internal sealed class ModelConnections(bool allowPrivate) : IDisposable
         }
     }
 
-    /// <summary>No redirects: they would carry the key elsewhere. How long an answer may take is the caller's to say.</summary>
+    /// <summary>
+    /// Creates a pool. Redirects are not followed, because they would send the key elsewhere. The caller limits the duration of answers.
+    /// </summary>
     private SocketsHttpHandler Open(ModelTrust trust, bool isLoopback)
     {
-        var handler = GuardedConnection.Handler(allowPrivate || trust != ModelTrust.Stranger);
+        var handler = GuardedConnection.Handler(allowPrivate || trust != ModelTrust.Untrusted);
         handler.MaxConnectionsPerServer = ConnectionsPerServer;
         handler.EnableMultipleHttp2Connections = true;
         if (trust == ModelTrust.Own)
         {
-            handler.ConnectCallback = null; // the operator's own server, behind the operator's own proxy
+            // The operator's own server can be behind the operator's proxy.
+            handler.ConnectCallback = null;
             handler.UseProxy = !isLoopback;
         }
         return handler;

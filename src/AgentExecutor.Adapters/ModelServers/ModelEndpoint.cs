@@ -2,22 +2,22 @@ using AgentExecutor.Core;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>How far a server is trusted: whether it is given a key, and whether it may be inside the network.</summary>
+/// <summary>How far a server is trusted: whether it receives a key, and whether it can have a private address.</summary>
 internal enum ModelTrust
 {
-    /// <summary>The operator's choice, or the provider itself.</summary>
+    /// <summary>The server was chosen by the operator, or is the provider's own.</summary>
     Own,
 
-    /// <summary>A definition names it, and the operator listed its host.</summary>
+    /// <summary>The server was named by a definition, and the operator allowed its host.</summary>
     Listed,
 
-    /// <summary>A definition names it.</summary>
-    Stranger,
+    /// <summary>The server was named by a definition only.</summary>
+    Untrusted,
 }
 
-/// <summary>Where a model's calls go, and what they carry.</summary>
+/// <summary>The server of a model's calls, with the key to send.</summary>
 /// <param name="Provider">The provider's name.</param>
-/// <param name="BaseUrl">Without a slash at its end.</param>
-/// <param name="Key">The key to send; not set for none.</param>
+/// <param name="BaseUrl">The address, without a slash at its end.</param>
+/// <param name="Key">The key to send; not set if there is none.</param>
 /// <param name="Trust">How far the server is trusted.</param>
 internal sealed record ModelEndpoint(string Provider, Uri BaseUrl, Secret Key, ModelTrust Trust);

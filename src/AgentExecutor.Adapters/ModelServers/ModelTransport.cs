@@ -5,21 +5,41 @@ using AgentExecutor.Adapters.Http;
 namespace AgentExecutor.Adapters.ModelServers;
 
 /// <summary>
-/// Stands between a provider's SDK and the network. It puts in the key, which the SDK is never told, and takes out headers that the SDK found in the
-/// environment; it turns refusals and failures into faults here, where their headers can still be read and before the SDK makes exceptions with unmasked texts.
+/// Connects a provider's SDK to the network. It adds the key, which the SDK never sees, and removes headers that the SDK read from the
+/// environment. It converts refusals and failures to faults while their headers can still be read, and before the SDK creates exceptions
+/// with unmasked texts.
 /// </summary>
-/// <param name="authorize">Puts the key into a request; not called where there is none.</param>
+/// <param name="pool">The connection pool.</param>
+/// <param name="endpoint">The endpoint.</param>
+/// <param name="faults">Creates the faults.</param>
+/// <param name="authorize">Adds the key to a request. It is not called if there is no key.</param>
+/// <param name="time">The source of time.</param>
 internal sealed class ModelTransport(
-    HttpMessageHandler pool, ModelEndpoint endpoint, ModelFaults faults, Action<HttpRequestMessage, string> authorize, TimeProvider time) : DelegatingHandler(pool)
+    HttpMessageHandler pool,
+    ModelEndpoint endpoint,
+    ModelFaults faults,
+    Action<HttpRequestMessage, string> authorize,
+    TimeProvider time
+) : DelegatingHandler(pool)
 {
-    /// <summary>What the SDKs are told in a key's place.</summary>
+    /// <summary>The placeholder that the SDKs receive instead of a key.</summary>
     public const string NoKey = "none";
 
-    private const int LongestError = 64 * 1024;
+    private const int MaxErrorLength = 64 * 1024;
 
-    private static readonly string[] Kept = ["Accept", "User-Agent", "X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS", "X-Stainless-Arch", "X-Stainless-Runtime", "X-Stainless-Runtime-Version"];
+    private static readonly string[] KeptHeaders =
+    [
+        "Accept",
+        "User-Agent",
+        "X-Stainless-Lang",
+        "X-Stainless-Package-Version",
+        "X-Stainless-OS",
+        "X-Stainless-Arch",
+        "X-Stainless-Runtime",
+        "X-Stainless-Runtime-Version",
+    ];
 
-    /// <summary>Headers of every request.</summary>
+    /// <summary>Headers that every request has.</summary>
     public IReadOnlyDictionary<string, string> Fixed { get; init; } = new Dictionary<string, string>();
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -47,7 +67,7 @@ internal sealed class ModelTransport(
 
     private void Prepare(HttpRequestMessage request)
     {
-        foreach (var name in request.Headers.Select(header => header.Key).Except(Kept, StringComparer.OrdinalIgnoreCase).ToList())
+        foreach (var name in request.Headers.Select(header => header.Key).Except(KeptHeaders, StringComparer.OrdinalIgnoreCase).ToList())
         {
             request.Headers.Remove(name);
         }
@@ -70,12 +90,15 @@ internal sealed class ModelTransport(
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw faults.Unavailable($"{endpoint.BaseUrl.Authority} took no connection in time");
+            throw faults.Unavailable($"the connection to {endpoint.BaseUrl.Authority} timed out");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             throw exception.InnerException is PrivateAddressException or AuthenticationException || exception is PrivateAddressException
-                ? faults.Unavailable($"{endpoint.BaseUrl.Authority} is not to be reached: {exception.InnerException?.Message ?? exception.Message}", isTransient: false)
+                ? faults.Unavailable(
+                    $"connecting to {endpoint.BaseUrl.Authority} is not possible: {exception.InnerException?.Message ?? exception.Message}",
+                    isTransient: false
+                )
                 : faults.Unavailable($"{endpoint.BaseUrl.Authority} cannot be reached: {exception.Message}");
         }
     }
@@ -86,12 +109,13 @@ internal sealed class ModelTransport(
         {
             await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
             using var reader = new StreamReader(stream);
-            var buffer = new char[LongestError];
+            var buffer = new char[MaxErrorLength];
             return new string(buffer, 0, await reader.ReadBlockAsync(buffer, cancellationToken));
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException)
         {
-            return ""; // the status says enough
+            // The status is sufficient.
+            return "";
         }
     }
 }

@@ -4,12 +4,12 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>Parts of messages that a wire takes in another form, or not at all.</summary>
+/// <summary>Handles message parts that an API accepts in another form, or not at all.</summary>
 internal static class PartFaults
 {
     private static readonly string[] TextTypes = ["application/json", "application/xml", "application/yaml", "application/x-ndjson"];
 
-    /// <summary>The content of a text file; null where it is none.</summary>
+    /// <summary>Returns the content of a text file, or null if the data is something else.</summary>
     public static string? TextOf(DataContent data)
     {
         if (!data.HasTopLevelMediaType("text") && !TextTypes.Contains(data.MediaType))
@@ -20,14 +20,19 @@ internal static class PartFaults
         return data.Name is { Length: > 0 } name ? $"{name}:\n{text}" : text;
     }
 
-    public static FaultException NotTaken(AIContent content, string provider) => new(
-        FaultCodes.ModelInvalidRequest, $"{provider} takes no message part that is {Describe(content)}", "send text, an image, or a PDF with its data, or use a model that takes it");
+    public static FaultException NotSupported(AIContent content, string provider) =>
+        new(
+            FaultCodes.ModelInvalidRequest,
+            $"{provider} does not accept {Describe(content)} in a message",
+            "send text, an image, or a PDF with its data, or use a model that accepts it"
+        );
 
-    private static string Describe(AIContent content) => content switch
-    {
-        DataContent data => $"{data.MediaType} data",
-        UriContent link => $"a link to {link.MediaType}",
-        HostedFileContent => "the id of an uploaded file",
-        _ => content.GetType().Name,
-    };
+    private static string Describe(AIContent content) =>
+        content switch
+        {
+            DataContent data => $"{data.MediaType} data",
+            UriContent link => $"a link to {link.MediaType}",
+            HostedFileContent => "the id of an uploaded file",
+            _ => content.GetType().Name,
+        };
 }

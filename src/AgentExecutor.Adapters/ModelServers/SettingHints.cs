@@ -2,36 +2,44 @@ using System.Text.RegularExpressions;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>What to change in the definition where a server does not take one of the model's settings: which ones a model takes differs from model to model.</summary>
+/// <summary>
+/// Suggests what to change in a definition if a server does not support one of the model's settings, because models differ in the settings
+/// that they support.
+/// </summary>
 internal static partial class SettingHints
 {
-    /// <summary>Null where the refusal is of something else.</summary>
+    /// <summary>Returns null if the refusal has another cause.</summary>
     public static string? Of(ServerError error)
     {
-        if (!NotTaken().IsMatch(error.Message))
+        if (!NotSupported().IsMatch(error.Message))
         {
             return null;
         }
         if (Concerns(error, "tool_choice"))
         {
-            return "this model cannot be made to call a tool: remove tool_choice from the agent";
+            return "this model cannot be forced to call a tool: remove tool_choice from the agent";
         }
         if (Concerns(error, "temperature"))
         {
-            return "remove temperature from the model: this one takes none but its own";
+            return "remove temperature from the model, because this model does not support one";
         }
         if (!Concerns(error, "effort"))
         {
             return null;
         }
         return error.Message.Contains("tools", StringComparison.OrdinalIgnoreCase)
-            ? "this model does not take its reasoning_effort together with tools: leave it out, or set it to none"
-            : "leave reasoning_effort of the model out, or set it to one that this model takes";
+            ? "this model does not support its reasoning_effort together with tools: remove it, or set it to none"
+            : "remove reasoning_effort from the model, or set it to a value that this model supports";
     }
 
     private static bool Concerns(ServerError error, string field) =>
-        error.Param.Contains(field, StringComparison.Ordinal) || (error.Param.Length == 0 && error.Message.Contains(field, StringComparison.OrdinalIgnoreCase));
+        error.Param.Contains(field, StringComparison.Ordinal)
+        || (error.Param.Length == 0 && error.Message.Contains(field, StringComparison.OrdinalIgnoreCase));
 
-    [GeneratedRegex("not support|unsupported|unrecognized|deprecated|not permitted|not allowed|may not be|incompatible|not compatible|supported values|input should be", RegexOptions.IgnoreCase)]
-    private static partial Regex NotTaken();
+    [GeneratedRegex(
+        "not support|unsupported|unrecognized|deprecated|not permitted|not allowed|may not be|incompatible|not compatible|supported "
+            + "values|input should be",
+        RegexOptions.IgnoreCase
+    )]
+    private static partial Regex NotSupported();
 }

@@ -3,7 +3,7 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
-/// <summary>Writes a tool's schema so that it says that it is of an object: providers refuse one that leaves it out.</summary>
+/// <summary>Writes a tool's schema with the explicit type <c>object</c>, because providers reject schemas without it.</summary>
 internal static class ToolSchema
 {
     public static void Write(Utf8JsonWriter writer, JsonElement schema)

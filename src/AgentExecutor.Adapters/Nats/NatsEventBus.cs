@@ -1,55 +1,70 @@
 using System.Collections.Immutable;
-using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Messaging;
 using Microsoft.Extensions.Logging;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using StoredMessage = AgentExecutor.Core.Messaging.StoredMessage;
 
 namespace AgentExecutor.Adapters.Nats;
 
-/// <summary>The bus on JetStream: a stream each for jobs, results and dead letters, and one durable pull consumer that all workers share.</summary>
+/// <summary>
+/// The bus on JetStream: one stream each for jobs, results and dead letters, and one durable pull consumer that all workers share.
+/// </summary>
 internal sealed class NatsEventBus : IEventBus
 {
-    /// <summary>Headers beside a body that must fit with it.</summary>
+    /// <summary>The number of bytes that are reserved for the headers of a message.</summary>
     private const int HeaderRoom = 8 * 1024;
 
-    /// <summary>A shorter request needs no sign of life: its own end is one.</summary>
-    private static readonly TimeSpan LeastHeard = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan MinExpiry = TimeSpan.FromMilliseconds(100);
 
-    private static readonly TimeSpan LeastExpiry = TimeSpan.FromMilliseconds(100);
-
-    private readonly NatsConnection _connection;
-    private readonly JetStream _jetStream;
+    private readonly NatsLink _link;
+    private readonly NatsMessages _messages;
+    private readonly NatsStreamReader _reader;
     private readonly NatsStreams _streams;
     private readonly TimeProvider _time;
-    private JetStreamPuller? _puller;
+    private readonly ILogger _logger;
+    private JobPull? _pull;
+    private bool _hasReportedOthers;
 
     public NatsEventBus(NatsSettings settings, BusSettings bus, bool isClient, TimeProvider time, ILoggerFactory loggers)
     {
         _time = time;
-        _connection = new NatsConnection(settings, time, loggers.CreateLogger<NatsConnection>());
-        _jetStream = new JetStream(_connection);
-        _streams = new NatsStreams(_jetStream, settings, bus, isClient, loggers.CreateLogger<NatsStreams>());
-        _connection.Connected += _streams.Doubt;
+        _logger = loggers.CreateLogger<NatsEventBus>();
+        _link = new NatsLink(settings, time, loggers.CreateLogger<NatsLink>());
+        _messages = new NatsMessages(_link.JetStream);
+        _reader = new NatsStreamReader(_link.JetStream, _messages);
+        _streams = new NatsStreams(_link, settings, bus, isClient, loggers.CreateLogger<NatsStreams>());
+        _link.Disconnected += _streams.Invalidate;
+        _link.BeforeMove = DrainAsync;
     }
 
-    /// <summary>The servers by host and port.</summary>
+    /// <summary>Returns the hosts and ports of the servers.</summary>
     public static string Describe(NatsSettings settings)
     {
         try
         {
-            return string.Join(", ", NatsEndpoint.ParseSeeds(settings.Url.Value!).Select(endpoint => endpoint.ToString()));
+            return string.Join(", ", NatsServerUrl.ParseAll(settings.Url.Value!).Select(static server => server.ToString()));
         }
-        catch (NatsException exception)
+        catch (FormatException exception)
         {
-            throw new FaultException("invalid_settings", exception.Message, "write nats://HOST:PORT, several with commas", exception);
+            throw new FaultException(
+                "invalid_settings",
+                exception.Message,
+                "use nats://HOST:PORT, and separate several servers by commas",
+                exception
+            );
         }
     }
 
     public TimeSpan DuplicateWindow => _streams.DuplicateWindow;
 
-    public bool IsConnected => _connection.IsConnected;
+    public TimeSpan AckWait => _streams.AckWait;
 
-    public int MaxBodyBytes => Math.Max(HeaderRoom, Math.Min(_connection.Info?.MaxPayload ?? int.MaxValue, _streams.MaxMessageBytes) - HeaderRoom);
+    /// <summary>False also for a server without JetStream or without the streams, because it neither accepts nor delivers jobs.</summary>
+    public bool IsConnected => _link.IsOpen && _streams.AreFound;
+
+    public int MaxBodyBytes => Math.Max(HeaderRoom, Math.Min(_link.MaxPayload, _streams.MaxMessageBytes) - HeaderRoom);
 
     public async ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
@@ -57,15 +72,12 @@ internal sealed class NatsEventBus : IEventBus
         {
             BusSubjects.StreamOf(message.Subject);
         }
-        await RunAsync(
-            async cancel =>
-            {
-                await _streams.EnsureAsync(cancel);
-                await Task.WhenAll(messages.Select(message => _jetStream.PublishAsync(
-                    message.Subject, message.Body, Headers(message), message.Id.Length > 0 ? new PublishExpectations { MsgId = message.Id } : PublishExpectations.None, cancel)));
-                return true;
-            },
-            cancellationToken);
+        var headers = messages.Select(NatsMessages.HeadersOf).ToList();
+        await UseAsync(
+            subject => messages.Any(message => message.Subject == subject),
+            cancel => Task.WhenAll(messages.Select((message, i) => PublishAsync(message, headers[i], cancel))),
+            cancellationToken
+        );
     }
 
     public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
@@ -78,142 +90,228 @@ internal sealed class NatsEventBus : IEventBus
             while (true)
             {
                 var left = wait - _time.GetElapsedTime(started);
-                var messages = await RunAsync(cancel => PullAsync(atMost, left > LeastExpiry ? left : LeastExpiry, cancel), either.Token);
-                if (messages.Count > 0)
+                var messages = await UseAsync(
+                    subject => _pull?.Uses(subject) == true,
+                    cancel => Pull().ReadAsync(atMost, left > MinExpiry ? left : MinExpiry, cancel),
+                    either.Token
+                );
+                if (await JobsOfAsync(messages) is { IsEmpty: false } jobs)
                 {
-                    return [.. messages.Select(message => (IDelivery)new Delivery(this, message))];
+                    return jobs;
                 }
                 either.Token.ThrowIfCancellationRequested();
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return []; // what comes yet is there for the next fetch
+            // The pull request stays open, and the next call returns the messages that it still delivers.
+            return [];
         }
         catch (OperationCanceledException)
         {
-            await LetGoAsync();
+            await ReturnUnreadAsync();
+            throw;
+        }
+        catch (FaultException)
+        {
+            _pull?.ForgetRequest();
             throw;
         }
     }
 
-    public async ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken) => await RunAsync(
-        async cancel =>
-        {
-            await _streams.EnsureAsync(cancel);
-            return await NatsStreamReader.ReadAsync(_jetStream, _streams.NameOf(query.Stream), query, cancel);
-        },
-        cancellationToken);
+    public ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        SettleAsync(deliveries, static (message, cancel) => message.AckAsync(cancellationToken: cancel), cancellationToken);
 
-    public async ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) => await RunAsync(
-        async cancel =>
-        {
-            await _streams.EnsureAsync(cancel);
-            var name = _streams.NameOf(stream);
-            // Looked for first: the server answers a place beyond its end with an error of its file, not that there is none.
-            return await _jetStream.GetMessageAsync(name, (ulong)sequence, cancel) is not null && await _jetStream.DeleteMessageAsync(name, (ulong)sequence, cancel);
-        },
-        cancellationToken);
+    public ValueTask InProgressAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        SettleAsync(deliveries, static (message, cancel) => message.AckProgressAsync(cancellationToken: cancel), cancellationToken);
+
+    public async ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken) =>
+        await UseAsync(cancel => _reader.ReadAsync(_streams.StreamOf(query.Stream), query, cancel), cancellationToken);
+
+    public async ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) =>
+        await UseAsync(cancel => _reader.DeleteAsync(_streams.StreamOf(stream).Name, (ulong)sequence, cancel), cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await LetGoAsync();
-        await _connection.DisposeAsync();
+        await ReturnUnreadAsync();
+        await _link.DisposeAsync();
         _streams.Dispose();
     }
 
-    /// <summary>Asks for what is not asked for yet, and takes what comes. Empty where the server gave the request up.</summary>
-    private async Task<IReadOnlyList<JetStreamMessage>> PullAsync(int atMost, TimeSpan expires, CancellationToken cancellationToken)
+    private async Task<bool> PublishAsync(BusMessage message, NatsHeaders? headers, CancellationToken cancellationToken)
     {
-        await _streams.EnsureAsync(cancellationToken);
-        var puller = _puller ??= _jetStream.Pull(_streams.NameOf(BusStream.Jobs), _streams.Consumer);
-        var missing = atMost - puller.Outstanding - puller.Buffered;
-        if (missing > 0)
-        {
-            await puller.RequestAsync(missing, expires, expires >= LeastHeard ? expires / 3 : TimeSpan.Zero, noWait: false, null, cancellationToken);
-        }
-        return await puller.ReadBatchAsync(atMost, cancellationToken);
+        var ack = await _link.JetStream.PublishAsync(
+            message.Subject,
+            message.Body,
+            NatsRawSerializer<ReadOnlyMemory<byte>>.Default,
+            headers: headers,
+            cancellationToken: cancellationToken
+        );
+        return ack.Error is { } error ? throw new NatsJSApiException(error) : true;
     }
 
-    /// <summary>Pulls no more, and returns what came and nobody has read.</summary>
-    private async Task LetGoAsync()
+    private JobPull Pull() => _pull ??= new JobPull(_link, _streams.StreamOf(BusStream.Jobs).Name, _streams.Consumer, _time);
+
+    /// <summary>
+    /// Returns the jobs among the messages. A consumer without a filter, on a stream that also has other subjects, delivers other messages
+    /// too. These are acknowledged here, because they would otherwise be delivered again.
+    /// </summary>
+    private async Task<ImmutableArray<IDelivery>> JobsOfAsync(List<NatsMsg<byte[]>> messages)
     {
-        if (Interlocked.Exchange(ref _puller, null) is not { } puller)
+        var jobs = ImmutableArray.CreateBuilder<IDelivery>(messages.Count);
+        foreach (var message in messages.Select(message => new NatsJSMsg<byte[]>(message, _link.JetStream)))
+        {
+            if (message.Subject.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal) && message.Metadata is { } metadata)
+            {
+                var job = message.Error is null
+                    ? NatsMessages.Of(BusStream.Jobs, metadata, message)
+                    : await UseAsync(cancel => _messages.RecoverAsync(BusStream.Jobs, metadata, message, cancel), CancellationToken.None);
+                jobs.Add(new Delivery(this, message, job, metadata.NumDelivered));
+                continue;
+            }
+            if (!_hasReportedOthers)
+            {
+                _hasReportedOthers = true;
+                Log.NotAJob(_logger, _streams.Consumer, message.Subject, WantedStreams.SubjectsOf(BusStream.Jobs));
+            }
+            await SendAsync(cancel => message.AckAsync(cancellationToken: cancel), CancellationToken.None);
+        }
+        return jobs.ToImmutable();
+    }
+
+    /// <summary>Ends the pull request before the connection moves to another server.</summary>
+    private async Task DrainAsync()
+    {
+        try
+        {
+            await (_pull?.DrainAsync() ?? Task.CompletedTask);
+        }
+        catch (Exception exception) when (NatsFaults.IsFromNats(exception) || exception is OperationCanceledException)
+        {
+            // The server delivers the messages that did not arrive again, after the ack wait.
+        }
+    }
+
+    /// <summary>Ends the pull request, and returns the messages to the server that were delivered but not read.</summary>
+    private async Task ReturnUnreadAsync()
+    {
+        if (Interlocked.Exchange(ref _pull, null) is not { } pull)
         {
             return;
         }
         try
         {
-            while (puller.Buffered > 0)
+            await using (pull)
             {
-                foreach (var message in await puller.ReadBatchAsync(int.MaxValue, CancellationToken.None))
+                foreach (var message in await pull.CloseAsync())
                 {
-                    await message.NakAsync(TimeSpan.Zero, CancellationToken.None);
+                    await new NatsJSMsg<byte[]>(message, _link.JetStream).NakAsync();
                 }
             }
         }
-        catch (NatsException)
+        catch (Exception exception) when (NatsFaults.IsFromNats(exception) || exception is OperationCanceledException)
         {
-            // the server hands them out again by itself
+            // The server delivers them again after the ack wait.
         }
-        puller.Dispose();
     }
 
-    private async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> use, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends an acknowledgement for each delivery. The server does not respond to them, so they are sent without waiting for each other.
+    /// </summary>
+    private async ValueTask SettleAsync(
+        ImmutableArray<IDelivery> deliveries,
+        Func<NatsJSMsg<byte[]>, CancellationToken, ValueTask> settle,
+        CancellationToken cancellationToken
+    ) =>
+        await SendAsync(
+            async cancel =>
+            {
+                foreach (var delivery in deliveries)
+                {
+                    await settle(((Delivery)delivery).Source, cancel);
+                }
+            },
+            cancellationToken
+        );
+
+    private Task SendAsync(Func<CancellationToken, ValueTask> send, CancellationToken cancellationToken) =>
+        RunAsync(() =>
+            _link.UseAsync(
+                static _ => false,
+                async cancel =>
+                {
+                    await send(cancel);
+                    return true;
+                },
+                cancellationToken
+            )
+        );
+
+    /// <summary>Runs a call of the JetStream API that needs the streams.</summary>
+    private Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
+        UseAsync(NatsLink.IsApi, use, cancellationToken);
+
+    /// <summary>Runs a call that needs the streams.</summary>
+    /// <param name="uses">Returns whether the call publishes to a subject.</param>
+    /// <param name="use">The call.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    private Task<T> UseAsync<T>(Predicate<string> uses, Func<CancellationToken, Task<T>> use, CancellationToken cancellationToken) =>
+        RunAsync(async () =>
+        {
+            await EnsureAsync(cancellationToken);
+            return await _link.UseAsync(uses, use, cancellationToken);
+        });
+
+    private async Task EnsureAsync(CancellationToken cancellationToken)
+    {
+        if (_streams.IsEnsured)
+        {
+            return;
+        }
+        await _link.UseAsync(
+            async cancel =>
+            {
+                await _streams.EnsureAsync(cancel);
+                return true;
+            },
+            cancellationToken
+        );
+    }
+
+    private async Task<T> RunAsync<T>(Func<Task<T>> run)
     {
         try
         {
-            return await use(cancellationToken);
+            return await run();
         }
-        catch (NatsException exception)
+        catch (Exception exception) when (NatsFaults.IsFromNats(exception))
         {
             _streams.Failed(exception);
-            throw Fault(exception);
+            throw NatsFaults.ToFault(exception);
         }
     }
 
-    private static FaultException Fault(NatsException exception) => exception.Fault switch
+    private sealed class Delivery(NatsEventBus bus, NatsJSMsg<byte[]> source, StoredMessage message, ulong attempt) : IDelivery
     {
-        NatsFault.PayloadTooLarge => new FaultException(FaultCodes.MessageTooLarge, exception.Message, "raise max_payload of the NATS server", exception),
-        NatsFault.InvalidArgument => new FaultException(FaultCodes.UnknownSubject, exception.Message, null, exception),
-        _ => new FaultException(FaultCodes.BusUnavailable, $"NATS: {exception.Message}", "see that the server of NATS_URL is up, with JetStream", exception) { IsTransient = true },
-    };
+        public StoredMessage Message => message;
 
-    private static NatsHeaders? Headers(BusMessage message)
-    {
-        if (message.Headers.IsEmpty)
-        {
-            return null;
-        }
-        var headers = new NatsHeaders();
-        foreach (var (name, value) in message.Headers)
-        {
-            headers.Add(name, value);
-        }
-        return headers;
-    }
+        public int Attempt => (int)attempt;
 
-    private sealed class Delivery(NatsEventBus bus, JetStreamMessage message) : IDelivery
-    {
-        public StoredMessage Message { get; } = NatsStreamReader.Message(
-            BusStream.Jobs, (long)message.Metadata.StreamSequence, message.Metadata.Timestamp, message.Subject, message.Headers, message.Payload);
+        public NatsJSMsg<byte[]> Source => source;
 
-        public int Attempt => (int)message.Metadata.Delivered;
+        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.AckAsync([this], cancellationToken);
 
-        public ValueTask AckAsync(CancellationToken cancellationToken) => SettleAsync(() => message.AckAsync(cancellationToken));
+        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) =>
+            bus.SettleAsync([this], (it, cancel) => it.NakAsync(new AckOpts { NakDelay = delay }, cancel), cancellationToken);
 
-        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => SettleAsync(() => message.NakAsync(delay, cancellationToken));
+        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) =>
+            bus.SettleAsync(
+                [this],
+                (it, cancel) =>
+                    it.AckTerminateAsync(new AckOpts { TerminateReason = bus._link.SupportsTerminateReasons ? reason : null }, cancel),
+                cancellationToken
+            );
 
-        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => SettleAsync(() => message.TermAsync(reason, cancellationToken));
-
-        public ValueTask InProgressAsync(CancellationToken cancellationToken) => SettleAsync(() => message.InProgressAsync(cancellationToken));
-
-        private async ValueTask SettleAsync(Func<ValueTask> settle) => await bus.RunAsync(
-            async _ =>
-            {
-                await settle();
-                return true;
-            },
-            CancellationToken.None);
+        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.InProgressAsync([this], cancellationToken);
     }
 }

@@ -2,55 +2,66 @@ using AgentExecutor.Core;
 
 namespace AgentExecutor.Adapters.Nats;
 
-/// <summary>The NATS server with JetStream. It is used where a URL is named.</summary>
+/// <summary>The NATS server with JetStream. It is used if a URL is set.</summary>
 public sealed record NatsSettings
 {
-    /// <summary>Servers to begin with, several with commas: <c>nats://HOST:PORT</c>, or <c>tls://</c> where nothing may pass in the clear; <c>USER:PASSWORD@</c> or <c>TOKEN@</c> may stand before the host. Further servers of the cluster are learnt from these.</summary>
+    /// <summary>
+    /// The URLs of one or more servers, separated by commas: `nats://HOST:PORT`, or `tls://HOST:PORT` to require TLS. `USER:PASSWORD@` or
+    /// `TOKEN@` may precede the host. Further servers of the cluster are discovered.
+    /// </summary>
     public Secret Url { get; init; }
 
-    /// <summary>The user that connects. It wins over one in the URL.</summary>
+    /// <summary>The user name, which takes precedence over the one in the URL.</summary>
     public string User { get; init; } = "";
 
-    /// <summary>Its password.</summary>
+    /// <summary>The password of the user.</summary>
     public Secret Password { get; init; }
 
-    /// <summary>A token, where the server asks for one instead of a user.</summary>
+    /// <summary>The token, if the server uses token authentication.</summary>
     public Secret Token { get; init; }
 
-    /// <summary>The path of a <c>.creds</c> file (a user's JWT and its nkey seed). It is read at each connect, so it can be replaced while we run.</summary>
+    /// <summary>
+    /// The path of a `.creds` file with the JWT and the nkey seed of a user. The file is read at every connect, so it can be replaced while
+    /// the program runs.
+    /// </summary>
     public string Creds { get; init; } = "";
 
-    /// <summary>An nkey seed (<c>SU...</c>), where the server knows users by their nkeys.</summary>
+    /// <summary>The nkey seed (`SU...`), if the server uses nkey authentication.</summary>
     public Secret NkeySeed { get; init; }
 
-    /// <summary>The file with the authorities that the server's certificate is checked against; the system's where it is not set.</summary>
+    /// <summary>
+    /// The file with the certificate authorities for the server's certificate. By default these are the authorities of the system.
+    /// </summary>
     public string TlsCa { get; init; } = "";
 
-    /// <summary>Seconds that making a connection to one server may take.</summary>
+    /// <summary>The timeout in seconds for connecting to one server.</summary>
     [AboveZero]
     public double ConnectTimeoutSeconds { get; init; } = 5;
 
-    /// <summary>Seconds between two PINGs; a server that misses two is taken for dead.</summary>
+    /// <summary>The interval in seconds between PINGs. A server that misses two of them is considered dead.</summary>
     [AboveZero]
     public double PingSeconds { get; init; } = 10;
 
-    /// <summary>Seconds that an answer of the server may take, and that a publish waits for a connection.</summary>
+    /// <summary>The timeout in seconds for a response of the server, and for a publish to wait for a connection.</summary>
     [AboveZero]
     public double RequestTimeoutSeconds { get; init; } = 5;
 
-    /// <summary>The stream that requests come from.</summary>
+    /// <summary>The name of the stream of jobs.</summary>
     public string StreamName { get; init; } = "AGENT_EXECUTION";
 
-    /// <summary>The durable consumer that all workers share.</summary>
+    /// <summary>The name of the durable consumer that all workers share.</summary>
     public string ConsumerGroup { get; init; } = "agent-executor-workers";
 
-    /// <summary>Whether missing streams are created and differing ones brought up to date; otherwise a fault at the start says what is wrong.</summary>
+    /// <summary>
+    /// Whether missing streams are created and different ones updated. Otherwise differences are warnings, and a missing stream is an
+    /// error.
+    /// </summary>
     public bool ManageStreams { get; init; } = true;
 
-    /// <summary>Copies of each stream in a cluster.</summary>
+    /// <summary>The number of replicas of each stream in a cluster.</summary>
     [AboveZero]
     public int Replicas { get; init; } = 1;
 
-    /// <summary>True where a server is named.</summary>
+    /// <summary>True if a server is configured.</summary>
     internal bool IsNamed => Url.IsSet;
 }

@@ -1,85 +1,121 @@
-using System.Globalization;
-using AgentExecutor.Adapters.Nats.Protocol;
 using AgentExecutor.Core.Messaging;
 using Microsoft.Extensions.Logging;
+using NATS.Client.Core;
 
 namespace AgentExecutor.Adapters.Nats;
 
 /// <summary>
-/// Sees that the streams and the consumer are there and as they should be: at the first use, after each new connection, and when one is found missing.
-/// Where it may not manage them it says what is wrong. A client, such as a command, changes nothing: its settings need not be the service's.
+/// Finds the streams that store jobs, results and dead letters by their subjects, and creates missing ones. This happens at the first use,
+/// after each new connection, and when a call reports that one is missing. Existing streams are used:
+/// <list type="bullet">
+/// <item>A stream with the name that the service uses is updated as far as NATS permits it and no message is lost.</item>
+/// <item>A stream with another name that has the subjects is not changed.</item>
+/// <item>Each remaining difference is logged once, as a warning with its consequence.</item>
+/// </list>
+/// If the service must not manage streams, it changes nothing, and missing streams are an error. The same applies to a client, such as a
+/// command.
 /// </summary>
-internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, BusSettings bus, bool isClient, ILogger logger) : IDisposable
+internal sealed class NatsStreams : IDisposable
 {
-    private const string Results = "AGENT_RESULTS";
-    private const string DeadLetters = "AGENT_DEAD_LETTERS";
-    private const string Unmanaged = "NATS_MANAGE_STREAMS is off, so it stays as it is";
+    private static readonly BusStream[] Kinds = [BusStream.Jobs, BusStream.Results, BusStream.DeadLetters];
 
-    /// <summary>Jobs in the hands of all workers together; each holds no more than its slots.</summary>
-    private const int MaxAckPending = 100_000;
-
+    private readonly NatsSettings _settings;
+    private readonly bool _isClient;
+    private readonly ILogger _logger;
+    private readonly WantedStreams _wanted;
+    private readonly StreamFinder _finder;
+    private readonly StreamSetup _setup;
+    private readonly ConsumerSetup _consumer;
     private readonly SemaphoreSlim _ensuring = new(1, 1);
-    private volatile bool _isSure;
-    private readonly Dictionary<string, string> _complained = []; // by the name of a stream or consumer; used by who ensures alone
-    private string _told = "";
+    private readonly ExistingStream?[] _streams = new ExistingStream?[Kinds.Length];
+    private volatile bool _isCurrent;
 
-    /// <summary>That of the results; none until it is known.</summary>
-    public TimeSpan DuplicateWindow { get; private set; }
+    // False while the streams are looked up again.
+    private volatile bool _isFound;
 
-    /// <summary>The largest message that the stream of results takes.</summary>
-    public int MaxMessageBytes { get; private set; } = int.MaxValue;
+    // True after the first look-up. Calls during another look-up then use what was found before.
+    private volatile bool _isKnown;
+    private long _ackWaitTicks;
+    private string _reported = "";
 
-    public string Consumer => settings.ConsumerGroup;
-
-    public string NameOf(BusStream stream) => stream switch
+    public NatsStreams(NatsLink link, NatsSettings settings, BusSettings bus, bool isClient, ILogger logger)
     {
-        BusStream.Jobs => settings.StreamName,
-        BusStream.Results => Results,
-        _ => DeadLetters,
-    };
+        (_settings, _isClient, _logger) = (settings, isClient, logger);
+        var resolver = new DifferenceResolver(logger);
+        _wanted = new WantedStreams(settings, bus);
+        _finder = new StreamFinder(link.JetStream, _wanted);
+        _setup = new StreamSetup(link.JetStream, _finder, _wanted, resolver, settings.ManageStreams, logger);
+        _consumer = new ConsumerSetup(link.JetStream, _finder, _wanted, resolver, settings.ManageStreams, logger);
+        _ackWaitTicks = TimeSpan.FromSeconds(bus.AckWaitSeconds).Ticks;
+    }
 
-    /// <summary>Looks again before the next use.</summary>
-    public void Doubt() => _isSure = false;
+    /// <summary>The duplicate window of the stream of results, or zero until it is known.</summary>
+    public TimeSpan DuplicateWindow => Find(BusStream.Results)?.Config.DuplicateWindow ?? TimeSpan.Zero;
 
-    /// <summary>A use failed: where something may be missing, it is looked for again; what is not an outage is said once.</summary>
-    public void Failed(NatsException exception)
+    /// <summary>The largest message that the stream of results accepts.</summary>
+    public int MaxMessageBytes => Find(BusStream.Results)?.Config.MaxMsgSize is > 0 and var size ? size : int.MaxValue;
+
+    /// <summary>The ack wait of the consumer, which may differ from the settings.</summary>
+    public TimeSpan AckWait => TimeSpan.FromTicks(Interlocked.Read(ref _ackWaitTicks));
+
+    public string Consumer => _wanted.Consumer;
+
+    /// <summary>True if the last look-up found everything, and no call has failed since that suggests a missing stream.</summary>
+    public bool AreFound => _isFound && _isCurrent;
+
+    /// <summary>True if the streams are known and need not be looked up before the next use.</summary>
+    public bool IsEnsured => _isCurrent && _isKnown;
+
+    /// <summary>Returns the stream that stores messages of this kind. It is known after <see cref="EnsureAsync"/>.</summary>
+    public ExistingStream StreamOf(BusStream kind) =>
+        Find(kind) ?? throw new NatsBusException(NatsBusFault.NotUsable, $"the stream {_wanted.NameOf(kind)} is not known yet");
+
+    /// <summary>Makes the next use look the streams up again.</summary>
+    public void Invalidate() => (_isFound, _isCurrent) = (false, false);
+
+    /// <summary>
+    /// Handles the failure of a call. If a stream may be missing, the streams are looked up again. A permanent error is logged once.
+    /// </summary>
+    public void Failed(Exception exception)
     {
-        if (exception.Fault is NatsFault.ConsumerGone or NatsFault.NoResponders or NatsFault.JetStream)
+        if (NatsFaults.MayBeMissing(exception))
         {
-            Doubt();
+            Invalidate();
         }
-        if (!exception.IsTransient && exception.Fault is not (NatsFault.Closed or NatsFault.PayloadTooLarge or NatsFault.InvalidArgument))
+        if (NatsFaults.IsPermanent(exception))
         {
-            Tell(exception.Message);
+            Report(NatsFaults.Describe(exception));
         }
     }
 
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
-        if (_isSure)
+        if (IsEnsured)
         {
             return;
         }
         await _ensuring.WaitAsync(cancellationToken);
         try
         {
-            if (!_isSure)
+            if (!_isCurrent)
             {
-                await jetStream.ConnectAsync(cancellationToken);
-                _isSure = true; // before the look: what is lost meanwhile is doubted again
+                // Is set before the look-up, so that a connection that is lost during the look-up causes another one.
+                _isCurrent = true;
                 await EnsureAllAsync(cancellationToken);
+                (_isFound, _isKnown) = (true, true);
             }
         }
-        catch (NatsException exception) when (exception.Fault == NatsFault.NoResponders)
+        catch (NatsNoRespondersException exception)
         {
-            Doubt();
-            var reason = "no JetStream answers: the server runs without it (start nats-server with -js), or it has no leader now";
-            Tell(reason);
-            throw new NatsException(NatsFault.NoResponders, reason, exception);
+            Invalidate();
+            const string Reason =
+                "JetStream does not respond: it is disabled (start nats-server with -js), or it has no leader at the moment";
+            Report(Reason);
+            throw new NatsBusException(NatsBusFault.Unavailable, Reason, exception);
         }
         catch
         {
-            Doubt();
+            Invalidate();
             throw;
         }
         finally
@@ -92,169 +128,62 @@ internal sealed class NatsStreams(JetStream jetStream, NatsSettings settings, Bu
 
     private async Task EnsureAllAsync(CancellationToken cancellationToken)
     {
-        foreach (var config in (StreamConfig[])[Jobs(), ResultsConfig(), DeadLettersConfig()])
+        var missing = new List<string>();
+        foreach (var kind in Kinds)
         {
-            await (isClient ? RequireAsync(config.Name, cancellationToken) : EnsureAsync(config, cancellationToken));
+            var found = await _finder.FindStoreAsync(kind, cancellationToken);
+            if (found is null && !_isClient && _settings.ManageStreams)
+            {
+                found = await _setup.CreateAsync(kind, cancellationToken);
+            }
+            else if (found is null)
+            {
+                missing.Add($"the stream {_wanted.NameOf(kind)} is missing (subjects {WantedStreams.SubjectsOf(kind)})");
+            }
+            else if (!_isClient)
+            {
+                found = await _setup.UpdateAsync(kind, found, cancellationToken);
+            }
+            Volatile.Write(ref _streams[(int)kind], found);
         }
-        if (!isClient)
+        if (_isClient)
         {
-            await EnsureConsumerAsync(cancellationToken);
+            ThrowIfMissing(missing, "start the service first, which creates the streams");
+            return;
         }
+        await EnsureConsumerAsync(missing, cancellationToken);
+        ThrowIfMissing(missing, "NATS_MANAGE_STREAMS is off: create what is missing, or set it to true");
     }
 
-    private async Task RequireAsync(string stream, CancellationToken cancellationToken)
+    private async Task EnsureConsumerAsync(List<string> missing, CancellationToken cancellationToken)
     {
-        var found = await jetStream.FindStreamAsync(stream, cancellationToken)
-            ?? throw new NatsException(NatsFault.InvalidSettings, $"the stream {stream} is missing: start the service first, which makes it");
-        Learn(found.Config);
-    }
-
-    private async Task EnsureAsync(StreamConfig wanted, CancellationToken cancellationToken)
-    {
-        var found = (await jetStream.FindStreamAsync(wanted.Name, cancellationToken))?.Config;
-        if (found is null)
+        if (Find(BusStream.Jobs) is { } jobs && await _consumer.EnsureAsync(jobs, cancellationToken) is { } config)
         {
-            Require($"the stream {wanted.Name} is missing");
-            found = (await jetStream.CreateStreamAsync(wanted, cancellationToken)).Config;
-            Log.StreamMade(logger, wanted.Name);
-        }
-        else if (Difference(found, wanted) is { Length: > 0 } difference)
-        {
-            found = await UpdateAsync(found, wanted, difference, cancellationToken);
-        }
-        Learn(found);
-    }
-
-    private void Learn(StreamConfig stream)
-    {
-        if (stream.Name == Results)
-        {
-            DuplicateWindow = stream.DuplicateWindow ?? TimeSpan.Zero;
-            MaxMessageBytes = stream.MaxMsgSize > 0 ? stream.MaxMsgSize : int.MaxValue;
-        }
-    }
-
-    private async Task<StreamConfig> UpdateAsync(StreamConfig found, StreamConfig wanted, string difference, CancellationToken cancellationToken)
-    {
-        if (!settings.ManageStreams)
-        {
-            Complain(wanted.Name, difference, Unmanaged);
-            return found;
-        }
-        if (found.Retention != wanted.Retention || found.Storage != wanted.Storage)
-        {
-            Complain(wanted.Name, difference, "NATS cannot change its retention and storage: delete it, and it is made anew");
-            return found;
-        }
-        var merged = found with
-        {
-            Subjects = wanted.Subjects,
-            Discard = wanted.Discard,
-            MaxAge = wanted.MaxAge,
-            DuplicateWindow = wanted.DuplicateWindow,
-            Replicas = wanted.Replicas,
-        };
-        var updated = await jetStream.UpdateStreamAsync(merged, cancellationToken);
-        Log.StreamUpdated(logger, wanted.Name, difference);
-        return updated.Config;
-    }
-
-    private async Task EnsureConsumerAsync(CancellationToken cancellationToken)
-    {
-        var wanted = new ConsumerConfig
-        {
-            DurableName = Consumer,
-            AckPolicy = AckPolicy.Explicit,
-            DeliverPolicy = DeliverPolicy.All,
-            AckWait = TimeSpan.FromSeconds(bus.AckWaitSeconds),
-            MaxAckPending = MaxAckPending,
-        };
-        var found = (await jetStream.FindConsumerAsync(settings.StreamName, Consumer, cancellationToken))?.Config;
-        var merged = wanted;
-        if (found is null)
-        {
-            Require($"the consumer {Consumer} of the stream {settings.StreamName} is missing");
+            var ackWait = config.Backoff?.FirstOrDefault() is { Ticks: > 0 } first ? first : config.AckWait;
+            Interlocked.Exchange(ref _ackWaitTicks, ackWait > TimeSpan.Zero ? ackWait.Ticks : _ackWaitTicks);
         }
         else
         {
-            merged = found with { AckWait = wanted.AckWait, MaxAckPending = wanted.MaxAckPending, MaxDeliver = wanted.MaxDeliver };
-            var difference = Difference(found, wanted);
-            if (difference.Length == 0)
-            {
-                return;
-            }
-            if (!settings.ManageStreams || found.AckPolicy != wanted.AckPolicy)
-            {
-                Complain($"{settings.StreamName}.{Consumer}", difference, settings.ManageStreams ? "NATS cannot change its acknowledgement: delete it, and it is made anew" : Unmanaged);
-                return;
-            }
+            var stream = Find(BusStream.Jobs)?.Name ?? _wanted.NameOf(BusStream.Jobs);
+            missing.Add($"the consumer {Consumer} of the stream {stream} is missing (durable, pull, explicit acknowledgement)");
         }
-        await jetStream.CreateConsumerAsync(settings.StreamName, merged, cancellationToken);
-        Log.ConsumerMade(logger, Consumer, settings.StreamName);
     }
 
-    /// <summary>It is looked for after each new connection; the same is said once.</summary>
-    private void Complain(string name, string difference, string why)
+    private static void ThrowIfMissing(List<string> missing, string hint)
     {
-        if (_complained.GetValueOrDefault(name) != difference)
+        if (missing.Count > 0)
         {
-            _complained[name] = difference;
-            Log.Differs(logger, name, difference, why);
+            throw new NatsBusException(NatsBusFault.NotUsable, $"{string.Join("; ", missing)}: {hint}");
         }
     }
 
-    private void Tell(string reason)
+    private void Report(string reason)
     {
-        if (Interlocked.Exchange(ref _told, reason) != reason)
+        if (Interlocked.Exchange(ref _reported, reason) != reason)
         {
-            Log.Unusable(logger, reason);
+            Log.Unusable(_logger, reason);
         }
     }
 
-    private void Require(string what)
-    {
-        if (!settings.ManageStreams)
-        {
-            throw new NatsException(NatsFault.InvalidSettings, $"{what}, and NATS_MANAGE_STREAMS is off: make it, or turn that on");
-        }
-    }
-
-    /// <summary>What we rely on; anything else about a stream is its owner's.</summary>
-    private static string Difference(StreamConfig found, StreamConfig wanted) => Differences(
-        ("subjects", string.Join(' ', found.Subjects ?? []), string.Join(' ', wanted.Subjects!)),
-        ("retention", found.Retention, wanted.Retention),
-        ("storage", found.Storage, wanted.Storage),
-        ("discard", found.Discard, wanted.Discard),
-        ("max age", found.MaxAge, wanted.MaxAge),
-        ("duplicate window", found.DuplicateWindow ?? TimeSpan.Zero, wanted.DuplicateWindow!.Value),
-        ("replicas", found.Replicas, wanted.Replicas));
-
-    private static string Difference(ConsumerConfig found, ConsumerConfig wanted) => Differences(
-        ("acknowledgement", found.AckPolicy, wanted.AckPolicy),
-        ("ack wait", found.AckWait ?? TimeSpan.Zero, wanted.AckWait!.Value),
-        ("max ack pending", found.MaxAckPending ?? 0, wanted.MaxAckPending!.Value),
-        ("max deliver", found.MaxDeliver, wanted.MaxDeliver));
-
-    private static string Differences(params IEnumerable<(string What, object Has, object Wants)> all) => string.Join(
-        ", ",
-        all.Where(static it => !it.Has.Equals(it.Wants))
-            .Select(static it => string.Create(CultureInfo.InvariantCulture, $"{it.What} is {it.Has}, not {it.Wants}")));
-
-    private StreamConfig Jobs() => Config(BusStream.Jobs, bus.JobHours);
-
-    private StreamConfig ResultsConfig() => Config(BusStream.Results, bus.ResultHours);
-
-    private StreamConfig DeadLettersConfig() => Config(BusStream.DeadLetters, bus.DeadLetterHours);
-
-    private StreamConfig Config(BusStream stream, double hours) => new()
-    {
-        Name = NameOf(stream),
-        Subjects = [$"{BusSubjects.PrefixOf(stream)}*"],
-        Retention = StreamRetention.Limits,
-        Storage = StreamStorage.File,
-        Discard = StreamDiscard.Old,
-        MaxAge = TimeSpan.FromHours(hours),
-        DuplicateWindow = TimeSpan.FromMinutes(Math.Min(bus.DuplicateMinutes, hours * 60)),
-        Replicas = settings.Replicas,
-    };
+    private ExistingStream? Find(BusStream kind) => Volatile.Read(ref _streams[(int)kind]);
 }

@@ -1,15 +1,21 @@
 using System.Text.Json;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.OpenAI;
 
-/// <summary>Writes a conversation as chat completions take it.</summary>
-/// <param name="callIds">Takes the ids of the tool calls.</param>
-/// <param name="withThoughts">The server wants what the model thought before it called a tool, also where that was nothing.</param>
-internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, HashSet<string> callIds, bool withThoughts)
+/// <summary>Writes a conversation in the format of chat completions.</summary>
+/// <param name="writer">The writer.</param>
+/// <param name="provider">The provider's name.</param>
+/// <param name="callIds">Assigns the ids of tool calls.</param>
+/// <param name="demands">The known demands of the server.</param>
+internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, CallIdMap callIds, ServerDemand demands)
 {
+    /// <summary>True if the server requires the reasoning that preceded a tool call, even if there was none.</summary>
+    private readonly bool _withReasoning = demands.HasFlag(ServerDemand.ReasoningWithCalls);
+
     public void Write(IEnumerable<ChatMessage> messages)
     {
         foreach (var message in messages)
@@ -33,7 +39,7 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
         }
     }
 
-    public void WriteSystem(string text)
+    private void WriteSystem(string text)
     {
         if (text.Length > 0)
         {
@@ -48,7 +54,11 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
         Begin("user"u8);
         if (message.Contents is [] or [TextContent])
         {
-            writer.WriteString("content"u8, message.Text);
+            WriteContent(message.Text, "(empty)");
+        }
+        else if (demands.HasFlag(ServerDemand.TextContent) && message.Contents.All(content => content is TextContent))
+        {
+            WriteContent(string.Join("\n\n", message.Contents.Cast<TextContent>().Select(content => content.Text)), "(empty)");
         }
         else
         {
@@ -66,32 +76,43 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
     {
         Begin("assistant"u8);
         var calls = message.Contents.OfType<FunctionCallContent>().ToList();
-        if (message.Text.Length > 0 || calls.Count == 0)
+        if (
+            message.Text.Length > 0
+            || calls.Count == 0
+            || (demands & (ServerDemand.TextContent | ServerDemand.FilledContent)) != ServerDemand.None
+        )
         {
-            writer.WriteString("content"u8, message.Text);
+            WriteContent(message.Text, calls.Count > 0 ? "(I call a tool.)" : "(no answer)");
         }
         else
         {
             writer.WriteNull("content"u8);
         }
-        if (withThoughts && calls.Count > 0)
+        if (_withReasoning && calls.Count > 0)
         {
-            writer.WriteString("reasoning_content"u8, string.Concat(message.Contents.OfType<TextReasoningContent>().Select(thought => thought.Text)));
+            writer.WriteString(
+                "reasoning_content"u8,
+                string.Concat(message.Contents.OfType<TextReasoningContent>().Select(thought => thought.Text))
+            );
         }
         if (calls.Count > 0)
         {
             writer.WriteStartArray("tool_calls"u8);
-            calls.ForEach(WriteCall);
+            calls.ForEach(call => WriteCall(call, message.IsAnswerOf(provider)));
             writer.WriteEndArray();
         }
         writer.WriteEndObject();
     }
 
-    private void WriteCall(FunctionCallContent call)
+    /// <param name="text">The content.</param>
+    /// <param name="filler">Replaces the text if it is empty and the server rejects empty texts.</param>
+    private void WriteContent(string text, string filler) =>
+        writer.WriteString("content"u8, demands.HasFlag(ServerDemand.FilledContent) && string.IsNullOrWhiteSpace(text) ? filler : text);
+
+    private void WriteCall(FunctionCallContent call, bool isOwn)
     {
-        callIds.Add(call.CallId);
         writer.WriteStartObject();
-        writer.WriteString("id"u8, WireNames.Id(call.CallId));
+        writer.WriteString("id"u8, callIds.Call(call.CallId, isOwn));
         writer.WriteString("type"u8, "function"u8);
         writer.WriteStartObject("function"u8);
         writer.WriteString("name"u8, WireNames.Name(call.Name));
@@ -105,8 +126,8 @@ internal sealed class OpenAIMessages(Utf8JsonWriter writer, string provider, Has
         foreach (var result in message.Contents.OfType<FunctionResultContent>())
         {
             Begin("tool"u8);
-            writer.WriteString("tool_call_id"u8, WireNames.Id(result.CallId));
-            writer.WriteString("content"u8, result.Result?.ToString() ?? "");
+            writer.WriteString("tool_call_id"u8, callIds.Result(result.CallId));
+            WriteContent(result.Result?.ToString() ?? "", "(no output)");
             writer.WriteEndObject();
         }
     }

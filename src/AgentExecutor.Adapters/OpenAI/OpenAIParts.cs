@@ -4,7 +4,7 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.OpenAI;
 
-/// <summary>Writes parts of a user's message as chat completions take them.</summary>
+/// <summary>Writes the parts of a user's message in the format of chat completions.</summary>
 internal static class OpenAIParts
 {
     public static void Write(Utf8JsonWriter writer, AIContent content, string provider)
@@ -34,7 +34,7 @@ internal static class OpenAIParts
                 WriteFile(writer, "file_id"u8, file.FileId, null);
                 break;
             default:
-                throw PartFaults.NotTaken(content, provider);
+                throw PartFaults.NotSupported(content, provider);
         }
         writer.WriteEndObject();
     }

@@ -5,7 +5,9 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.OpenAI;
 
-/// <summary>Models behind OpenAI's chat completions: its own, Ollama's, and those of any server that speaks it.</summary>
+/// <summary>
+/// The provider of models behind OpenAI's chat completions API: those of OpenAI, of Ollama, and of any other compatible server.
+/// </summary>
 internal sealed class OpenAIProvider(ModelServer server, ModelServerSettings settings, TimeProvider time) : IModelProvider, IDisposable
 {
     private readonly EndpointResolver _endpoints = new(server, settings);
@@ -23,12 +25,18 @@ internal sealed class OpenAIProvider(ModelServer server, ModelServerSettings set
     {
         var (endpoint, problems) = _endpoints.Resolve(spec);
         return endpoint is not null
-            ? new OpenAIChatClient(spec, endpoint, Transport(endpoint), _faults, _demands)
+            ? new OpenAIChatClient(spec, endpoint, Transport(endpoint), _faults, _demands, time)
             : throw new FaultException(FaultCodes.ModelInvalidRequest, problems[0].Message, problems[0].Hint);
     }
 
     public void Dispose() => _connections.Dispose();
 
-    private ModelTransport Transport(ModelEndpoint endpoint) => new(
-        _connections.For(endpoint), endpoint, _faults, (request, key) => request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}"), time);
+    private ModelTransport Transport(ModelEndpoint endpoint) =>
+        new(
+            _connections.For(endpoint),
+            endpoint,
+            _faults,
+            (request, key) => request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}"),
+            time
+        );
 }

@@ -7,69 +7,169 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Adapters.OpenAI;
 
-/// <summary>Writes the body of a chat completion.</summary>
+/// <summary>Writes the body of a chat completion request.</summary>
 internal sealed partial class OpenAIRequest(ModelSpec spec)
 {
     private const string EffortField = "reasoning_effort";
 
-    /// <summary>Characters of a tool's description that OpenAI takes; what is longer is told in a message.</summary>
-    private const int LongestDescription = 1024;
+    /// <summary>The fields that a request can have, except <c>stream_options</c>.</summary>
+    private static readonly string[] OtherFields =
+    [
+        "model",
+        "messages",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "tools",
+        "tool_choice",
+        "response_format",
+        EffortField,
+    ];
 
-    /// <param name="Body">JSON.</param>
-    /// <param name="CallIds">The tool calls that the conversation holds.</param>
+    /// <summary>The length of a tool description that OpenAI accepts. Longer descriptions are sent in a message.</summary>
+    private const int MaxDescriptionLength = 1024;
+
+    /// <param name="Body">The JSON body.</param>
+    /// <param name="CallIds">The tool calls of the conversation.</param>
     public sealed record Written(byte[] Body, IReadOnlySet<string> CallIds);
 
-    /// <summary>What a refusal asks to do otherwise. An effort that the definition names is not given up on its own.</summary>
-    public ServerDemand DemandIn(ServerError error, ChatOptions? options) => error switch
+    /// <summary>
+    /// Determines what a rejected request must do differently. An effort or a temperature that the definition sets is never dropped.
+    /// </summary>
+    public ServerDemand DemandIn(ServerError error, ChatOptions? options, bool isStream, ServerDemand known)
     {
-        { Status: 400, Param: EffortField } when spec.ReasoningEffort is null && HasTools(options) && error.Message.Contains("'none'", StringComparison.Ordinal) =>
-            ServerDemand.NoEffortWithTools,
-        { Status: 400 } when spec.Provider != ModelServer.OpenAI && ThoughtsMissing().IsMatch(error.Message) => ServerDemand.ThoughtsWithCalls,
-        _ => ServerDemand.None,
-    };
+        if (
+            error is { Status: 400, Param: EffortField }
+            && spec.ReasoningEffort is null
+            && HasTools(options)
+            && error.Message.Contains("'none'", StringComparison.Ordinal)
+        )
+        {
+            return ServerDemand.NoEffortWithTools;
+        }
+        if (error.Status == 400 && spec.Provider != ModelServer.OpenAI && MissingReasoning().IsMatch(error.Message))
+        {
+            return ServerDemand.ReasoningWithCalls;
+        }
+        if (!DemandReader.ConcernsRequest(error))
+        {
+            return ServerDemand.None;
+        }
+        var ofFields = OfFields(error, options, isStream && !known.HasFlag(ServerDemand.NoStream), known);
+        return ofFields != ServerDemand.None ? ofFields : DemandReader.OfMessages(error, known);
+    }
+
+    private ServerDemand OfFields(ServerError error, ChatOptions? options, bool isStream, ServerDemand known)
+    {
+        var sendsStreamOptions = isStream && !known.HasFlag(ServerDemand.NoStreamOptions);
+        if (sendsStreamOptions && (error.Names("stream_options") || error.Names("include_usage")))
+        {
+            return ServerDemand.NoStreamOptions;
+        }
+        if (isStream && DemandReader.RefusesStreams(error))
+        {
+            return ServerDemand.NoStream;
+        }
+        if (LimitOf(options) is not null && DemandReader.Refuses(error, LimitName(known)))
+        {
+            return ServerDemand.OtherLimitName;
+        }
+        if (
+            options?.ResponseFormat is ChatResponseFormatJson format
+            && OfFormat(error, format, known) is var form and not ServerDemand.None
+        )
+        {
+            return form;
+        }
+        if (options?.ToolMode is NoneChatToolMode && HasTools(options) && DemandReader.Refuses(error, "tool_choice"))
+        {
+            return ServerDemand.NoToolsForNone;
+        }
+        var isStreamOptions = sendsStreamOptions && DemandReader.RefusesSomeField(error) && !Array.Exists(OtherFields, error.Names);
+        return isStreamOptions ? ServerDemand.NoStreamOptions : ServerDemand.None;
+    }
+
+    /// <summary>
+    /// Handles a rejected response format. The server need not enforce it, because the runtime checks the answer itself and the system
+    /// prompt contains the schema.
+    /// </summary>
+    private static ServerDemand OfFormat(ServerError error, ChatResponseFormatJson format, ServerDemand known)
+    {
+        if (format.Schema is not null && !known.HasFlag(ServerDemand.NoStrict) && DemandReader.Refuses(error, "strict"))
+        {
+            return ServerDemand.NoStrict;
+        }
+        if (
+            !DemandReader.Refuses(error, "response_format")
+            && !DemandReader.Refuses(error, "json_schema")
+            && !DemandReader.Refuses(error, "json_object")
+        )
+        {
+            return ServerDemand.None;
+        }
+        return format.Schema is not null && !known.HasFlag(ServerDemand.NoAnswerSchema)
+            ? ServerDemand.NoAnswerSchema
+            : ServerDemand.NoAnswerForm;
+    }
 
     public Written Write(IEnumerable<ChatMessage> messages, ChatOptions? options, bool isStream, ServerDemand demands)
     {
-        var callIds = new HashSet<string>(StringComparer.Ordinal);
-        var body = JsonBytes.Write((Request: this, messages, options, isStream, callIds, demands), static (writer, it) =>
-        {
-            writer.WriteStartObject();
-            writer.WriteString("model"u8, it.options?.ModelId ?? it.Request.Spec.Model);
-            WriteStream(writer, it.isStream);
-            it.Request.WriteLimits(writer, it.options);
-            it.Request.WriteEffort(writer, it.options, it.demands);
-            writer.WriteStartArray("messages"u8);
-            var writing = new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds, it.demands.HasFlag(ServerDemand.ThoughtsWithCalls));
-            writing.WriteSystem(it.Request.LongDescriptions(it.options));
-            writing.Write(it.messages);
-            writer.WriteEndArray();
-            it.Request.WriteTools(writer, it.options);
-            WriteFormat(writer, it.options?.ResponseFormat);
-            writer.WriteEndObject();
-        });
-        return new Written(body, callIds);
+        var callIds = new CallIdMap(demands);
+        var body = JsonBytes.Write(
+            (Request: this, messages, options, isStream, callIds, demands),
+            static (writer, it) =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("model"u8, it.options?.ModelId ?? it.Request.Spec.Model);
+                WriteStream(writer, it.isStream, it.demands);
+                it.Request.WriteLimits(writer, it.options, it.demands);
+                it.Request.WriteEffort(writer, it.options, it.demands);
+                writer.WriteStartArray("messages"u8);
+                var messages = it.Request.LongDescriptions(it.options) is { Length: > 0 } more
+                    ? it.messages.Prepend(new ChatMessage(ChatRole.System, more))
+                    : it.messages;
+                new OpenAIMessages(writer, it.Request.Spec.Provider, it.callIds, it.demands).Write(OpenAITurns.Of(messages, it.demands));
+                writer.WriteEndArray();
+                if (!(it.demands.HasFlag(ServerDemand.NoToolsForNone) && it.options?.ToolMode is NoneChatToolMode))
+                {
+                    it.Request.WriteTools(writer, it.options);
+                }
+                WriteFormat(writer, it.options?.ResponseFormat, it.demands);
+                writer.WriteEndObject();
+            }
+        );
+        return new Written(body, callIds.Given);
     }
 
     private ModelSpec Spec => spec;
 
-    private static void WriteStream(Utf8JsonWriter writer, bool isStream)
+    private static void WriteStream(Utf8JsonWriter writer, bool isStream, ServerDemand demands)
     {
-        if (!isStream)
+        if (!isStream || demands.HasFlag(ServerDemand.NoStream))
         {
             return;
         }
         writer.WriteBoolean("stream"u8, true);
-        writer.WriteStartObject("stream_options"u8);
-        writer.WriteBoolean("include_usage"u8, true);
-        writer.WriteEndObject();
+        if (!demands.HasFlag(ServerDemand.NoStreamOptions))
+        {
+            writer.WriteStartObject("stream_options"u8);
+            writer.WriteBoolean("include_usage"u8, true);
+            writer.WriteEndObject();
+        }
     }
 
-    /// <summary>OpenAI's newer models refuse <c>max_tokens</c>; most other servers know nothing else.</summary>
-    private void WriteLimits(Utf8JsonWriter writer, ChatOptions? options)
+    private int? LimitOf(ChatOptions? options) => options?.MaxOutputTokens ?? spec.MaxTokens;
+
+    /// <summary>Newer models of OpenAI reject <c>max_tokens</c>, while most other servers support nothing else.</summary>
+    private string LimitName(ServerDemand demands) =>
+        spec.Provider == ModelServer.OpenAI != demands.HasFlag(ServerDemand.OtherLimitName) ? "max_completion_tokens" : "max_tokens";
+
+    private void WriteLimits(Utf8JsonWriter writer, ChatOptions? options, ServerDemand demands)
     {
-        if ((options?.MaxOutputTokens ?? spec.MaxTokens) is { } tokens)
+        if (LimitOf(options) is { } tokens)
         {
-            writer.WriteNumber(spec.Provider == ModelServer.OpenAI ? "max_completion_tokens"u8 : "max_tokens"u8, tokens);
+            writer.WriteNumber(LimitName(demands), tokens);
         }
         if ((options?.Temperature ?? spec.Temperature) is { } temperature)
         {
@@ -91,10 +191,17 @@ internal sealed partial class OpenAIRequest(ModelSpec spec)
 
     private static bool HasTools(ChatOptions? options) => options?.Tools?.OfType<AIFunctionDeclaration>().Any() ?? false;
 
-    private string LongDescriptions(ChatOptions? options) => string.Join("\n\n", (options?.Tools ?? []).OfType<AIFunctionDeclaration>()
-        .Where(IsTooLong).Select(tool => $"## The tool {tool.Name}\n{tool.Description}"));
+    private string LongDescriptions(ChatOptions? options) =>
+        string.Join(
+            "\n\n",
+            (options?.Tools ?? [])
+                .OfType<AIFunctionDeclaration>()
+                .Where(IsTooLong)
+                .Select(tool => $"## The tool {tool.Name}\n{tool.Description}")
+        );
 
-    private bool IsTooLong(AIFunctionDeclaration tool) => spec.Provider == ModelServer.OpenAI && tool.Description.Length > LongestDescription;
+    private bool IsTooLong(AIFunctionDeclaration tool) =>
+        spec.Provider == ModelServer.OpenAI && tool.Description.Length > MaxDescriptionLength;
 
     private void WriteTools(Utf8JsonWriter writer, ChatOptions? options)
     {
@@ -141,15 +248,16 @@ internal sealed partial class OpenAIRequest(ModelSpec spec)
         }
     }
 
-    private static void WriteFormat(Utf8JsonWriter writer, ChatResponseFormat? format)
+    private static void WriteFormat(Utf8JsonWriter writer, ChatResponseFormat? format, ServerDemand demands)
     {
-        if (format is not ChatResponseFormatJson json)
+        if (format is not ChatResponseFormatJson json || demands.HasFlag(ServerDemand.NoAnswerForm))
         {
             return;
         }
+        var hasSchema = json.Schema is not null && !demands.HasFlag(ServerDemand.NoAnswerSchema);
         writer.WriteStartObject("response_format"u8);
-        writer.WriteString("type"u8, json.Schema is null ? "json_object"u8 : "json_schema"u8);
-        if (json.Schema is { } schema)
+        writer.WriteString("type"u8, hasSchema ? "json_schema"u8 : "json_object"u8);
+        if (hasSchema && json.Schema is { } schema)
         {
             writer.WriteStartObject("json_schema"u8);
             writer.WriteString("name"u8, WireNames.Name(json.SchemaName ?? "answer"));
@@ -159,12 +267,15 @@ internal sealed partial class OpenAIRequest(ModelSpec spec)
             }
             writer.WritePropertyName("schema"u8);
             schema.WriteTo(writer);
-            writer.WriteBoolean("strict"u8, AnswerSchema.IsStrict(schema));
+            if (!demands.HasFlag(ServerDemand.NoStrict))
+            {
+                writer.WriteBoolean("strict"u8, AnswerSchema.IsStrict(schema));
+            }
             writer.WriteEndObject();
         }
         writer.WriteEndObject();
     }
 
     [GeneratedRegex("reasoning_content.*must be passed back|missing.*reasoning_content", RegexOptions.IgnoreCase)]
-    private static partial Regex ThoughtsMissing();
+    private static partial Regex MissingReasoning();
 }

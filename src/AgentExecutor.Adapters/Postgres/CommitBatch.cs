@@ -4,8 +4,9 @@ using Npgsql;
 namespace AgentExecutor.Adapters.Postgres;
 
 /// <summary>
-/// A batch of commits as one transaction of a few statements, sent together: first those that hold the fences against the threads' rows and lock them, then what
-/// the commits store. It takes effect as a whole, or, where a fence does not hold, not at all. Used again and again by one committer.
+/// A batch of commits that is sent as one transaction of a few statements: the first ones check the fencing tokens against the rows of the
+/// threads and lock these rows, and the others store the data. The batch takes effect as a whole or, if a fencing token is outdated, not at
+/// all. A committer reuses its batch.
 /// </summary>
 internal sealed class CommitBatch
 {
@@ -21,9 +22,23 @@ internal sealed class CommitBatch
     private readonly OutcomeRows _outcomes = new();
     private readonly SettlementRows _settlements = new();
     private readonly ReleaseRows _releases = new();
-    private readonly RowSet[] _sets;
+    private readonly IRowSet[] _sets;
 
-    public CommitBatch() => _sets = [_steps, _changes, _bare, _definitions, _checkpoints, _writes, _values, _events, _toolCalls, _outcomes, _settlements, _releases];
+    public CommitBatch() =>
+        _sets = [
+            _steps,
+            _changes,
+            _bare,
+            _definitions,
+            _checkpoints,
+            _writes,
+            _values,
+            _events,
+            _toolCalls,
+            _outcomes,
+            _settlements,
+            _releases,
+        ];
 
     public void Clear()
     {
@@ -33,7 +48,7 @@ internal sealed class CommitBatch
         }
     }
 
-    /// <param name="isChange">Not by the shorter statement for steps, though it may fit.</param>
+    /// <param name="isChange">True to use the statement for changes even if the shorter one for steps would do.</param>
     public void Add(StepCommit commit, bool isChange)
     {
         if (commit.Run is null)
@@ -51,18 +66,23 @@ internal sealed class CommitBatch
         AddRows(commit);
     }
 
-    /// <param name="isNew">No row of it can be there already; where one is, the whole batch fails.</param>
-    public NpgsqlBatch ToSend(NpgsqlConnection connection, bool isNew)
+    /// <param name="isNew">True if none of its rows can exist already. If one does, the whole batch fails.</param>
+    /// <param name="lockTimeout">How long to wait for a lock, or null for the default.</param>
+    public PostgresCommand ToSend(PostgresConnection connection, bool isNew, TimeSpan? lockTimeout)
     {
-        var batch = new NpgsqlBatch(connection);
+        var commands = new List<NpgsqlBatchCommand>(_sets.Length + 1);
+        if (lockTimeout is { } timeout)
+        {
+            commands.Add(new NpgsqlBatchCommand(PostgresConnections.ForTransaction([PostgresConnections.LockTimeout(timeout)])));
+        }
         foreach (var set in _sets)
         {
             if (!set.IsEmpty)
             {
-                batch.BatchCommands.Add(isNew ? set.First : set.Again);
+                commands.Add(isNew ? set.First : set.Again);
             }
         }
-        return batch;
+        return connection.Batch(commands);
     }
 
     private void AddRows(StepCommit commit)
@@ -79,12 +99,12 @@ internal sealed class CommitBatch
         _values.Add(commit);
         if (commit.Events is { } events)
         {
-            _events.Add(commit.ThreadId, events);
+            _events.Add(new EventRow(commit.ThreadId, events));
         }
         _toolCalls.Add(commit);
         if (commit.Result is { } result)
         {
-            _outcomes.Add(commit, result);
+            _outcomes.Add(new OutcomeRow(commit, result));
         }
         _settlements.Add(commit);
         if (commit.ReleasesReservations)

@@ -1,117 +1,95 @@
 using System.Text;
 using AgentExecutor.Core.Checkpoints;
-using NpgsqlTypes;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>The event log, a row a commit.</summary>
-internal sealed class EventRows : RowSet
+/// <summary>The event log, with one row per commit.</summary>
+internal sealed class EventRows()
+    : RowSet<EventRow>(
+        Sql,
+        KeepExisting,
+        Text("thread_id", static it => it.ThreadId),
+        Number("sequence", static it => it.Events.Last),
+        Bytes("json", static it => it.Events.Json)
+    )
 {
-    private const string Sql = "INSERT INTO events (thread_id, sequence, json) SELECT * FROM unnest($1, $2, $3)";
-
-    private readonly List<string> _threadId;
-    private readonly List<long> _sequence;
-    private readonly List<ReadOnlyMemory<byte>> _json;
-
-    public EventRows()
-        : base(Sql, OldStays) => (_threadId, _sequence, _json) = (Text(), Number(), Bytes());
-
-    public void Add(string threadId, StoredEvents events)
-    {
-        _threadId.Add(threadId);
-        _sequence.Add(events.Last);
-        _json.Add(events.Json);
-    }
+    private const string Sql = "INSERT INTO $schema.events ($columns) SELECT * FROM unnest($values)";
 }
 
-/// <summary>The journal of tool calls.</summary>
-internal sealed class ToolCallRows : RowSet
+/// <summary>
+/// The journal of tool calls. Ids and outputs are bytes, because a model may write a NUL character, which text cannot hold.
+/// </summary>
+internal sealed class ToolCallRows()
+    : RowSet<ToolCallRow>(
+        Sql,
+        "",
+        Text("thread_id", static it => it.ThreadId),
+        Text("task_id", static it => it.Call.TaskId),
+        Text("checkpoint_ns", static it => it.Call.Namespace),
+        Text("tool", static it => it.Call.Tool),
+        OptionalBytes("call_id", static it => Encoding.UTF8.GetBytes(it.Call.CallId)),
+        Time("started_at", static it => it.Call.StartedAt),
+        OptionalTime("ended_at", static it => it.Call.Outcome?.EndedAt),
+        OptionalFlag("is_error", static it => it.Call.Outcome?.IsError),
+        OptionalBytes("output", static it => it.Call.Outcome is { } outcome ? Encoding.UTF8.GetBytes(outcome.Content) : null)
+    )
 {
-    private const string Sql =
-        """
-        INSERT INTO tool_calls (thread_id, task_id, checkpoint_ns, tool, call_id, started_at, ended_at, is_error, output)
-        SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    private const string Sql = """
+        INSERT INTO $schema.tool_calls ($columns)
+        SELECT * FROM unnest($values)
         ON CONFLICT (thread_id, task_id) DO UPDATE SET
             started_at = excluded.started_at, ended_at = excluded.ended_at, is_error = excluded.is_error, output = excluded.output
         """;
-
-    private readonly List<string> _threadId;
-    private readonly List<string> _taskId;
-    private readonly List<string> _namespace;
-    private readonly List<string> _tool;
-    private readonly List<byte[]> _callId;
-    private readonly List<DateTime> _startedAt;
-    private readonly List<DateTime?> _endedAt;
-    private readonly List<bool?> _isError;
-    private readonly List<byte[]?> _output;
-
-    public ToolCallRows()
-        : base(Sql)
-    {
-        (_threadId, _taskId, _namespace, _tool, _callId) = (Text(), Text(), Text(), Text(), Column<byte[]>(NpgsqlDbType.Bytea));
-        (_startedAt, _endedAt, _isError, _output) =
-            (Time(), Column<DateTime?>(NpgsqlDbType.TimestampTz), Column<bool?>(NpgsqlDbType.Boolean), Column<byte[]?>(NpgsqlDbType.Bytea));
-    }
 
     public void Add(StepCommit commit)
     {
         foreach (var call in commit.ToolCalls)
         {
-            _threadId.Add(commit.ThreadId);
-            _taskId.Add(call.TaskId);
-            _namespace.Add(call.Namespace);
-            _tool.Add(call.Tool);
-            _callId.Add(Encoding.UTF8.GetBytes(call.CallId)); // bytes, as the output: a model may write a \0, which text cannot hold
-            _startedAt.Add(call.StartedAt.UtcDateTime);
-            _endedAt.Add(call.Outcome?.EndedAt.UtcDateTime);
-            _isError.Add(call.Outcome?.IsError);
-            _output.Add(call.Outcome is { } outcome ? Encoding.UTF8.GetBytes(outcome.Content) : null);
+            Add(new ToolCallRow(commit.ThreadId, call));
         }
     }
 }
 
-/// <summary>Outcomes to be announced: those of runs that were submitted.</summary>
-internal sealed class OutcomeRows : RowSet
+/// <summary>The outcomes to publish. Only submitted runs have them.</summary>
+internal sealed class OutcomeRows()
+    : RowSet<OutcomeRow>(
+        Sql,
+        KeepExisting,
+        Text("thread_id", static it => it.Commit.ThreadId),
+        Number("sequence", static it => it.Result.Sequence),
+        Text("run_id", static it => it.Commit.Run!.RunId),
+        Text("status", static it => PostgresRows.Name(it.Commit.Run!.Status)),
+        Bytes("json", static it => it.Result.Json)
+    )
 {
-    private const string Sql =
-        """
-        INSERT INTO outbox (thread_id, sequence, run_id, status, json)
-        SELECT o.* FROM unnest($1, $2, $3, $4, $5) AS o (thread_id, sequence, run_id, status, json) JOIN runs AS r USING (thread_id, run_id) WHERE r.is_queued
+    private const string Sql = """
+        INSERT INTO $schema.outbox (thread_id, sequence, run_id, status, json, trace_parent)
+        SELECT o.*, r.trace_parent
+        FROM unnest($values) AS o ($columns) JOIN $schema.runs AS r USING (thread_id, run_id)
+        WHERE r.is_queued
+        """;
+}
+
+/// <summary>Definitions. Each is stored once.</summary>
+internal sealed class DefinitionRows : RowSet<StoredDefinition>
+{
+    private const string Sql = """
+        INSERT INTO $schema.definitions (hash, json)
+        SELECT DISTINCT ON (hash) hash, json
+        FROM unnest($values) AS d ($columns)
+        WHERE NOT EXISTS (SELECT FROM $schema.definitions AS e WHERE e.hash = d.hash AND e.retired_at IS NULL)
+        ON CONFLICT (hash) DO UPDATE SET retired_at = NULL, checked_at = now()
         """;
 
-    private readonly List<string> _threadId;
-    private readonly List<long> _sequence;
-    private readonly List<string> _runId;
-    private readonly List<string> _status;
-    private readonly List<ReadOnlyMemory<byte>> _json;
-
-    public OutcomeRows()
-        : base(Sql, OldStays) => (_threadId, _sequence, _runId, _status, _json) = (Text(), Number(), Text(), Text(), Bytes());
-
-    public void Add(StepCommit commit, StoredResult result)
-    {
-        _threadId.Add(commit.ThreadId);
-        _sequence.Add(result.Sequence);
-        _runId.Add(commit.Run!.RunId);
-        _status.Add(PostgresRows.Name(commit.Run.Status));
-        _json.Add(result.Json);
-    }
-}
-
-/// <summary>Definitions, each once.</summary>
-internal sealed class DefinitionRows : RowSet
-{
-    private const string Sql = "INSERT INTO definitions (hash, json) SELECT DISTINCT ON (hash) hash, json FROM unnest($1, $2) AS d (hash, json) ON CONFLICT DO NOTHING";
-
-    private readonly List<string> _hash;
-    private readonly List<ReadOnlyMemory<byte>> _json;
-
     public DefinitionRows()
-        : base(Sql) => (_hash, _json) = (Text(), Bytes());
-
-    public void Add(StoredDefinition definition)
-    {
-        _hash.Add(definition.Hash);
-        _json.Add(definition.Json);
-    }
+        : base(Sql, "", Text("hash", static it => it.Hash), Bytes("json", static it => it.Json)) { }
 }
+
+/// <summary>The events of a commit.</summary>
+internal readonly record struct EventRow(string ThreadId, StoredEvents Events);
+
+/// <summary>A tool call that is about to be made or has ended.</summary>
+internal readonly record struct ToolCallRow(string ThreadId, StoredToolCall Call);
+
+/// <summary>An outcome, and the commit that ends the run with it.</summary>
+internal readonly record struct OutcomeRow(StepCommit Commit, StoredResult Result);

@@ -4,20 +4,36 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Adapters.Postgres;
 
 /// <summary>
-/// Says once that the server is away, and once that it is back, however many callers and pools it meets. When it comes back, connections that other pools have had
-/// since before still fail: such a relapse is told only if it lasts.
+/// Logs once when the server becomes unavailable and once when it is available again, however many callers and pools are affected. After an
+/// outage, connections that were opened before it fail one by one when they are used. Such a failure is logged only if no call succeeds
+/// within <see cref="Relapse"/>.
 /// </summary>
 internal sealed class OutageLog(TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Relapse = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// How long connections that were opened before an outage may stay unused in their pools. This is about Npgsql's idle lifetime of a
+    /// connection.
+    /// </summary>
+    private static readonly TimeSpan Aftermath = TimeSpan.FromMinutes(5);
+
     private readonly Lock _gate = new();
-    private volatile bool _isAway;
-    private bool _isTold;
+    private volatile bool _isUnavailable;
+    private volatile bool _refusesWrites;
+    private bool _isLogged;
     private long _downSince;
     private long? _backAt;
 
-    public bool IsAway => _isAway;
+    public bool IsUnavailable => _isUnavailable;
+
+    /// <summary>
+    /// True if a write failed because the disk of the server is full or the server is read-only. Reads and some writes may still succeed,
+    /// so only <see cref="AcceptsWrites"/> ends such an outage.
+    /// </summary>
+    public bool RefusesWrites => _refusesWrites;
+
+    private bool IsAftermath => _backAt is { } back && time.GetElapsedTime(back) < Aftermath;
 
     public void Failed(Exception exception)
     {
@@ -26,33 +42,41 @@ internal sealed class OutageLog(TimeProvider time, ILogger logger)
             return;
         }
         Telemetry.DbConnectionErrors.Add(1);
+        _refusesWrites |= PostgresFaults.RefusesWrites(exception);
         lock (_gate)
         {
-            if (!_isAway)
+            if (!_isUnavailable)
             {
-                (_isAway, _isTold, _downSince) = (true, false, time.GetTimestamp());
+                (_isUnavailable, _isLogged, _downSince) = (true, false, time.GetTimestamp());
             }
-            if (_isTold || (_backAt is { } back && time.GetElapsedTime(back) < Relapse))
+            if (_isLogged || (IsAftermath && time.GetElapsedTime(_downSince) < Relapse))
             {
                 return;
             }
-            _isTold = true;
+            _isLogged = true;
         }
-        Log.Unavailable(logger, PostgresFaults.Describe(exception).TrimEnd('.'));
+        Log.Unavailable(logger, PostgresFaults.Explain(exception));
+    }
+
+    /// <summary>Records that the server accepts writes again, which a probe has found.</summary>
+    public void AcceptsWrites()
+    {
+        _refusesWrites = false;
+        Succeeded();
     }
 
     public void Succeeded()
     {
-        if (!_isAway)
+        if (!_isUnavailable || _refusesWrites)
         {
             return;
         }
         double seconds;
         lock (_gate)
         {
-            var wasTold = _isAway && _isTold;
-            (_isAway, _isTold, _backAt) = (false, false, time.GetTimestamp());
-            if (!wasTold)
+            var wasLogged = _isUnavailable && _isLogged;
+            (_isUnavailable, _isLogged, _backAt) = (false, false, time.GetTimestamp());
+            if (!wasLogged)
             {
                 return;
             }

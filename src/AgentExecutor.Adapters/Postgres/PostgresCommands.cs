@@ -2,34 +2,20 @@ using Npgsql;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>Makes commands with numbered parameters.</summary>
+/// <summary>Creates statements with numbered parameters.</summary>
 internal static class PostgresCommands
 {
-    public static NpgsqlCommand With(this NpgsqlConnection connection, string sql, params ReadOnlySpan<object?> values)
-    {
-        var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(Parameter(value));
-        }
-        return command;
-    }
-
-    public static async Task<int> RunAsync(this NpgsqlConnection connection, string sql, object?[] values, CancellationToken cancellationToken)
-    {
-        await using var command = connection.With(sql, values);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
+    /// <param name="sql">The statement.</param>
+    /// <param name="values">
+    /// The values of its parameters. The columns of a <see cref="RowTable{TRow}"/> are parameters already, with their types.
+    /// </param>
     public static NpgsqlBatchCommand BatchCommand(string sql, params ReadOnlySpan<object?> values)
     {
         var command = new NpgsqlBatchCommand(sql);
         foreach (var value in values)
         {
-            command.Parameters.Add(Parameter(value));
+            command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value ?? DBNull.Value });
         }
         return command;
     }
-
-    private static NpgsqlParameter Parameter(object? value) => new() { Value = value ?? DBNull.Value };
 }

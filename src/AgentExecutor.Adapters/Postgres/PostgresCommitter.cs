@@ -1,34 +1,35 @@
-using System.Threading.Channels;
-using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using Npgsql;
 
 namespace AgentExecutor.Adapters.Postgres;
 
 /// <summary>
-/// Gathers the commits of all runs into few transactions (group commit). Some loops, each with a connection of its own, take whatever waits: when little
-/// does, a commit goes at once and alone; under load those that come while a transaction is on its way make the next one.
+/// Combines the commits of all runs into few transactions (group commit). Several loops, each with a connection of its own, take the
+/// waiting commits. When few are waiting, a commit is sent at once and alone. Under load, the commits that arrive during a transaction
+/// form the next one.
 /// <list type="bullet">
-/// <item>Two commits of one thread never share a batch, and keep their order.</item>
-/// <item>A commit whose fence does not hold, or that the server refuses, makes its batch fail: each is then tried alone, and it alone fails.</item>
-/// <item>One whose thread someone has locked for longer than the lock timeout goes on by itself.</item>
-/// <item>When the connection breaks nobody knows whether the batch took effect. It is sent again, until it succeeds or the caller's patience ends: every
-/// row of it is the same as before, and the fence still tells whether the thread is ours.</item>
+/// <item>Two commits of one thread never share a batch, and keep their order (<see cref="CommitQueue"/>).</item>
+/// <item>A commit with an outdated fencing token, or one that the server refuses, makes its batch fail. Each commit is then tried alone, so
+/// that only the faulty one fails.</item>
+/// <item>A commit whose thread is locked for longer than the lock timeout continues on a connection of its own.</item>
+/// <item>When the connection breaks, it is unknown whether the batch took effect. The batch is sent again until it succeeds or the caller's
+/// patience has elapsed. All its rows are the same as before, and the fencing tokens still protect the threads.</item>
 /// </list>
 /// </summary>
 internal sealed class PostgresCommitter : IAsyncDisposable
 {
-    private const int MaxBatch = 128;
-    private const long MaxBytes = 16 << 20;
+    private const int MaxLockWaiters = 2;
 
-    private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(new BoundedChannelOptions(4096));
+    private static readonly TimeSpan ShortLockTimeout = TimeSpan.FromMilliseconds(50);
+
     private readonly PostgresAccess _access;
-    private readonly Lock _gate = new();
-    private readonly HashSet<string> _inFlight = new(StringComparer.Ordinal); // threads that a loop has a commit of
-    private readonly List<Entry> _deferred = []; // commits of such threads, in order
-    private readonly List<Task> _aside = []; // commits that wait for a lock
-    private readonly SemaphoreSlim _asideSlots = new(2);
+    private readonly CommitQueue _queue = new();
     private readonly Task[] _loops;
+
+    // Commits that wait for a lock on connections of their own.
+    private readonly Lock _gate = new();
+    private readonly List<Task> _lockWaiters = [];
+    private readonly SemaphoreSlim _lockWaiterSlots = new(MaxLockWaiters);
 
     public PostgresCommitter(PostgresAccess access, int loops)
     {
@@ -36,346 +37,170 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         _loops = [.. Enumerable.Range(0, Math.Max(1, loops)).Select(_ => LoopAsync())];
     }
 
-    /// <summary>Done when the commit is durable.</summary>
+    /// <summary>Completes when the commit is durable.</summary>
     public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
     {
-        var entry = new Entry(commit, _access.Time.GetTimestamp(), cancellationToken);
-        await _entries.Writer.WriteAsync(entry, cancellationToken);
-        await using (cancellationToken.UnsafeRegister(static (waiting, token) => ((Entry)waiting!).CancelUnlessTaken(token), entry))
+        var waiting = new WaitingCommit(commit, _access.Time.GetTimestamp(), cancellationToken);
+        await _queue.AddAsync(waiting, cancellationToken);
+        await using (cancellationToken.UnsafeRegister(static (it, token) => ((WaitingCommit)it!).CancelUnlessTaken(token), waiting))
         {
-            await entry.Done.Task;
+            await waiting.Completion;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        _entries.Writer.TryComplete();
+        _queue.Complete();
         await Task.WhenAll(_loops);
-        await Task.WhenAll(_aside);
-        _asideSlots.Dispose();
+        await Task.WhenAll(_lockWaiters);
+        _lockWaiterSlots.Dispose();
     }
 
     private async Task LoopAsync()
     {
-        await using var link = new Link(_access);
-        var taken = new List<Entry>(MaxBatch);
-        while (await _entries.Reader.WaitToReadAsync())
+        await using var link = new CommitConnection(_access);
+        var taken = new List<WaitingCommit>();
+        while (await _queue.WaitAsync())
         {
-            for (Take(taken); taken.Count > 0; Take(taken))
+            for (_queue.Take(taken); taken.Count > 0; _queue.Take(taken))
             {
                 try
                 {
                     await ApplyAsync(link, [.. taken]);
                 }
-                catch (Exception exception) // the loop goes on, whatever one batch brought about
+                catch (Exception exception)
                 {
-                    await link.BreakAsync();
-                    taken.ForEach(entry => entry.Fail(exception));
+                    // The error fails this batch only. The loop continues.
+                    await link.CloseAsync();
+                    taken.ForEach(commit => commit.Fail(exception));
                 }
-                Release(taken);
+                _queue.Release(taken);
             }
         }
     }
 
-    /// <summary>Takes what waits, a commit a thread.</summary>
-    private void Take(List<Entry> taken)
-    {
-        lock (_gate)
-        {
-            var bytes = 0L;
-            for (var i = 0; i < _deferred.Count && taken.Count < MaxBatch && bytes < MaxBytes;)
-            {
-                if (_inFlight.Add(_deferred[i].Commit.ThreadId))
-                {
-                    bytes += Put(_deferred[i], taken);
-                    _deferred.RemoveAt(i);
-                }
-                else
-                {
-                    i++;
-                }
-            }
-            while (taken.Count < MaxBatch && bytes < MaxBytes && _entries.Reader.TryRead(out var entry))
-            {
-                if (_inFlight.Add(entry.Commit.ThreadId))
-                {
-                    bytes += Put(entry, taken);
-                }
-                else
-                {
-                    _deferred.Add(entry);
-                }
-            }
-        }
-    }
-
-    /// <summary>Takes the entry, unless its caller waits no longer; returns how large it is.</summary>
-    private long Put(Entry entry, List<Entry> taken)
-    {
-        if (!entry.TryTake())
-        {
-            _inFlight.Remove(entry.Commit.ThreadId);
-            return 0;
-        }
-        taken.Add(entry);
-        return entry.Size;
-    }
-
-    private void Release(List<Entry> taken)
-    {
-        lock (_gate)
-        {
-            foreach (var entry in taken)
-            {
-                _inFlight.Remove(entry.Commit.ThreadId);
-            }
-        }
-        taken.Clear();
-    }
-
-    /// <summary>Applies the entries, all at once or, where that fails for the fault of one of them, each alone.</summary>
-    /// <param name="isNew">No row of them can be there already.</param>
-    /// <param name="isAside">They have the link to themselves, and may wait for a lock as long as it takes.</param>
-    private async Task ApplyAsync(Link link, List<Entry> entries, bool isNew = true, bool isAside = false)
+    /// <summary>Applies the commits together or, if one of them makes that fail, each alone.</summary>
+    /// <param name="isNew">True if none of their rows can exist already.</param>
+    /// <param name="mayWait">True if the commits have the connection to themselves and may wait for a lock indefinitely.</param>
+    /// <param name="lockTimeout">How long to wait for a lock, or null for the default.</param>
+    private async Task ApplyAsync(
+        CommitConnection link,
+        List<WaitingCommit> commits,
+        bool isNew = true,
+        bool mayWait = false,
+        TimeSpan? lockTimeout = null
+    )
     {
         var isChange = false;
-        for (var attempt = 1; entries.Count > 0; attempt++)
+        for (var attempt = 1; commits.Count > 0; attempt++)
         {
-            if (await TrySendAsync(link, entries, isChange, isNew && attempt == 1) is not { } failure)
+            if (await TrySendAsync(link, commits, isChange, isNew && attempt == 1, lockTimeout) is not { } failure)
             {
-                entries.ForEach(static entry => entry.Done.TrySetResult());
+                commits.ForEach(static commit => commit.Succeed());
                 return;
             }
             var isLock = PostgresFaults.IsLock(failure);
-            if ((PostgresFaults.IsTransient(failure) && (isAside || !isLock)) || !link.IsOpen)
+            if ((PostgresFaults.IsTransient(failure) && (mayWait || !isLock)) || !link.IsOpen)
             {
                 _access.Failed(failure);
-                await link.BreakAsync();
-                entries.RemoveAll(entry => entry.IsGivenUp(_access, failure));
+                await link.CloseAsync();
+                commits.RemoveAll(commit => commit.IsGivenUp(_access, failure));
                 await _access.PauseAsync(attempt, CancellationToken.None);
             }
             else if (attempt == 1 && failure is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
             {
-                // some of it was committed before: a repetition, or a special write that replaces an earlier one
+                // Some of it was committed before: the commit is a repetition, or a special write replaces an earlier one.
             }
-            else if (entries.Count > 1)
+            else if (commits.Count > 1)
             {
-                await ApplyEachAsync(link, entries, isLock);
+                await ApplyEachAsync(link, commits, isLock);
                 return;
             }
             else if (isLock)
             {
-                SetAside(entries);
+                WaitForLock(commits);
                 return;
             }
-            else if (IsFence(failure) && !isChange && StepRows.Fits(entries[0].Commit))
+            else if (CommitRefusal.IsFence(failure) && !isChange && StepRows.Fits(commits[0].Commit))
             {
-                isChange = true; // a step that finds no running thread of its own may still be allowed to make it one
+                // A step that finds no running thread of its own may still be allowed as a change.
+                isChange = true;
             }
             else
             {
-                entries[0].Done.TrySetException(await RefusalAsync(link, entries[0].Commit, failure));
+                commits[0].Refuse(await CommitRefusal.ExplainAsync(link, commits[0].Commit, failure));
                 return;
             }
         }
     }
 
-    /// <summary>Applies each alone. Where one has met a lock the others wait no longer for it than a moment.</summary>
-    private async Task ApplyEachAsync(Link link, List<Entry> entries, bool isLocked)
+    /// <summary>Applies each commit alone. If one of them has met a lock, the others wait only briefly for locks.</summary>
+    private async Task ApplyEachAsync(CommitConnection link, List<WaitingCommit> commits, bool isLocked)
     {
-        if (isLocked)
+        foreach (var commit in commits)
         {
-            await link.TryRunAsync("SET lock_timeout = 50");
-        }
-        foreach (var entry in entries)
-        {
-            await ApplyAsync(link, [entry], isNew: false);
-        }
-        if (isLocked)
-        {
-            await link.TryRunAsync("RESET lock_timeout");
+            await ApplyAsync(link, [commit], isNew: false, lockTimeout: isLocked ? ShortLockTimeout : null);
         }
     }
 
-    /// <summary>Waits for a row that someone has locked, on a connection of its own: nobody else waits with it. Few do so at once.</summary>
-    private async Task ApplyAsideAsync(List<Entry> entries)
+    /// <summary>
+    /// Waits for a locked row on a separate connection, so that other commits do not wait. Only a few commits do so at the same time.
+    /// </summary>
+    private async Task ApplyAfterLockAsync(List<WaitingCommit> commits)
     {
-        await _asideSlots.WaitAsync();
+        await _lockWaiterSlots.WaitAsync();
         try
         {
-            await using var link = new Link(_access);
-            await ApplyAsync(link, entries, isNew: false, isAside: true);
+            await using var link = new CommitConnection(_access);
+            await ApplyAsync(link, commits, isNew: false, mayWait: true);
         }
-        catch (Exception exception) // nobody awaits it but whoever waits for the commit
+        catch (Exception exception)
         {
-            entries.ForEach(entry => entry.Fail(exception));
+            // Only the callers that wait for these commits observe the failure.
+            commits.ForEach(commit => commit.Fail(exception));
         }
         finally
         {
-            _asideSlots.Release();
+            _lockWaiterSlots.Release();
         }
     }
 
-    private void SetAside(List<Entry> entries)
+    private void WaitForLock(List<WaitingCommit> commits)
     {
         lock (_gate)
         {
-            _aside.RemoveAll(static task => task.IsCompleted);
-            _aside.Add(ApplyAsideAsync(entries));
+            _lockWaiters.RemoveAll(static task => task.IsCompleted);
+            _lockWaiters.Add(ApplyAfterLockAsync(commits));
         }
     }
 
-    /// <summary>Sends the entries as one transaction; returns what it failed with, or null.</summary>
-    private async Task<Exception?> TrySendAsync(Link link, List<Entry> entries, bool isChange, bool isNew)
+    /// <summary>Sends the commits as one transaction. Returns the exception with which it failed, or null.</summary>
+    private async Task<Exception?> TrySendAsync(
+        CommitConnection link,
+        List<WaitingCommit> commits,
+        bool isChange,
+        bool isNew,
+        TimeSpan? lockTimeout
+    )
     {
         try
         {
             var connection = await link.OpenAsync();
             link.Batch.Clear();
-            foreach (var entry in entries)
+            foreach (var commit in commits)
             {
-                link.Batch.Add(entry.Commit, isChange);
+                link.Batch.Add(commit.Commit, isChange);
             }
-            await using var batch = link.Batch.ToSend(connection, isNew);
-            entries.ForEach(static entry => entry.WasSent = true);
-            await batch.ExecuteNonQueryAsync();
+            await using var batch = link.Batch.ToSend(connection, isNew, lockTimeout);
+            commits.ForEach(static commit => commit.WasSent = true);
+            await batch.ExecuteNonQueryAsync(CancellationToken.None);
             _access.Succeeded();
             return null;
         }
-        catch (Exception exception) // what it means is for the caller to say
+        catch (Exception exception)
         {
+            // The caller decides what the exception means.
             return exception;
         }
-    }
-
-    /// <summary>The statements divide by zero where a fence does not hold.</summary>
-    private static bool IsFence(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.DivisionByZero };
-
-    private static async Task<Exception> RefusalAsync(Link link, StepCommit commit, Exception exception)
-    {
-        try
-        {
-            return IsFence(exception) ? await RefusalAsync(await link.OpenAsync(), commit)
-                : exception is PostgresException ? PostgresFaults.Refused(exception) : exception;
-        }
-        catch (Exception second) when (PostgresFaults.IsTransient(second))
-        {
-            await link.BreakAsync();
-            return LeaseLost(commit);
-        }
-    }
-
-    /// <summary>Why a commit was not applied.</summary>
-    private static async Task<FaultException> RefusalAsync(NpgsqlConnection connection, StepCommit commit)
-    {
-        await using var command = new NpgsqlCommand(
-            """
-            SELECT CASE WHEN is_held THEN extract(epoch FROM lease_until - now())::float8 ELSE 0 END FROM threads
-            WHERE thread_id = $1 AND fence < $2 AND (is_held AND lease_until > now() OR is_queued AND status IN ('pending', 'running'))
-            """, connection)
-        {
-            Parameters = { new() { Value = commit.ThreadId }, new() { Value = commit.Fence } },
-        };
-        return commit.Acquires && await command.ExecuteScalarAsync() is double seconds
-            ? new FaultException(
-                FaultCodes.ThreadBusy,
-                seconds > 0 ? $"another worker runs the thread '{commit.ThreadId}'" : $"a run that was submitted waits for the thread '{commit.ThreadId}'",
-                seconds > 0 ? $"wait for it; its lease ends in {seconds:0.0} s unless it is renewed" : "wait until a worker has run it, or submit yours behind it")
-            : LeaseLost(commit);
-    }
-
-    private static FaultException LeaseLost(StepCommit commit) => new(
-        FaultCodes.LeaseLost, $"the thread '{commit.ThreadId}' was taken over by another worker", "nothing was changed; let the other go on");
-
-    /// <summary>A commit that waits for its fate.</summary>
-    private sealed class Entry(StepCommit commit, long since, CancellationToken cancellationToken)
-    {
-        private int _isTaken; // by a loop, or by its caller's cancellation
-
-        public StepCommit Commit { get; } = commit;
-
-        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        /// <summary>It may have taken effect, though nobody has heard of it.</summary>
-        public bool WasSent { get; set; }
-
-        public long Size => Commit.Writes.Sum(static write => (long)write.Json.Length) + Commit.Values.Sum(static value => (long)value.Json.Length)
-            + (Commit.Checkpoint?.Due.Length ?? 0) + (Commit.Events?.Json.Length ?? 0);
-
-        public bool TryTake() => Interlocked.Exchange(ref _isTaken, 1) == 0;
-
-        public void CancelUnlessTaken(CancellationToken token)
-        {
-            if (TryTake())
-            {
-                Done.TrySetCanceled(token);
-            }
-        }
-
-        public void Fail(Exception exception) =>
-            Done.TrySetException(exception is PostgresException || !PostgresFaults.IsTransient(exception) ? PostgresFaults.Refused(exception) : PostgresFaults.Unavailable(exception));
-
-        /// <summary>
-        /// True where its caller waits no longer: it was cancelled, or its patience is at an end. Who cannot know whether it took effect is told that the store is away, so
-        /// that nothing else is made of the run here.
-        /// </summary>
-        public bool IsGivenUp(PostgresAccess access, Exception exception)
-        {
-            if (cancellationToken.IsCancellationRequested && !WasSent)
-            {
-                Done.TrySetCanceled(cancellationToken);
-            }
-            else if (cancellationToken.IsCancellationRequested || access.Time.GetElapsedTime(since) > access.Patience)
-            {
-                Done.TrySetException(PostgresFaults.Unavailable(exception));
-            }
-            return Done.Task.IsCompleted;
-        }
-    }
-
-    /// <summary>A loop's connection, made anew after it broke, and its batch.</summary>
-    private sealed class Link(PostgresAccess access) : IAsyncDisposable
-    {
-        private NpgsqlConnection? _connection;
-
-        /// <summary>Made anew with the connection: its commands remember what that one has prepared.</summary>
-        public CommitBatch Batch { get; private set; } = new();
-
-        /// <summary>False once the connection broke, in use or while it was idle.</summary>
-        public bool IsOpen => _connection is { State: System.Data.ConnectionState.Open };
-
-        public async ValueTask<NpgsqlConnection> OpenAsync()
-        {
-            if (!IsOpen)
-            {
-                await BreakAsync();
-            }
-            return _connection ??= await access.Source.OpenConnectionAsync();
-        }
-
-        /// <summary>Runs a setting; a connection that cannot is made anew.</summary>
-        public async Task TryRunAsync(string sql)
-        {
-            try
-            {
-                await (await OpenAsync()).RunAsync(sql, [], CancellationToken.None);
-            }
-            catch (Exception exception) when (PostgresFaults.IsTransient(exception))
-            {
-                await BreakAsync();
-            }
-        }
-
-        public async ValueTask BreakAsync()
-        {
-            if (_connection is { } connection)
-            {
-                _connection = null;
-                Batch = new CommitBatch();
-                await connection.DisposeAsync();
-            }
-        }
-
-        public ValueTask DisposeAsync() => BreakAsync();
     }
 }

@@ -1,29 +1,36 @@
 using AgentExecutor.Core;
-using Npgsql;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>Waits for notifications on a connection of its own. One that comes between two waits is kept by the connection; one that comes while it is broken is lost.</summary>
+/// <summary>
+/// Waits for notifications on a connection of its own. The connection keeps a notification that arrives between two waits, but one that
+/// arrives while it is broken is lost. Behind a pooler there are no notifications, so a wait ends after a short time, and its caller polls.
+/// </summary>
+/// <param name="access">Opens the connection.</param>
+/// <param name="channel">The name of the channel without the prefix of the schema.</param>
 internal sealed class PostgresListener(PostgresAccess access, string channel)
 {
-    private NpgsqlConnection? _connection;
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Returns at a notification, and at once when the connection had to be made anew.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>.</exception>
+    private PostgresConnection? _connection;
+
+    /// <summary>Returns at a notification, after a short time behind a pooler, and at once when the connection was opened again.</summary>
+    /// <exception cref="FaultException">The server cannot be reached (<see cref="FaultCodes.StoreUnavailable"/>).</exception>
     public async Task WaitAsync(CancellationToken cancellationToken)
     {
         try
         {
-            if (_connection is { State: System.Data.ConnectionState.Open } connection)
+            if (_connection is { IsOpen: true } connection)
             {
                 await connection.WaitAsync(cancellationToken);
             }
-            else
+            else if (!await TryConnectAsync(cancellationToken))
             {
-                await ConnectAsync(cancellationToken);
+                await Task.Delay(Poll, access.Time, cancellationToken);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or InvalidOperationException || PostgresFaults.IsTransient(exception))
+        catch (Exception exception)
+            when (exception is OperationCanceledException or InvalidOperationException || PostgresFaults.IsTransient(exception))
         {
             await DisconnectAsync();
             if (exception is OperationCanceledException)
@@ -35,12 +42,23 @@ internal sealed class PostgresListener(PostgresAccess access, string channel)
         }
     }
 
-    private async Task ConnectAsync(CancellationToken cancellationToken)
+    /// <summary>Connects and listens. Returns false if there is a pooler, which delivers no notifications.</summary>
+    private async Task<bool> TryConnectAsync(CancellationToken cancellationToken)
     {
         await DisconnectAsync();
-        var connection = await access.Source.OpenConnectionAsync(cancellationToken);
+        if (access.Source.IsPooled)
+        {
+            return false;
+        }
+        var connection = await access.Source.OpenAsync(cancellationToken);
+        if (connection.IsPooled)
+        {
+            await connection.DisposeAsync();
+            return false;
+        }
         _connection = connection;
-        await connection.RunAsync($"LISTEN {channel}", [], cancellationToken);
+        await connection.RunAsync($"LISTEN $schema_{channel}", [], cancellationToken);
+        return true;
     }
 
     private async Task DisconnectAsync()

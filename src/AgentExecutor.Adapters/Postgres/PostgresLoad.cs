@@ -1,21 +1,25 @@
 using System.Data;
 using AgentExecutor.Core.Checkpoints;
-using Npgsql;
 
 namespace AgentExecutor.Adapters.Postgres;
 
 /// <summary>
-/// Reads a checkpoint with all that rebuilds its state, on one snapshot:
+/// Reads a checkpoint and the data from which its state is rebuilt, in one snapshot:
 /// <list type="number">
-/// <item>the checkpoint, the values that it names, and the writes pending under it;</item>
-/// <item>where delta channels need them, the ids of its ancestors, as far back as the oldest whole value;</item>
-/// <item>the writes under those, and the whole values.</item>
+/// <item>the checkpoint, the values that it refers to, and the writes pending under it;</item>
+/// <item>if delta channels need them, the ids of its ancestors, back to the oldest whole value;</item>
+/// <item>the writes under those ancestors, and the whole values.</item>
 /// </list>
 /// </summary>
 internal static class PostgresLoad
 {
     public static async Task<LoadedCheckpoint?> LoadAsync(
-        NpgsqlConnection connection, string threadId, string ns, string? checkpointId, CancellationToken cancellationToken)
+        PostgresConnection connection,
+        string threadId,
+        string ns,
+        string? checkpointId,
+        CancellationToken cancellationToken
+    )
     {
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         var history = new PostgresHistory(connection, threadId, ns);
@@ -26,9 +30,15 @@ internal static class PostgresLoad
         }
         await history.ReadAncestorsAsync(checkpoint, cancellationToken);
         await snapshot.CommitAsync(cancellationToken);
-        var values = checkpoint.Channels.Where(channel => !channel.IsDelta)
+        var values = checkpoint
+            .Channels.Where(channel => !channel.IsDelta)
             .Select(channel => new StoredValue(channel.Name, channel.Version, history.ValueOf(channel.Name, channel.Version)))
             .Where(value => value.Json.Length > 0);
-        return new LoadedCheckpoint(checkpoint, [.. values], DeltaWalk.Histories(checkpoint, history), [.. history.WritesUnder(checkpoint.Id)]);
+        return new LoadedCheckpoint(
+            checkpoint,
+            [.. values],
+            DeltaWalk.Histories(checkpoint, history),
+            [.. history.WritesUnder(checkpoint.Id)]
+        );
     }
 }

@@ -1,65 +1,59 @@
-using System.Collections;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace AgentExecutor.Adapters.Postgres;
 
-/// <summary>Rows for one statement, a list a column. The lists are the parameters themselves, and are used again for batch after batch.</summary>
-internal abstract class RowSet
+/// <summary>A statement of a <see cref="CommitBatch"/> and its rows, each made from a <typeparamref name="TRow"/> by the columns.</summary>
+internal abstract class RowSet<TRow> : RowTable<TRow>, IRowSet
 {
-    /// <summary>A row that is there already stays as it is.</summary>
-    protected const string OldStays = "ON CONFLICT DO NOTHING";
+    /// <summary>A row that exists is not changed.</summary>
+    protected const string KeepExisting = "ON CONFLICT DO NOTHING";
 
-    private readonly List<IList> _columns = [];
+    private int _count;
 
-    /// <param name="sql">Takes one array a column, in the order in which the columns are made.</param>
-    /// <param name="unlessThere">What follows it where some of the rows may be there already: a batch that was sent before.</param>
-    protected RowSet(string sql, string unlessThere = "")
+    /// <param name="sql">
+    /// The statement: <c>$values</c> stands for its parameters, and <c>$columns</c> for the names of the columns in the same order.
+    /// </param>
+    /// <param name="onConflict">Is appended to the statement if some of the rows may exist.</param>
+    /// <param name="columns">The name and the value of each column.</param>
+    protected RowSet(string sql, string onConflict, params RowColumn<TRow>[] columns)
+        : base(columns)
     {
-        First = new NpgsqlBatchCommand(sql);
-        Again = unlessThere.Length == 0 ? First : new NpgsqlBatchCommand($"{sql}\n{unlessThere}");
+        var text = sql.Replace("$values", Numbers(1), StringComparison.Ordinal).Replace("$columns", Names, StringComparison.Ordinal);
+        First = Command(text);
+        Again = onConflict.Length == 0 ? First : Command($"{text}\n{onConflict}");
     }
 
-    /// <summary>The statement for rows that are new, which spares looking for each before it is inserted.</summary>
     public NpgsqlBatchCommand First { get; }
 
-    /// <summary>The statement for rows that may be there.</summary>
     public NpgsqlBatchCommand Again { get; }
 
-    public bool IsEmpty => _columns[0].Count == 0;
+    public bool IsEmpty => _count == 0;
+
+    public void Add(TRow row)
+    {
+        foreach (var column in Columns)
+        {
+            column.Add(row);
+        }
+        _count++;
+    }
 
     public void Clear()
     {
-        foreach (var column in _columns)
+        foreach (var column in Columns)
         {
             column.Clear();
         }
+        _count = 0;
     }
 
-    protected List<T> Column<T>(NpgsqlDbType element)
+    private NpgsqlBatchCommand Command(string text)
     {
-        var column = new List<T>();
-        _columns.Add(column);
-        First.Parameters.Add(Parameter());
-        if (Again != First)
+        var command = new NpgsqlBatchCommand(text);
+        foreach (var column in Columns)
         {
-            Again.Parameters.Add(Parameter());
+            command.Parameters.Add(column.Parameter());
         }
-        return column;
-        NpgsqlParameter Parameter() => new NpgsqlParameter<List<T>> { TypedValue = column, NpgsqlDbType = NpgsqlDbType.Array | element };
+        return command;
     }
-
-    protected List<string> Text() => Column<string>(NpgsqlDbType.Text);
-
-    protected List<string?> OptionalText() => Column<string?>(NpgsqlDbType.Text);
-
-    protected List<long> Number() => Column<long>(NpgsqlDbType.Bigint);
-
-    protected List<int> Integer() => Column<int>(NpgsqlDbType.Integer);
-
-    protected List<DateTime> Time() => Column<DateTime>(NpgsqlDbType.TimestampTz);
-
-    protected List<ReadOnlyMemory<byte>> Bytes() => Column<ReadOnlyMemory<byte>>(NpgsqlDbType.Bytea);
-
-    protected List<byte[]> Json() => Column<byte[]>(NpgsqlDbType.Jsonb);
 }

@@ -1,130 +1,109 @@
-using System.Buffers;
-using AgentExecutor.Adapters.Redis.Protocol;
 using AgentExecutor.Core.Events;
+using StackExchange.Redis;
 
 namespace AgentExecutor.Adapters.Redis;
 
 /// <summary>
-/// The commands for some events, to be written at once. A stream's time to live is set right behind its first entry of the batch, so that hardly any crash can
-/// leave one that stays for ever.
+/// The commands for several events, which are sent with one write. The time to live of a stream is set directly after its first entry in
+/// the batch, so that a crash is very unlikely to leave a stream that never expires.
 /// </summary>
 internal sealed class EventBatch
 {
-    /// <summary>About what one write is to hold.</summary>
+    /// <summary>The approximate size of one write.</summary>
     public const int Size = 1024 * 1024;
 
     private const int OverheadOfEvent = 512;
 
-    private readonly IReadOnlyList<(string ThreadId, StreamEvent Event)> _events;
-    private readonly StreamSettings _settings;
-    private readonly long _keepSeconds;
+    private readonly List<(string ThreadId, StreamEvent Event)> _events = [];
     private readonly List<Command> _commands = [];
-    private readonly int _start;
+    private readonly StreamSettings _settings;
+    private readonly TimeSpan _timeToLive;
 
-    /// <summary>Takes events from a place on, at least one and as many as fit.</summary>
+    /// <summary>Adds events from this position on: at least one, and as many as fit.</summary>
     public EventBatch(IReadOnlyList<(string ThreadId, StreamEvent Event)> events, int start, StreamSettings settings)
     {
-        (_events, _settings, _start, End) = (events, settings, start, start);
-        _keepSeconds = Math.Max(1, (long)Math.Ceiling(settings.KeepSeconds));
-        var threads = new HashSet<string>(StringComparer.Ordinal);
+        (_settings, End) = (settings, start);
+        _timeToLive = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling(settings.KeepSeconds)));
         for (long size = 0; End < events.Count && (End == start || size < Size); End++)
         {
-            var (threadId, value) = events[End];
-            size += (2L * value.Json.Length) + OverheadOfEvent;
-            Add(threads, threadId, value.Sequence == 1);
+            _events.Add(events[End]);
+            size += (2L * events[End].Event.Json.Length) + OverheadOfEvent;
         }
     }
 
-    /// <summary>The place of the first event that is not in it.</summary>
+    /// <summary>The position of the first event that is not in the batch.</summary>
     public int End { get; private set; }
 
-    public int Commands => _commands.Count;
-
-    public void Write(IBufferWriter<byte> output)
+    /// <summary>Queues all commands and returns the task of each.</summary>
+    public IReadOnlyList<Task> Queue(IDatabaseAsync database)
     {
-        foreach (var (verb, place) in _commands)
+        var commands = new List<Task>((_events.Count * 2) + OverheadOfEvent);
+        var names = new Dictionary<string, (RedisKey Stream, RedisChannel Channel)>(StringComparer.Ordinal);
+        for (var position = 0; position < _events.Count; position++)
         {
-            var (threadId, value) = _events[place];
-            var writer = new RespWriter(output.GetSpan((RespWriter.Overhead * 12) + RespWriter.SizeOf(threadId) + value.Json.Length));
-            Write(ref writer, verb, threadId, value);
-            output.Advance(writer.Written);
+            var (threadId, value) = _events[position];
+            var isFirst = value.Sequence == 1;
+            var isNew = !names.TryGetValue(threadId, out var name);
+            if (isNew)
+            {
+                names[threadId] = name = (RedisKeys.StreamOf(threadId), RedisKeys.ChannelOf(threadId));
+            }
+            void Add(CommandKind kind, Task command)
+            {
+                commands.Add(command);
+                _commands.Add(new Command(kind, position));
+            }
+
+            if (isFirst)
+            {
+                Add(CommandKind.Begin, database.KeyDeleteAsync(name.Stream));
+            }
+            Add(
+                CommandKind.Keep,
+                database.StreamAddAsync(
+                    name.Stream,
+                    RedisKeys.Field,
+                    value.Json,
+                    $"{value.Sequence}-0",
+                    _settings.KeepEvents,
+                    useApproximateMaxLength: true
+                )
+            );
+            if (isFirst || isNew)
+            {
+                Add(CommandKind.Expire, database.KeyExpireAsync(name.Stream, _timeToLive));
+            }
+            Add(CommandKind.Publish, database.PublishAsync(name.Channel, value.Json));
         }
+        return commands;
     }
 
-    /// <summary>How many events the server took: published and kept, or not kept for their number alone.</summary>
-    /// <param name="error">Why one was not.</param>
-    public int Taken(IReadOnlyList<RespError> errors, out string? error)
+    /// <summary>
+    /// Returns how many events the server has accepted. An event that was published, and not stored only because of its number, counts too.
+    /// </summary>
+    /// <param name="errors">The commands that failed.</param>
+    /// <param name="error">The first error because of which an event was not accepted, or null.</param>
+    public int Accepted(IReadOnlyList<RedisCommandError> errors, out string? error)
     {
         error = null;
-        var refused = new HashSet<int>();
+        var rejected = new HashSet<int>();
         foreach (var (index, text) in errors)
         {
-            var (verb, place) = _commands[index];
-            if (verb == Verb.Keep && text.Contains("equal or smaller", StringComparison.OrdinalIgnoreCase))
+            var (kind, position) = _commands[index];
+            if (kind == CommandKind.Keep && text.Contains("equal or smaller", StringComparison.OrdinalIgnoreCase))
             {
                 continue;
             }
             error ??= text;
-            if (verb is Verb.Keep or Verb.Publish)
+            if (kind is CommandKind.Keep or CommandKind.Publish)
             {
-                refused.Add(place);
+                rejected.Add(position);
             }
         }
-        return End - _start - refused.Count;
+        return _events.Count - rejected.Count;
     }
 
-    private void Add(HashSet<string> threads, string threadId, bool isFirst)
-    {
-        if (isFirst)
-        {
-            _commands.Add(new Command(Verb.Begin, End));
-        }
-        _commands.Add(new Command(Verb.Keep, End));
-        if (threads.Add(threadId) || isFirst)
-        {
-            _commands.Add(new Command(Verb.Expire, End));
-        }
-        _commands.Add(new Command(Verb.Publish, End));
-    }
-
-    private void Write(ref RespWriter writer, Verb verb, string threadId, in StreamEvent value)
-    {
-        switch (verb)
-        {
-            case Verb.Begin:
-                writer.Begin(2);
-                writer.Bulk("DEL"u8);
-                writer.Bulk(RedisKeys.Stream, threadId);
-                break;
-            case Verb.Keep:
-                writer.Begin(8);
-                writer.Bulk("XADD"u8);
-                writer.Bulk(RedisKeys.Stream, threadId);
-                writer.Bulk("MAXLEN"u8);
-                writer.Bulk("~"u8);
-                writer.Bulk(_settings.KeepEvents);
-                writer.Bulk(value.Sequence, "-0"u8);
-                writer.Bulk(RedisKeys.Field);
-                writer.Bulk(value.Json.Span);
-                break;
-            case Verb.Expire:
-                writer.Begin(3);
-                writer.Bulk("EXPIRE"u8);
-                writer.Bulk(RedisKeys.Stream, threadId);
-                writer.Bulk(_keepSeconds);
-                break;
-            case Verb.Publish:
-                writer.Begin(3);
-                writer.Bulk("PUBLISH"u8);
-                writer.Bulk(RedisKeys.Channel, threadId);
-                writer.Bulk(value.Json.Span);
-                break;
-            default:
-                throw new InvalidOperationException($"no such verb: {verb}");
-        }
-    }
-
-    private enum Verb
+    private enum CommandKind
     {
         Begin,
         Keep,
@@ -132,20 +111,5 @@ internal sealed class EventBatch
         Publish,
     }
 
-    private readonly record struct Command(Verb Verb, int Place);
-}
-
-/// <summary>The names that other systems know.</summary>
-internal static class RedisKeys
-{
-    public static ReadOnlySpan<byte> Channel => "langgraph:stream:"u8;
-
-    public static ReadOnlySpan<byte> Stream => "langgraph:events:"u8;
-
-    /// <summary>The field of a stream's entry that holds the JSON.</summary>
-    public static ReadOnlySpan<byte> Field => "event"u8;
-
-    public static string ChannelOf(string threadId) => $"langgraph:stream:{threadId}";
-
-    public static string StreamOf(string threadId) => $"langgraph:events:{threadId}";
+    private readonly record struct Command(CommandKind Kind, int Position);
 }

@@ -5,19 +5,23 @@ using AgentExecutor.Core.Events;
 namespace AgentExecutor.Adapters.Redis;
 
 /// <summary>
-/// Reads type and number of an event in its JSON. Ours is <c>{"event_type":"...","data":{...},"seq":N,"ts":"..."}</c> and may be large, so its two ends are looked at first.
-/// That is safe in any valid JSON: the last string has no quote or backslash in it, so its quotes are its own, and everything from <c>},"seq":</c> on stands in the object
-/// that the last brace closes. Other layouts are read from end to end.
+/// Reads the type, the number and the attempt from an event's JSON. AgentExecutor writes
+/// <c>{"event_type":"...","data":{...},"seq":N,"ts":"...","attempt":N}</c>, which may be large, so the two ends are examined first.
+/// (Versions before this one wrote no attempt.) That is safe for any valid JSON: the last string contains no quote and no backslash, so
+/// its quotes are its own, and everything from <c>},"seq":</c> on belongs to the object that the last brace closes. JSON with another
+/// layout is read from beginning to end.
 /// </summary>
 internal static class EventHead
 {
-    /// <summary>More than <c>},"seq":N,"ts":"..."}</c> takes.</summary>
-    private const int LongestTail = 96;
+    /// <summary>Larger than <c>},"seq":N,"ts":"...","attempt":N}</c> can be.</summary>
+    private const int LongestTail = 128;
 
-    /// <summary>Deeper ones than ours are read to the end only where their layout is another.</summary>
+    /// <summary>Applies only to JSON with another layout than AgentExecutor's.</summary>
     private const int MaxDepth = 512;
 
-    /// <summary>False for what is none, or has a line break, which would end it early on its way to who watches.</summary>
+    /// <summary>
+    /// Returns false if the JSON is not an event, or contains a line break, which would end a server-sent event too early.
+    /// </summary>
     public static bool TryRead(ReadOnlyMemory<byte> json, out StreamEvent value)
     {
         value = default;
@@ -26,19 +30,21 @@ internal static class EventHead
         {
             return false;
         }
-        if (TypeAtFront(bytes) is not { } type || !TryReadTail(bytes, out var sequence))
+        if (TypeAtFront(bytes) is not { } type || !TryReadTail(bytes, out var sequence, out var attempt))
         {
-            (type, sequence) = ReadWhole(bytes);
+            (type, sequence, attempt) = ReadWhole(bytes);
         }
-        value = new StreamEvent(sequence, type ?? "", json);
+        value = new StreamEvent(sequence, type ?? "", json) { Attempt = attempt };
         return type is not null && IsType(type) && sequence > 0;
     }
 
-    /// <summary>The type alone, of an event whose number is known; null for what is none.</summary>
+    /// <summary>Reads only the type. Returns null if the JSON is not an event.</summary>
     public static string? TypeOf(ReadOnlySpan<byte> json) =>
         !json.ContainsAny((byte)'\n', (byte)'\r') && (TypeAtFront(json) ?? ReadWhole(json).Type) is { } type && IsType(type) ? type : null;
 
-    /// <summary>A name, also of a newer version's; a stranger's may hold anything, and it goes into a line of its own to who watches.</summary>
+    /// <summary>
+    /// Accepts the types of newer versions too. Other programs can publish anything, and the type becomes a line of a server-sent event.
+    /// </summary>
     private static bool IsType(string type) => type.Length > 0 && type.All(static it => char.IsAsciiLetterLower(it) || it == '_');
 
     private static string? TypeAtFront(ReadOnlySpan<byte> json)
@@ -53,9 +59,12 @@ internal static class EventHead
         return end > 0 && rest[end] == '"' ? NameOf(rest[..end]) : null;
     }
 
-    private static bool TryReadTail(ReadOnlySpan<byte> json, out long sequence)
+    /// <summary>Reads only the attempt.</summary>
+    public static long AttemptOf(ReadOnlySpan<byte> json) => TryReadTail(json, out _, out var attempt) ? attempt : ReadWhole(json).Attempt;
+
+    private static bool TryReadTail(ReadOnlySpan<byte> json, out long sequence, out long attempt)
     {
-        sequence = 0;
+        (sequence, attempt) = (0, 0);
         var tail = json[Math.Max(0, json.Length - LongestTail)..];
         var at = tail.LastIndexOf("},\"seq\":"u8);
         if (at < 0)
@@ -69,37 +78,62 @@ internal static class EventHead
         }
         var between = ",\"ts\":\""u8;
         rest = rest[digits..];
-        return rest.StartsWith(between) && rest[between.Length..] is [.. var time, (byte)'"', (byte)'}'] && !time.ContainsAny((byte)'"', (byte)'\\');
+        return rest.StartsWith(between) && TryReadEnd(rest[between.Length..], out attempt);
     }
 
-    private static (string? Type, long Sequence) ReadWhole(ReadOnlySpan<byte> json)
+    /// <summary>Reads <c>..."}</c> or <c>...","attempt":N}</c>.</summary>
+    private static bool TryReadEnd(ReadOnlySpan<byte> rest, out long attempt)
     {
-        var (type, sequence) = ((string?)null, 0L);
+        attempt = 0;
+        var quote = rest.IndexOfAny((byte)'"', (byte)'\\');
+        if (quote < 0 || rest[quote] != '"')
+        {
+            return false;
+        }
+        var last = rest[(quote + 1)..];
+        var member = ",\"attempt\":"u8;
+        return last is [(byte)'}']
+            || (
+                last.StartsWith(member)
+                && last[member.Length] is >= (byte)'1' and <= (byte)'9'
+                && Utf8Parser.TryParse(last[member.Length..], out attempt, out var digits)
+                && last[(member.Length + digits)..] is [(byte)'}']
+            );
+    }
+
+    private static (string? Type, long Sequence, long Attempt) ReadWhole(ReadOnlySpan<byte> json)
+    {
+        var (type, sequence, attempt) = ((string?)null, 0L, 0L);
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
         try
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             {
-                return (null, 0);
+                return (null, 0, 0);
             }
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var (isType, isSequence) = (reader.ValueTextEquals("event_type"u8), reader.ValueTextEquals("seq"u8));
-                reader.Read();
+                var isType = reader.ValueTextEquals("event_type"u8);
+                var isSequence = reader.ValueTextEquals("seq"u8);
+                var isAttempt = reader.ValueTextEquals("attempt"u8);
+                var isNumber = reader.Read() && reader.TokenType == JsonTokenType.Number;
                 type = isType && reader.TokenType == JsonTokenType.String ? reader.GetString() : type;
-                sequence = isSequence && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var number) ? number : sequence;
+                sequence = isSequence && isNumber && reader.TryGetInt64(out var number) ? number : sequence;
+                attempt = isAttempt && isNumber && reader.TryGetInt64(out var token) ? token : attempt;
                 reader.Skip();
             }
-            reader.Read(); // nothing may follow
-            return (type, sequence);
+            // Throws if anything follows.
+            reader.Read();
+            return (type, sequence, attempt);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return (null, 0); // no JSON, or a string that is no text
+            // The text is not JSON, or one of its strings is not valid text.
+            return (null, 0, 0);
         }
     }
 
-    /// <summary>Ours are known by their one string.</summary>
+    /// <summary>Returns the existing string for a known type, so that none is allocated for each event.</summary>
     private static string NameOf(ReadOnlySpan<byte> name)
     {
         foreach (var kind in EventKinds.All)

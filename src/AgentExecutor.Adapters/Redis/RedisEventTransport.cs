@@ -1,21 +1,21 @@
-using System.Buffers.Text;
 using System.Collections.Immutable;
 using System.Globalization;
 using AgentExecutor.Adapters.Connections;
-using AgentExecutor.Adapters.Redis.Protocol;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace AgentExecutor.Adapters.Redis;
 
 /// <summary>
-/// Live events over a Redis-compatible server: each thread has a channel, and a bounded stream that expires. An entry's id is the event's number, so the server itself
-/// keeps each event once and in order, whoever sends it.
+/// Publishes live events over a Redis-compatible server. Each thread has a channel, and a stream that is bounded and expires. The id of an
+/// entry is the sequence number of the event, so the server itself stores each event once and in order, regardless of the process that
+/// publishes it.
 /// </summary>
 internal sealed class RedisEventTransport : IEventTransport
 {
-    /// <summary>Entries in one answer.</summary>
+    /// <summary>The number of entries that one reply contains.</summary>
     private const int PageSize = 200;
 
     private readonly StreamSettings _stream;
@@ -23,9 +23,9 @@ internal sealed class RedisEventTransport : IEventTransport
     private readonly RedisConnection _reads;
     private readonly RedisSubscriber _subscriber;
     private readonly ILogger _logger;
-    private int _isRefusing;
+    private int _isRejecting;
 
-    /// <exception cref="FaultException">The URL is none.</exception>
+    /// <exception cref="FaultException">The URL is not valid.</exception>
     public RedisEventTransport(RedisSettings settings, StreamSettings stream, TimeProvider time, ILoggerFactory loggers)
     {
         Describe(settings);
@@ -33,74 +33,90 @@ internal sealed class RedisEventTransport : IEventTransport
         _logger = loggers.CreateLogger<RedisEventTransport>();
         var outage = new OutageLog(time, reason => Log.Unavailable(_logger, reason), seconds => Log.Back(_logger, seconds));
         _connection = new RedisConnection(settings, outage, time, _logger);
-        _reads = new RedisConnection(settings, outage, time, _logger); // of its own: those who read the past are many, and must not stand before what is published
+        // Reads have a connection of their own, so that large replies do not delay publishing.
+        _reads = new RedisConnection(settings, outage, time, _logger);
         _subscriber = new RedisSubscriber(settings, outage, time, _logger);
     }
 
     public bool IsConnected => _connection.IsConnected;
 
-    /// <summary>The server by host and port.</summary>
-    /// <exception cref="FaultException">The URL is none.</exception>
+    /// <summary>Returns the host and port of the server.</summary>
+    /// <exception cref="FaultException">The URL is not valid.</exception>
     public static string Describe(RedisSettings settings)
     {
         try
         {
             return RedisEndpoint.Of(settings).ToString();
         }
-        catch (RedisException exception)
+        catch (RedisFaultException exception)
         {
-            throw new FaultException("invalid_settings", exception.Message, "write redis://HOST:PORT", exception);
+            throw new FaultException("invalid_settings", exception.Message, "use redis://HOST:PORT", exception);
         }
     }
 
-    public async ValueTask<int> PublishAsync(IReadOnlyList<(string ThreadId, StreamEvent Event)> events, CancellationToken cancellationToken)
+    public async ValueTask<int> PublishAsync(
+        IReadOnlyList<(string ThreadId, StreamEvent Event)> events,
+        CancellationToken cancellationToken
+    )
     {
-        var (taken, error) = (0, (string?)null);
-        for (var start = 0; start < events.Count;)
+        var (accepted, error) = (0, (string?)null);
+        var start = 0;
+        while (start < events.Count)
         {
             var batch = new EventBatch(events, start, _stream);
-            var errors = await RunAsync(_connection.SendAllAsync(batch, batch.Commands, static (output, batch) => batch.Write(output), cancellationToken));
-            taken += batch.Taken(errors, out var found);
+            var errors = await RunAsync(_connection.SendAllAsync(batch.Queue, cancellationToken));
+            accepted += batch.Accepted(errors, out var found);
             error ??= found;
             start = batch.End;
         }
-        Tell(error);
-        return taken;
+        Report(error);
+        return accepted;
     }
 
     public Task ConnectedAsync(CancellationToken cancellationToken) => RunAsync(_connection.ConnectedAsync(cancellationToken));
 
-    public Task SubscribeAsync(string threadId, Action<StreamEvent> receive, Action restored, CancellationToken cancellationToken) => RunAsync(_subscriber.SubscribeAsync(
-        RedisKeys.ChannelOf(threadId),
-        message =>
-        {
-            if (EventHead.TryRead(message.Payload, out var value))
-            {
-                receive(value);
-            }
-        },
-        restored,
-        cancellationToken));
+    public Task SubscribeAsync(string threadId, Action<StreamEvent> receive, Action restored, CancellationToken cancellationToken) =>
+        RunAsync(
+            _subscriber.SubscribeAsync(
+                RedisKeys.ChannelOf(threadId),
+                message =>
+                {
+                    if (EventHead.TryRead(message.Message, out var value))
+                    {
+                        receive(value);
+                    }
+                },
+                restored,
+                cancellationToken
+            )
+        );
 
     public void Unsubscribe(string threadId) => _subscriber.Unsubscribe(RedisKeys.ChannelOf(threadId));
 
-    public async ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, long upTo, CancellationToken cancellationToken)
+    public async ValueTask<ImmutableArray<StreamEvent>> ReadAsync(
+        string threadId,
+        long after,
+        long upTo,
+        CancellationToken cancellationToken
+    )
     {
         var events = ImmutableArray.CreateBuilder<StreamEvent>();
+        var stream = RedisKeys.StreamOf(threadId);
         var from = $"{Math.Min(Math.Max(after, 0), long.MaxValue - 1) + 1}-0";
         var to = upTo == long.MaxValue ? "+" : $"{Math.Max(upTo, 0)}-0";
         while (true)
         {
-            var page = await RunAsync(_reads.SendAsync(
-                ["XRANGE", RedisKeys.StreamOf(threadId), from, to, "COUNT", PageSize.ToString(CultureInfo.InvariantCulture)], cancellationToken));
-            foreach (var entry in page.Items)
+            var page = await RunAsync(
+                _reads.SendAsync(database => database.StreamRangeAsync(stream, from, to, PageSize), cancellationToken)
+            );
+            foreach (var entry in page)
             {
                 if (EventOf(entry) is { } value)
                 {
                     events.Add(value);
                 }
             }
-            if (page.Items.Count < PageSize || Following(page.Items[^1]) is not { } next)
+            if (page.Length < PageSize || Following(page[^1]) is not { } next)
             {
                 return events.DrainToImmutable();
             }
@@ -115,48 +131,52 @@ internal sealed class RedisEventTransport : IEventTransport
         await _connection.DisposeAsync();
     }
 
-    /// <summary>Null for an entry that we did not put there.</summary>
-    private static StreamEvent? EventOf(RespValue entry)
+    /// <summary>Returns null for an entry that AgentExecutor has not written.</summary>
+    private static StreamEvent? EventOf(StreamEntry entry)
     {
-        if (entry.Items is not [var id, var fields] || IdOf(id) is not (var sequence, 0) || sequence > long.MaxValue)
+        if (IdOf(entry) is not (var sequence, 0) || sequence > long.MaxValue)
         {
             return null;
         }
-        for (var index = 0; index + 1 < fields.Items.Count; index += 2)
+        foreach (var field in entry.Values)
         {
-            var json = fields.Items[index + 1].Bytes;
-            if (fields.Items[index].Bytes.Span.SequenceEqual(RedisKeys.Field))
+            if (field.Name == RedisKeys.Field)
             {
-                return EventHead.TypeOf(json.Span) is { } type ? new StreamEvent((long)sequence, type, json) : null;
+                ReadOnlyMemory<byte> json = field.Value;
+                return EventHead.TypeOf(json.Span) is { } type
+                    ? new StreamEvent((long)sequence, type, json) { Attempt = EventHead.AttemptOf(json.Span) }
+                    : null;
             }
         }
         return null;
     }
 
-    /// <summary>The least id behind an entry's; null where there is none.</summary>
-    private static string? Following(RespValue entry) => entry.Items is [var id, ..] && IdOf(id) is (var number, var part) && part < ulong.MaxValue
-        ? $"{number}-{part + 1}"
-        : null;
+    /// <summary>The smallest id after the entry's own; null if there is none.</summary>
+    private static string? Following(StreamEntry entry) =>
+        IdOf(entry) is (var number, var part) && part < ulong.MaxValue ? $"{number}-{part + 1}" : null;
 
-    private static (ulong Number, ulong Part)? IdOf(RespValue id)
+    private static (ulong Number, ulong Part)? IdOf(StreamEntry entry)
     {
-        var text = id.Bytes.Span;
-        return Utf8Parser.TryParse(text, out ulong number, out var used) && used < text.Length && text[used] == '-'
-            && Utf8Parser.TryParse(text[(used + 1)..], out ulong part, out var last) && used + 1 + last == text.Length
+        var text = entry.Id.ToString().AsSpan();
+        var dash = text.IndexOf('-');
+        return
+            dash > 0
+            && ulong.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && ulong.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var part)
             ? (number, part)
             : null;
     }
 
-    /// <summary>Once where the server begins to refuse events, however many it refuses.</summary>
-    private void Tell(string? error)
+    /// <summary>Logs once that the server begins to reject events, however many it rejects.</summary>
+    private void Report(string? error)
     {
         if (error is null)
         {
-            Volatile.Write(ref _isRefusing, 0);
+            Volatile.Write(ref _isRejecting, 0);
         }
-        else if (Interlocked.Exchange(ref _isRefusing, 1) == 0)
+        else if (Interlocked.Exchange(ref _isRejecting, 1) == 0)
         {
-            Log.NotTaken(_logger, error);
+            Log.EventsRejected(_logger, error);
         }
     }
 
@@ -166,7 +186,7 @@ internal sealed class RedisEventTransport : IEventTransport
         {
             return await call;
         }
-        catch (RedisException exception)
+        catch (RedisFaultException exception)
         {
             throw FaultOf(exception);
         }
@@ -178,15 +198,20 @@ internal sealed class RedisEventTransport : IEventTransport
         {
             await call;
         }
-        catch (RedisException exception)
+        catch (RedisFaultException exception)
         {
             throw FaultOf(exception);
         }
     }
 
-    private static FaultException FaultOf(RedisException exception) => new(
-        FaultCodes.StreamUnavailable, $"live events are not available: {exception.Message}", exception.IsTransient ? "it is tried again by itself" : null, exception)
-    {
-        IsTransient = exception.IsTransient,
-    };
+    private static FaultException FaultOf(RedisFaultException exception) =>
+        new(
+            FaultCodes.StreamUnavailable,
+            $"live events are not available: {exception.Message}",
+            exception.IsTransient ? "AgentExecutor tries again automatically" : null,
+            exception
+        )
+        {
+            IsTransient = exception.IsTransient,
+        };
 }

@@ -2,46 +2,53 @@ using AgentExecutor.Core;
 
 namespace AgentExecutor.Adapters.Redis;
 
-/// <summary>The Redis-compatible server (Redis 5 or newer, Dragonfly) that live events go over. It is used where a URL or a host is named.</summary>
+/// <summary>
+/// The Redis-compatible server (Redis 5 or newer, Dragonfly) that carries live events. It is used if a URL or a host is set.
+/// </summary>
 public sealed record RedisSettings
 {
-    /// <summary>The server as <c>redis://HOST:PORT/DATABASE</c>, or <c>rediss://</c> for TLS; <c>USER:PASSWORD@</c> or <c>:PASSWORD@</c> may stand before the host, percent-encoded. What it names wins over Host, Port and Database.</summary>
+    /// <summary>
+    /// The server as `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS. User, password, port and database are optional;
+    /// percent-encode special characters. The URL takes precedence over Host, Port and Database.
+    /// </summary>
     public Secret Url { get; init; }
 
-    /// <summary>The server's host, where no URL is given.</summary>
+    /// <summary>The server's host, if no URL is set.</summary>
     public string Host { get; init; } = "";
 
-    /// <summary>Its port.</summary>
+    /// <summary>The server's port, if no URL is set.</summary>
     [AboveZero]
     public int Port { get; init; } = 6379;
 
-    /// <summary>The user that connects; the server's default user where none is set. It wins over one in the URL.</summary>
+    /// <summary>The user name; the server's default user if it is not set. It takes precedence over the one in the URL.</summary>
     public string User { get; init; } = "";
 
-    /// <summary>The password. It wins over one in the URL.</summary>
+    /// <summary>The password. It takes precedence over the one in the URL.</summary>
     public Secret Password { get; init; }
 
     /// <summary>The number of the database. Channels are shared by all databases of a server.</summary>
     public int Database { get; init; }
 
-    /// <summary>Whether to speak TLS, as a <c>rediss://</c> URL says too.</summary>
+    /// <summary>Whether to use TLS. A `rediss://` URL turns it on too.</summary>
     public bool Tls { get; init; }
 
-    /// <summary>The file with the authorities that the server's certificate is checked against; the system's where it is not set.</summary>
+    /// <summary>A file with the certificate authorities that the server's certificate must come from; else the system's.</summary>
     public string TlsCa { get; init; } = "";
 
-    /// <summary>Seconds that making a connection may take.</summary>
+    /// <summary>Seconds after which an attempt to connect is given up.</summary>
     [AboveZero]
     public double ConnectTimeoutSeconds { get; init; } = 5;
 
-    /// <summary>Seconds of silence after a request, after which the server is taken for dead; a call waits for a connection as long.</summary>
+    /// <summary>
+    /// Seconds of silence after a request after which the server is considered dead. A call also waits this long for a connection.
+    /// </summary>
     [AboveZero]
     public double RequestTimeoutSeconds { get; init; } = 2;
 
-    /// <summary>Seconds of silence after which a PING asks whether the server is still there.</summary>
+    /// <summary>Seconds of silence after which a PING checks that the server is still there.</summary>
     [AboveZero]
     public double PingSeconds { get; init; } = 5;
 
-    /// <summary>True where a server is named.</summary>
+    /// <summary>True if a server is configured.</summary>
     internal bool IsNamed => Url.IsSet || Host.Length > 0;
 }

@@ -5,7 +5,10 @@ using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>Keeps threads in one SQLite file in WAL mode: readers never wait for the writer, and a killed process loses no commit that returned.</summary>
+/// <summary>
+/// Stores threads in one SQLite file in WAL mode: readers never wait for the writer, and no completed commit is lost when the process is
+/// killed.
+/// </summary>
 internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyncDisposable
 {
     private readonly SqliteAccess _access;
@@ -14,10 +17,10 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
     public SqliteCheckpointStore(SqliteSettings settings)
         : this(new SqliteAccess(settings, TimeProvider.System)) => _isOwner = true;
 
-    /// <param name="access">Stays open when the store is closed.</param>
+    /// <param name="access">The file. It is not closed together with the store.</param>
     public SqliteCheckpointStore(SqliteAccess access) => _access = access;
 
-    /// <summary>The file, for what else reads it.</summary>
+    /// <summary>The file, for other components that use it.</summary>
     public SqliteAccess Access => _access;
 
     public async ValueTask CommitAsync(StepCommit commit, CancellationToken cancellationToken)
@@ -25,16 +28,22 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         await _access.WriteAsync(statements => SqliteCommit.Apply(statements, commit, _access.Now), cancellationToken);
         if (commit.Run is { Status: not RunStatus.Running })
         {
-            _access.Runs.Give(); // it was given back, or what waits behind it on its thread or for its key is due
+            // The run was released, or it has ended and the next run of its thread or of its concurrency key may be due.
+            _access.Runs.Set();
         }
     }
 
     public ValueTask<LoadedCheckpoint?> LoadAsync(string threadId, string ns, string? checkpointId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_access.Read(statements => SqliteCommit.FindSpace(statements, threadId, ns) is { } space
-            ? Load(statements, space, threadId, ns, checkpointId)
-            : null));
+        ValueTask.FromResult(
+            _access.Read(statements =>
+                SqliteCommit.FindSpace(statements, threadId, ns) is { } space ? Load(statements, space, threadId, ns, checkpointId) : null
+            )
+        );
 
-    public async IAsyncEnumerable<StoredCheckpoint> ListAsync(CheckpointQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<StoredCheckpoint> ListAsync(
+        CheckpointQuery query,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         foreach (var checkpoint in _access.Read(statements => List(statements, query)))
         {
@@ -44,12 +53,22 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         await ValueTask.CompletedTask;
     }
 
-    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
-    {
-        using var row = statements.Query(
-            "SELECT ns, tool, call_id, started_at, ended_at, is_error, output FROM tool_calls WHERE thread_id = $1 AND task_id = $2", threadId, taskId);
-        return row.Read() ? SqliteRows.ReadToolCall(row, taskId) : null;
-    }));
+    public ValueTask<StoredToolCall?> FindToolCallAsync(string threadId, string taskId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            _access.Read(statements =>
+            {
+                using var row = statements.Query(
+                    """
+                    SELECT ns, tool, call_id, started_at, ended_at, is_error, output
+                    FROM tool_calls
+                    WHERE thread_id = $1 AND task_id = $2
+                    """,
+                    threadId,
+                    taskId
+                );
+                return row.Read() ? SqliteRows.ReadToolCall(row, taskId) : null;
+            })
+        );
 
     public ValueTask CopyThreadAsync(string threadId, string checkpointId, string toThreadId, CancellationToken cancellationToken) =>
         _access.WriteAsync(statements => SqliteThreads.Copy(statements, threadId, checkpointId, toThreadId), cancellationToken);
@@ -60,27 +79,35 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
     public async ValueTask<int> PruneAsync(string threadId, int keep, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(keep, 1);
-        return await _access.WriteAsync(statements => SqliteThreads.Prune(statements, threadId, keep), cancellationToken);
+        return await SqlitePruning.PruneAsync(_access, threadId, keep, cancellationToken);
     }
 
-    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
-    {
-        using var row = statements.Query($"SELECT {SqliteRows.RunColumns} FROM runs WHERE thread_id = $1 {SqliteRows.NewestFirst} LIMIT 1", threadId);
-        return row.Read() ? SqliteRows.ReadRun(row) : null;
-    }));
+    public ValueTask<Run?> FindAsync(string threadId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            _access.Read(statements =>
+            {
+                using var row = statements.Query(
+                    $"SELECT {SqliteRows.RunColumns} FROM runs WHERE thread_id = $1 {SqliteRows.NewestFirst} LIMIT 1",
+                    threadId
+                );
+                return row.Read() ? SqliteRows.ReadRun(row) : null;
+            })
+        );
 
-    public async IAsyncEnumerable<Run> ListAsync(RunQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        foreach (var run in _access.Read(statements => ListRuns(statements, query)))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            yield return run;
-        }
-        await ValueTask.CompletedTask;
-    }
+    public ValueTask<long> FindFenceAsync(string threadId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_access.Read(statements => SqliteThreads.FindFence(statements, threadId)));
 
-    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) => ValueTask.FromResult(_access.Read(statements =>
-        statements.Scalar("SELECT json FROM definitions WHERE hash = $1", hash) is byte[] json ? new StoredDefinition(hash, json) : null));
+    public IAsyncEnumerable<Run> ListAsync(RunQuery query, CancellationToken cancellationToken) =>
+        SqliteRunList.ReadAsync(_access, query, cancellationToken);
+
+    public ValueTask<StoredDefinition?> FindDefinitionAsync(string hash, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            _access.Read(statements =>
+                statements.Scalar("SELECT json FROM definitions WHERE hash = $1", hash) is byte[] json
+                    ? new StoredDefinition(hash, json)
+                    : null
+            )
+        );
 
     public ValueTask DisposeAsync() => _isOwner ? _access.DisposeAsync() : ValueTask.CompletedTask;
 
@@ -103,7 +130,12 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
                 values.Add(new StoredValue(channel.Name, channel.Version, json));
             }
         }
-        return new LoadedCheckpoint(checkpoint, values.ToImmutable(), DeltaWalk.Histories(checkpoint, history), [.. history.WritesUnder(wanted)]);
+        return new LoadedCheckpoint(
+            checkpoint,
+            values.ToImmutable(),
+            DeltaWalk.Histories(checkpoint, history),
+            [.. history.WritesUnder(wanted)]
+        );
     }
 
     private static List<StoredCheckpoint> List(SqliteStatements database, CheckpointQuery query)
@@ -111,34 +143,25 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
         var found = new List<StoredCheckpoint>();
         using var row = database.Query(
             $"""
-            SELECT {SqliteRows.CheckpointColumns}, ns FROM checkpoints JOIN spaces ON spaces.id = space_id
-            WHERE thread_id = $1 AND ($2 IS NULL OR ns = $2) AND ($3 IS NULL OR checkpoint_id < $3)
-              AND ($4 IS NULL OR source = $4) AND ($5 IS NULL OR run_id = $5)
+            SELECT {SqliteRows.CheckpointColumns}, ns
+            FROM checkpoints JOIN spaces ON spaces.id = space_id
+            WHERE thread_id = $1
+                AND ($2 IS NULL OR ns = $2)
+                AND ($3 IS NULL OR checkpoint_id < $3)
+                AND ($4 IS NULL OR source = $4)
+                AND ($5 IS NULL OR run_id = $5)
             ORDER BY checkpoint_id DESC LIMIT $6
             """,
-            query.ThreadId, query.Namespace, query.Before, query.Source is { } source ? SqliteCommit.Name(source) : null, query.RunId, query.Limit);
+            query.ThreadId,
+            query.Namespace,
+            query.Before,
+            query.Source is { } source ? SqliteRows.Name(source) : null,
+            query.RunId,
+            query.Limit
+        );
         while (row.Read())
         {
-            found.Add(SqliteRows.ReadCheckpoint(row, query.ThreadId, row.GetString(8)));
-        }
-        return found;
-    }
-
-    private static List<Run> ListRuns(SqliteStatements database, RunQuery query)
-    {
-        var found = new List<Run>();
-        using var row = database.Query(
-            $"""
-            SELECT {SqliteRows.RunColumns} FROM runs
-            WHERE run_id = (SELECT run_id FROM runs AS newer WHERE newer.thread_id = runs.thread_id {SqliteRows.NewestFirst} LIMIT 1) AND ($1 IS NULL OR status = $1)
-              AND ($2 IS NULL OR (status IN ('completed', 'failed', 'cancelled') AND updated_at < $2 AND NOT EXISTS (
-                  SELECT 1 FROM runs AS waiting WHERE waiting.thread_id = runs.thread_id AND waiting.status = 'pending' AND waiting.job IS NOT NULL)))
-            ORDER BY updated_at DESC LIMIT $3 OFFSET $4
-            """,
-            query.Status is { } status ? SqliteCommit.Name(status) : null, query.FinishedBefore is { } before ? SqliteRows.WriteTime(before) : null, query.Limit, query.Skip);
-        while (row.Read())
-        {
-            found.Add(SqliteRows.ReadRun(row));
+            found.Add(SqliteRows.ReadCheckpoint(row, query.ThreadId, row.Text("ns")));
         }
         return found;
     }

@@ -1,137 +1,134 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Runs.Transitions;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Sessions.Transitions;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
 /// <summary>
-/// Takes the due runs that are most urgent, within an open transaction: those without a key by priority and age, of each key as many as its limit leaves. Both
-/// are found by indexes of what waits, so what has ended costs nothing.
+/// Claims the most urgent due runs within an open transaction. The table <c>queue</c> contains the next run of each thread and whether it
+/// is ready (see its migration).
 /// </summary>
 internal static class SqliteClaim
 {
-    /// <summary>It is due, nobody has its thread, and none before it waits for the same thread.</summary>
-    private const string Claimable =
+    /// <summary>
+    /// How many rows that have become due one claim considers, which takes about 3 ms. Each row is considered once, and until then it
+    /// counts neither as ready nor as full.
+    /// </summary>
+    private const int MaxConsidered = 100;
+
+    private const string Consider = """
+        UPDATE queue SET state = 'full'
+        WHERE thread_id IN (
+            SELECT thread_id FROM queue
+            WHERE state = 'new' AND due_at <= $1
+            ORDER BY due_at LIMIT $2)
+        """;
+
+    private const string Ready = """
+        SELECT thread_id, run_id FROM queue
+        WHERE state = 'ready' AND priority = $1 AND due_at <= $2
+        ORDER BY due_at, job LIMIT $3
+        """;
+
+    /// <summary>Returns the run, with the fencing token and the last sequence number of the newest run of its thread.</summary>
+    private const string Due = $"""
+        SELECT {SqliteRows.RunColumns}, crashes, d.json AS definition, j.input, j.trace_parent,
+            (SELECT max(fence) FROM runs AS n WHERE n.thread_id = r.thread_id) AS thread_fence,
+            (SELECT last_sequence FROM runs AS n
+                WHERE n.thread_id = r.thread_id
+                {SqliteRows.NewestFirst} LIMIT 1) AS thread_sequence,
+            (SELECT usage FROM runs AS n
+                WHERE n.thread_id = r.thread_id AND n.run_id <> r.run_id AND n.attempt > 0
+                {SqliteRows.NewestFirst} LIMIT 1) AS thread_usage
+        FROM runs AS r
+        JOIN jobs AS j ON j.id = r.job
+        JOIN definitions AS d ON d.hash = r.definition_hash
+        WHERE r.thread_id = $1 AND r.run_id = $2
+        """;
+
+    private static readonly SqliteStatement<ClaimRow> Take = new(
         """
-        r.status = 'pending' AND r.job IS NOT NULL AND r.due_at <= $2
-        AND NOT EXISTS (SELECT 1 FROM runs AS h INDEXED BY runs_held WHERE h.thread_id = r.thread_id AND h.is_held)
-        AND NOT EXISTS (
-            SELECT 1 FROM runs AS e WHERE e.thread_id = r.thread_id AND e.status = 'pending' AND e.job IS NOT NULL AND (e.due_at, e.job) < (r.due_at, r.job))
-        """;
+        UPDATE runs SET
+            fence = $fence, status = 'running', attempt = $attempt, last_sequence = $last_sequence, updated_at = $updated_at,
+            failure = NULL, holder = $holder, is_held = 1, lease_until = $lease_until, usage = $usage
+        WHERE thread_id = $thread_id AND run_id = $run_id
+        """,
+        new("thread_id", it => it.Run.ThreadId),
+        new("run_id", it => it.Run.RunId),
+        new("fence", it => it.Run.Fence),
+        new("attempt", it => it.Run.Attempt),
+        new("last_sequence", it => it.Run.LastSequence),
+        new("updated_at", it => SqliteRows.WriteTime(it.Now)),
+        new("holder", it => it.Lease.Holder),
+        new("lease_until", it => (it.Now + it.Lease.Length).ToUnixTimeMilliseconds()),
+        new("usage", it => RunJson.WriteUsage(it.Run.Usage))
+    );
 
-    private const string Unkeyed =
-        $"""
-        SELECT thread_id, run_id, priority, due_at, job, 0 FROM runs AS r
-        WHERE r.concurrency_key IS NULL AND r.priority = $3 AND {Claimable} ORDER BY r.due_at, r.job LIMIT $1
-        """;
-
-    private const string Keyed =
-        $"""
-        SELECT thread_id, run_id, priority, due_at, job, concurrency_limit FROM runs AS r
-        WHERE r.concurrency_key = $3 AND {Claimable} ORDER BY r.priority, r.due_at, r.job LIMIT $1
-        """;
-
-    /// <summary>Goes from key to key, for a key may have thousands of runs.</summary>
-    private const string Keys =
-        """
-        WITH RECURSIVE keys (key) AS (
-            SELECT min(concurrency_key) FROM runs WHERE status = 'pending' AND job IS NOT NULL AND concurrency_key IS NOT NULL
-            UNION ALL
-            SELECT (SELECT min(concurrency_key) FROM runs WHERE status = 'pending' AND job IS NOT NULL AND concurrency_key IS NOT NULL AND concurrency_key > keys.key)
-            FROM keys WHERE keys.key IS NOT NULL)
-        SELECT key FROM keys WHERE key IS NOT NULL
-        """;
-
-    /// <summary>The run, with the fence and the number of its thread's newest.</summary>
-    private const string Due =
-        $"""
-        SELECT {SqliteRows.RunColumns}, crashes, d.json, j.input, j.trace_parent,
-            (SELECT max(fence) FROM runs AS n WHERE n.thread_id = r.thread_id),
-            (SELECT last_sequence FROM runs AS n WHERE n.thread_id = r.thread_id {SqliteRows.NewestFirst} LIMIT 1),
-            (SELECT usage FROM runs AS n WHERE n.thread_id = r.thread_id AND n.run_id <> r.run_id AND n.attempt > 0 {SqliteRows.NewestFirst} LIMIT 1)
-        FROM runs AS r JOIN jobs AS j ON j.id = r.job JOIN definitions AS d ON d.hash = r.definition_hash WHERE r.thread_id = $1 AND r.run_id = $2
-        """;
-
-    private const string Take =
-        """
-        UPDATE runs SET fence = $3, status = 'running', attempt = $4, last_sequence = $5, updated_at = $6, failure = NULL, holder = $7, is_held = 1, lease_until = $8,
-            usage = $9
-        WHERE thread_id = $1 AND run_id = $2
-        """;
-
-    public static ImmutableArray<ClaimedRun> Apply(SqliteStatements database, Lease lease, int atMost, DateTimeOffset now)
+    /// <returns>The claimed runs, and whether there are more rows that no claim has considered since they became due.</returns>
+    public static (ImmutableArray<ClaimedRun> Claimed, bool HasMore) Apply(
+        SqliteStatements database,
+        Lease lease,
+        int atMost,
+        DateTimeOffset now
+    )
     {
-        var due = Find(database, atMost, now.ToUnixTimeMilliseconds());
+        var hasMore = !TryConsiderAll(database, now.ToUnixTimeMilliseconds());
         var claimed = ImmutableArray.CreateBuilder<ClaimedRun>();
-        foreach (var candidate in due.OrderBy(it => it.Priority).ThenBy(it => it.DueAt).ThenBy(it => it.Job).Take(atMost))
+        foreach (var key in FindReady(database, atMost, now.ToUnixTimeMilliseconds()))
         {
-            var (run, definition, input, crashes, traceParent) = Read(database, candidate);
-            var taken = Start.Apply(run, now).Run;
-            database.Run(
-                Take, taken.ThreadId, taken.RunId, taken.Fence, taken.Attempt, taken.LastSequence, SqliteRows.WriteTime(now), lease.Holder,
-                (now + lease.Length).ToUnixTimeMilliseconds(), RunJson.WriteUsage(taken.Usage));
-            claimed.Add(new ClaimedRun(taken, new StoredDefinition(run.DefinitionHash, definition), input, crashes) { TraceParent = traceParent });
+            var due = Read(database, key);
+            var started = due with { Run = Start.Apply(due.Run, now).Run };
+            database.Run(Take, new ClaimRow(started.Run, lease, now));
+            claimed.Add(started);
         }
-        return claimed.ToImmutable();
+        return (claimed.ToImmutable(), hasMore);
     }
 
-    private static List<Candidate> Find(SqliteStatements database, int atMost, long now)
+    /// <summary>
+    /// Considers runs with a concurrency key that have become due, and makes them ready while their keys have free positions. Returns false
+    /// if there are more of them than one transaction considers.
+    /// </summary>
+    public static bool TryConsiderAll(SqliteStatements database, long now) => database.Run(Consider, now, MaxConsidered) < MaxConsidered;
+
+    private static List<RunKey> FindReady(SqliteStatements database, int atMost, long now)
     {
-        var due = new List<Candidate>();
-        foreach (var key in FindKeys(database))
+        var ready = new List<RunKey>();
+        for (var priority = 0; priority <= RunSubmission.LastPriority && ready.Count < atMost; priority++)
         {
-            var held = (long)database.Scalar("SELECT count(*) FROM runs WHERE is_held AND concurrency_key = $1 AND concurrency_key IS NOT NULL", key)!;
-            var first = Query(database, Keyed, atMost, now, key);
-            due.AddRange(first.Where((candidate, place) => place < candidate.Limit - held));
+            using var row = database.Query(Ready, priority, now, atMost - ready.Count);
+            while (row.Read())
+            {
+                ready.Add(new RunKey(row.Text("thread_id"), row.Text("run_id")));
+            }
         }
-        var unkeyed = 0;
-        for (var priority = 0; priority <= RunSubmission.LastPriority && unkeyed < atMost; priority++)
-        {
-            var next = Query(database, Unkeyed, atMost - unkeyed, now, priority);
-            unkeyed += next.Count;
-            due.AddRange(next);
-        }
-        return due;
+        return ready;
     }
 
-    private static List<string> FindKeys(SqliteStatements database)
+    private static ClaimedRun Read(SqliteStatements database, RunKey key)
     {
-        var keys = new List<string>();
-        using var row = database.Query(Keys);
-        while (row.Read())
-        {
-            keys.Add(row.GetString(0));
-        }
-        return keys;
-    }
-
-    private static List<Candidate> Query(SqliteStatements database, string sql, int atMost, long now, object keyOrPriority)
-    {
-        var found = new List<Candidate>();
-        using var row = database.Query(sql, atMost, now, keyOrPriority);
-        while (row.Read())
-        {
-            found.Add(new Candidate(row.GetString(0), row.GetString(1), row.GetInt32(2), row.GetInt64(3), row.GetInt64(4), row.GetInt32(5)));
-        }
-        return found;
-    }
-
-    private static (Run Run, byte[] Definition, byte[] Input, int Crashes, string TraceParent) Read(SqliteStatements database, Candidate candidate)
-    {
-        using var row = database.Query(Due, candidate.ThreadId, candidate.RunId);
+        using var row = database.Query(Due, key.ThreadId, key.RunId);
         if (!row.Read())
         {
-            throw new FaultException(FaultCodes.StoreCorrupt, $"the definition or the input of the run '{candidate.RunId}' is not stored");
+            throw new FaultException(
+                FaultCodes.StoreCorrupt,
+                $"the definition or the input of the run '{key.RunId}' is missing in the database",
+                "restore the database from a backup, or delete the thread of the run"
+            );
         }
         var run = SqliteRows.ReadRun(row);
-        run = run with { Fence = row.GetInt64(17), LastSequence = Math.Max(run.LastSequence, row.GetInt64(18)) };
-        run = run.Attempt > 0 || row.IsDBNull(19) ? run : run with { Usage = RunJson.ReadUsage(JsonElement.Parse(row.GetString(19))).ForNextRun() };
-        return (run, row.GetFieldValue<byte[]>(14), row.GetFieldValue<byte[]>(15), row.GetInt32(13), row.GetString(16));
+        run = run with { Fence = row.Number("thread_fence"), LastSequence = Math.Max(run.LastSequence, row.Number("thread_sequence")) };
+        if (run.Attempt == 0 && row.OptionalText("thread_usage") is { } usage)
+        {
+            run = run with { Usage = RunJson.ReadUsage(StoredJson.Parse(usage)).ForNextRun() };
+        }
+        var definition = new StoredDefinition(run.DefinitionHash, row.Bytes("definition"));
+        return new ClaimedRun(run, definition, row.Bytes("input"), row.Integer("crashes")) { TraceParent = row.Text("trace_parent") };
     }
 
-    private sealed record Candidate(string ThreadId, string RunId, int Priority, long DueAt, long Job, int Limit);
+    /// <summary>A run that is claimed, in the state of its new attempt.</summary>
+    private readonly record struct ClaimRow(Run Run, Lease Lease, DateTimeOffset Now);
 }

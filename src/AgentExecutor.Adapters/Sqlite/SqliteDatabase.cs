@@ -1,10 +1,11 @@
 using System.Reflection;
 using AgentExecutor.Core;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>The database file: opens connections to it and brings its schema up to date.</summary>
+/// <summary>Opens connections to the database file and migrates its schema.</summary>
 internal sealed class SqliteDatabase
 {
     private const string FileName = "agent-executor.db";
@@ -19,45 +20,52 @@ internal sealed class SqliteDatabase
         _path = Path.Combine(settings.Directory, FileName);
     }
 
+    /// <summary>The path of the file.</summary>
+    public string Location => _path;
+
     public static bool Exists(string directory) => File.Exists(Path.Combine(directory, FileName));
 
-    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>: the file cannot be opened, or is of a newer version.</exception>
-    public static SqliteDatabase Open(SqliteSettings settings)
+    /// <exception cref="FaultException">
+    /// <see cref="FaultCodes.StoreUnavailable"/>: the file cannot be opened, or a newer version of the program has created it.
+    /// </exception>
+    public static SqliteDatabase Open(SqliteSettings settings, bool mustWrite = false)
     {
-        SqliteNative.Ensure();
         try
         {
             Directory.CreateDirectory(settings.Directory);
             var database = new SqliteDatabase(settings);
-            database.Migrate();
+            database.Migrate(mustWrite);
             return database;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SqliteException)
         {
-            throw new FaultException(
-                FaultCodes.StoreUnavailable,
-                $"the database in '{settings.Directory}' cannot be opened: {exception.Message}",
-                "name a directory that can be written with --data-dir or DATA_DIR", exception);
+            throw SqliteFaults.OfOpening(exception, Path.Combine(settings.Directory, FileName));
         }
     }
 
-    /// <summary>A connection that reads: nothing to set, for the file itself says that it is in WAL mode.</summary>
+    /// <summary>Opens a connection for reading. It needs no settings, because the file itself records that it is in WAL mode.</summary>
     public SqliteConnection ConnectToRead()
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = _path, DefaultTimeout = BusySeconds }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = _path, DefaultTimeout = BusySeconds }.ToString()
+        );
         connection.Open();
         return connection;
     }
 
+    /// <summary>Opens a connection for writing.</summary>
     public SqliteConnection Connect()
     {
         var connection = ConnectToRead();
-        Execute(connection, $"""
+        Execute(
+            connection,
+            $"""
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = {(_settings.SyncEveryCommit ? "FULL" : "NORMAL")};
             PRAGMA busy_timeout = {BusySeconds * 1000};
             PRAGMA cache_size = -16384;
-            """);
+            """
+        );
         return connection;
     }
 
@@ -68,9 +76,15 @@ internal sealed class SqliteDatabase
         command.ExecuteNonQuery();
     }
 
-    private void Migrate()
+    private void Migrate(bool mustWrite)
     {
         using var connection = Connect();
+        if (mustWrite && raw.sqlite3_db_readonly(connection.Handle, "main") == 1)
+        {
+            // A pooled connection would stay read-only after the file can be written again.
+            SqliteConnection.ClearPool(connection);
+            throw new SqliteException("attempt to write a readonly database", raw.SQLITE_READONLY);
+        }
         var migrations = Migrations().ToList();
         Execute(connection, "BEGIN IMMEDIATE");
         var version = Version(connection);
@@ -78,8 +92,9 @@ internal sealed class SqliteDatabase
         {
             throw new FaultException(
                 FaultCodes.StoreUnavailable,
-                $"the database in '{_settings.Directory}' has schema version {version}, and this program knows {migrations.Count}",
-                "use the newer program that wrote it, or another --data-dir");
+                $"the database in '{_settings.Directory}' has schema version {version}, but this program supports only {migrations.Count}",
+                "use the newer version of the program, or another directory with --data-dir or DATA_DIR"
+            );
         }
         foreach (var (sql, number) in migrations.Skip(version).Select((sql, index) => (sql, version + index + 1)))
         {
@@ -98,7 +113,12 @@ internal sealed class SqliteDatabase
     private static IEnumerable<string> Migrations()
     {
         var assembly = Assembly.GetExecutingAssembly();
-        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.Contains(".Sqlite.Migrations.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (
+            var name in assembly
+                .GetManifestResourceNames()
+                .Where(name => name.Contains(".Sqlite.Migrations.", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+        )
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             yield return reader.ReadToEnd();

@@ -1,23 +1,52 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Messaging;
-using Microsoft.Data.Sqlite;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>The bus as a table of the embedded store, for where nothing is installed. It shares the store's file and writer, and is of no use once that is closed.</summary>
+/// <summary>
+/// A bus in a table of the embedded store, for installations without servers. It uses the file and the writer of the store, which closes
+/// them.
+/// </summary>
 internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) : IEventBus
 {
     private const string Columns = "sequence, stream, published_at, subject, message_id, headers, attempts, body";
 
+    private const string Due = $"SELECT {Columns} FROM messages WHERE due_at <= $1 ORDER BY due_at, sequence LIMIT $2";
+
+    private const string Settle = "UPDATE messages SET due_at = $3 WHERE sequence = $1 AND attempts = $2 AND due_at IS NOT NULL";
+
+    private const string DropExpired = """
+        DELETE FROM messages WHERE sequence IN (
+            SELECT sequence FROM messages
+            WHERE stream = $1 AND published_at < $2
+            ORDER BY published_at LIMIT 20000)
+        """;
+
+    private static readonly SqliteStatement<MessageRow> Insert = new(
+        """
+        INSERT INTO messages ($columns) VALUES ($values)
+        ON CONFLICT (stream, message_id) WHERE message_id <> '' DO NOTHING
+        """,
+        new("stream", it => SqliteRows.Name(it.Stream)),
+        new("message_id", it => it.Message.Id),
+        new("subject", it => it.Message.Subject),
+        new("headers", it => HeaderJson.Write(it.Message.Headers)),
+        new("body", it => it.Message.Body),
+        new("published_at", it => it.Now),
+        new("due_at", it => it.Stream == BusStream.Jobs ? it.Now : null)
+    );
+
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SweepPause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan DropInterval = TimeSpan.FromMinutes(1);
 
-    private readonly TimeSpan _ackWait = TimeSpan.FromSeconds(settings.AckWaitSeconds);
-    private long _swept = access.Time.GetTimestamp();
+    private long _lastDrop = access.Time.GetTimestamp();
 
-    /// <summary>Ids are known for as long as the message is kept.</summary>
-    public TimeSpan DuplicateWindow => TimeSpan.FromHours(Math.Min(settings.JobHours, Math.Min(settings.ResultHours, settings.DeadLetterHours)));
+    /// <summary>Duplicates are detected for as long as a message is stored.</summary>
+    public TimeSpan DuplicateWindow =>
+        TimeSpan.FromHours(Math.Min(settings.JobHours, Math.Min(settings.ResultHours, settings.DeadLetterHours)));
+
+    public TimeSpan AckWait { get; } = TimeSpan.FromSeconds(settings.AckWaitSeconds);
 
     public bool IsConnected => true;
 
@@ -32,28 +61,26 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
                 var now = access.Now;
                 foreach (var (message, stream) in messages.Zip(streams))
                 {
-                    database.Run(
-                        """
-                        INSERT INTO messages (stream, message_id, subject, headers, body, published_at, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                        ON CONFLICT (stream, message_id) WHERE message_id <> '' DO NOTHING
-                        """,
-                        SqliteCommit.Name(stream), message.Id, message.Subject, HeaderJson.Write(message.Headers), message.Body, now, stream == BusStream.Jobs ? now : null);
+                    database.Run(Insert, new MessageRow(message, stream, now));
                 }
                 return true;
             },
-            cancellationToken);
+            cancellationToken
+        );
         if (streams.Contains(BusStream.Jobs))
         {
-            access.Messages.Give();
+            access.Messages.Set();
         }
     }
 
     public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
     {
-        await SweepAsync(cancellationToken);
-        for (var started = access.Time.GetTimestamp(); ;)
+        await DropExpiredAsync(cancellationToken);
+        var started = access.Time.GetTimestamp();
+        while (true)
         {
-            var published = access.Messages.Next; // before the look, so that nothing comes unseen
+            // Is read before the query, so that no notification is missed.
+            var published = access.Messages.Next;
             var next = UntilDue();
             var taken = next <= TimeSpan.Zero ? await WriteAsync(database => Take(database, atMost), cancellationToken) : [];
             var left = wait - access.Time.GetElapsedTime(started);
@@ -65,44 +92,74 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
         }
     }
 
-    public ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken) => ValueTask.FromResult(Read(database =>
-    {
-        using var row = database.Query(
-            $"""
-            SELECT {(query.HasBodies ? Columns : Columns.Replace("body", "x''", StringComparison.Ordinal))} FROM messages
-            WHERE stream = $1 AND sequence > $2 AND published_at >= $3 ORDER BY sequence LIMIT $4
-            """, SqliteCommit.Name(query.Stream), query.After, query.Since?.ToUnixTimeMilliseconds() ?? 0, query.AtMost);
-        return ReadAll(row).Select(it => it.Message).ToImmutableArray();
-    }));
+    public ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        SettleAsync(deliveries, null, cancellationToken);
 
-    public ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) => WriteAsync(
-        database => database.Run("DELETE FROM messages WHERE stream = $1 AND sequence = $2", SqliteCommit.Name(stream), sequence) > 0, cancellationToken);
+    public ValueTask InProgressAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        SettleAsync(deliveries, AckWait, cancellationToken);
 
-    /// <summary>The file is the store's to close.</summary>
+    public ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            Read(database =>
+            {
+                var columns = query.HasBodies ? Columns : Columns.Replace("body", "x'' AS body", StringComparison.Ordinal);
+                using var row = database.Query(
+                    $"""
+                    SELECT {columns}
+                    FROM messages
+                    WHERE stream = $1 AND sequence > $2 AND published_at >= $3
+                    ORDER BY sequence LIMIT $4
+                    """,
+                    SqliteRows.Name(query.Stream),
+                    query.After,
+                    query.Since?.ToUnixTimeMilliseconds() ?? 0,
+                    query.AtMost
+                );
+                return ReadAll(row).Select(it => it.Message).ToImmutableArray();
+            })
+        );
+
+    public ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) =>
+        WriteAsync(
+            database => database.Run("DELETE FROM messages WHERE stream = $1 AND sequence = $2", SqliteRows.Name(stream), sequence) > 0,
+            cancellationToken
+        );
+
+    /// <summary>Does nothing, because the store closes the file.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>Only reads: with nothing to take, the writer is not asked.</summary>
-    private TimeSpan UntilDue() => Read(database => database.Scalar("SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL") is long due
-        ? TimeSpan.FromMilliseconds(due - access.Now)
-        : TimeSpan.MaxValue);
+    /// <summary>Returns when the next message is due. It only reads, so that an idle bus does not occupy the writer.</summary>
+    private TimeSpan UntilDue() =>
+        Read(database =>
+            database.Scalar("SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL") is long due
+                ? TimeSpan.FromMilliseconds(due - access.Now)
+                : TimeSpan.MaxValue
+        );
 
     private ImmutableArray<IDelivery> Take(SqliteStatements database, int atMost)
     {
         var now = access.Now;
         List<(StoredMessage Message, int Attempts)> due;
-        using (var row = database.Query($"SELECT {Columns} FROM messages WHERE due_at <= $1 ORDER BY due_at, sequence LIMIT $2", now, atMost))
+        using (var row = database.Query(Due, now, atMost))
         {
             due = ReadAll(row);
         }
         foreach (var (message, attempts) in due)
         {
             database.Run(
-                "UPDATE messages SET attempts = $2, due_at = $3 WHERE sequence = $1", message.Sequence, attempts + 1, now + (long)_ackWait.TotalMilliseconds);
+                "UPDATE messages SET attempts = $2, due_at = $3 WHERE sequence = $1",
+                message.Sequence,
+                attempts + 1,
+                now + (long)AckWait.TotalMilliseconds
+            );
         }
         return [.. due.OrderBy(it => it.Message.Sequence).Select(it => (IDelivery)new Delivery(this, it.Message, it.Attempts + 1))];
     }
 
-    /// <summary>Until something changes, or so long; a poll stands behind it for other processes that publish.</summary>
+    /// <summary>
+    /// Waits until a message may be due or the timeout has elapsed. It returns after <see cref="Poll"/> at the latest, because another
+    /// process may have published a message.
+    /// </summary>
     private async Task WaitAsync(Task published, TimeSpan atMost, CancellationToken cancellationToken)
     {
         try
@@ -111,58 +168,72 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
         }
         catch (TimeoutException)
         {
-            // time to look again
+            // The caller queries again.
         }
     }
 
-    /// <summary>Drops what is older than its stream keeps, now and then and not all at once.</summary>
-    private async Task SweepAsync(CancellationToken cancellationToken)
+    /// <summary>Deletes messages that have exceeded the retention time of their stream, at an interval and in batches.</summary>
+    private async Task DropExpiredAsync(CancellationToken cancellationToken)
     {
-        if (access.Time.GetElapsedTime(Interlocked.Read(ref _swept)) < SweepPause)
+        if (access.Time.GetElapsedTime(Interlocked.Read(ref _lastDrop)) < DropInterval)
         {
             return;
         }
-        Interlocked.Exchange(ref _swept, access.Time.GetTimestamp());
+        Interlocked.Exchange(ref _lastDrop, access.Time.GetTimestamp());
         await WriteAsync(
             database =>
             {
-                foreach (var (stream, hours) in ((BusStream, double)[])
-                    [(BusStream.Jobs, settings.JobHours), (BusStream.Results, settings.ResultHours), (BusStream.DeadLetters, settings.DeadLetterHours)])
+                foreach (
+                    var (stream, hours) in ((BusStream, double)[])
+                        [
+                            (BusStream.Jobs, settings.JobHours),
+                            (BusStream.Results, settings.ResultHours),
+                            (BusStream.DeadLetters, settings.DeadLetterHours),
+                        ]
+                )
                 {
-                    database.Run(
-                        """
-                        DELETE FROM messages WHERE sequence IN (
-                            SELECT sequence FROM messages WHERE stream = $1 AND published_at < $2 ORDER BY published_at LIMIT 20000)
-                        """, SqliteCommit.Name(stream), access.Now - (long)TimeSpan.FromHours(hours).TotalMilliseconds);
+                    database.Run(DropExpired, SqliteRows.Name(stream), access.Now - (long)TimeSpan.FromHours(hours).TotalMilliseconds);
                 }
                 return true;
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
-    /// <param name="dueIn">When it is to be delivered again; null for never.</param>
-    private async ValueTask SettleAsync(Delivery delivery, TimeSpan? dueIn, CancellationToken cancellationToken)
+    /// <param name="deliveries">
+    /// The deliveries. Those that were settled before, or whose messages were delivered again, are skipped.
+    /// </param>
+    /// <param name="dueIn">After which time the messages are delivered again, or null for never.</param>
+    private async ValueTask SettleAsync(ImmutableArray<IDelivery> deliveries, TimeSpan? dueIn, CancellationToken cancellationToken)
     {
         await WriteAsync(
-            database => database.Run(
-                "UPDATE messages SET due_at = $3 WHERE sequence = $1 AND attempts = $2 AND due_at IS NOT NULL",
-                delivery.Message.Sequence, delivery.Attempt, dueIn is { } wait ? access.Now + (long)wait.TotalMilliseconds : null),
-            cancellationToken);
-        if (dueIn < _ackWait)
+            database =>
+            {
+                var dueAt = dueIn is { } wait ? access.Now + (long)wait.TotalMilliseconds : (long?)null;
+                foreach (var delivery in deliveries)
+                {
+                    database.Run(Settle, delivery.Message.Sequence, delivery.Attempt, dueAt);
+                }
+                return true;
+            },
+            cancellationToken
+        );
+        if (dueIn < AckWait)
         {
-            access.Messages.Give(); // sooner than those who wait expect
+            // The messages are due earlier than the callers that wait expect.
+            access.Messages.Set();
         }
     }
 
-    private async ValueTask<T> WriteAsync<T>(Func<SqliteStatements, T> job, CancellationToken cancellationToken)
+    private async ValueTask<T> WriteAsync<T>(Func<SqliteStatements, T> write, CancellationToken cancellationToken)
     {
         try
         {
-            return await access.WriteAsync(job, cancellationToken);
+            return await access.WriteAsync(write, cancellationToken);
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
         {
-            throw Away(fault);
+            throw Unavailable(fault);
         }
     }
 
@@ -174,27 +245,36 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
         {
-            throw Away(fault);
+            throw Unavailable(fault);
         }
     }
 
-    private static FaultException Away(FaultException fault) => new(FaultCodes.BusUnavailable, fault.Message, fault.Hint, fault);
+    private static FaultException Unavailable(FaultException fault) => new(FaultCodes.BusUnavailable, fault.Message, fault.Hint, fault);
 
-    private static List<(StoredMessage Message, int Attempts)> ReadAll(SqliteDataReader row)
+    private static List<(StoredMessage Message, int Attempts)> ReadAll(SqliteRowReader row)
     {
         var read = new List<(StoredMessage, int)>();
         while (row.Read())
         {
-            var stream = Enum.Parse<BusStream>(row.GetString(1), ignoreCase: true);
-            var message = new StoredMessage(stream, row.GetInt64(0), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2)), row.GetString(3), row.GetFieldValue<byte[]>(7))
-            {
-                Id = row.GetString(4),
-                Headers = HeaderJson.Read(row.GetString(5)),
-            };
-            read.Add((message, row.GetInt32(6)));
+            read.Add((ReadMessage(row), row.Integer("attempts")));
         }
         return read;
     }
+
+    private static StoredMessage ReadMessage(SqliteRowReader row) =>
+        new(
+            Enum.Parse<BusStream>(row.Text("stream"), ignoreCase: true),
+            row.Number("sequence"),
+            row.UnixTime("published_at"),
+            row.Text("subject"),
+            row.Bytes("body")
+        )
+        {
+            Id = row.Text("message_id"),
+            Headers = HeaderJson.Read(row.Text("headers")),
+        };
+
+    private readonly record struct MessageRow(BusMessage Message, BusStream Stream, long Now);
 
     private sealed class Delivery(SqliteEventBus bus, StoredMessage message, int attempt) : IDelivery
     {
@@ -202,12 +282,12 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
 
         public int Attempt => attempt;
 
-        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.SettleAsync(this, null, cancellationToken);
+        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.SettleAsync([this], null, cancellationToken);
 
-        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => bus.SettleAsync(this, delay, cancellationToken);
+        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => bus.SettleAsync([this], delay, cancellationToken);
 
         public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => AckAsync(cancellationToken);
 
-        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.SettleAsync(this, bus._ackWait, cancellationToken);
+        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.SettleAsync([this], bus.AckWait, cancellationToken);
     }
 }

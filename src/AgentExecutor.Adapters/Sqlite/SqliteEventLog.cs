@@ -4,24 +4,33 @@ using AgentExecutor.Core.Events;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>Reads what commits told from the database file, each call from one snapshot. Statements are small and many: within the process they cost no round trips.</summary>
+/// <summary>
+/// Reads the logged events of commits. Each call reads one snapshot with many small statements, which need no round trips within the
+/// process.
+/// </summary>
 internal sealed class SqliteEventLog(SqliteAccess access) : IEventLog
 {
     public ValueTask<LogPage?> ReadAsync(string threadId, long after, int limit, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(access.Read(database => Position(database, threadId) is { } position ? Page(database, position, after, limit) : null));
+        return ValueTask.FromResult(
+            access.Read(database => Position(database, threadId) is { } position ? Page(database, position, after, limit) : null)
+        );
     }
 
-    public ValueTask<ImmutableArray<LogPosition>> LookAsync(ImmutableArray<string> threadIds, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<LogPosition>> ReadPositionsAsync(ImmutableArray<string> threadIds, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.FromResult<ImmutableArray<LogPosition>>(
-            access.Read(database => threadIds.Distinct().Select(id => Position(database, id)).OfType<LogPosition>().ToImmutableArray()));
+            access.Read(database => threadIds.Distinct().Select(id => Position(database, id)).OfType<LogPosition>().ToImmutableArray())
+        );
     }
 
     public ValueTask<ImmutableArray<StoredChange>> ReadChangesAsync(
-        string threadId, ImmutableArray<CheckpointKey> checkpoints, CancellationToken cancellationToken)
+        string threadId,
+        ImmutableArray<CheckpointKey> checkpoints,
+        CancellationToken cancellationToken
+    )
     {
         cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.FromResult(access.Read(database => Changes(database, threadId, checkpoints)));
@@ -29,23 +38,34 @@ internal sealed class SqliteEventLog(SqliteAccess access) : IEventLog
 
     private static LogPosition? Position(SqliteStatements database, string threadId)
     {
-        using var row = database.Query($"SELECT last_sequence, status FROM runs WHERE thread_id = $1 {SqliteRows.NewestFirst} LIMIT 1", threadId);
-        return row.Read() ? new LogPosition(threadId, row.GetInt64(0), SqliteRows.ReadStatus(row.GetString(1))) : null;
+        using var row = database.Query(
+            $"SELECT last_sequence, status FROM runs WHERE thread_id = $1 {SqliteRows.NewestFirst} LIMIT 1",
+            threadId
+        );
+        return row.Read() ? new LogPosition(threadId, row.Number("last_sequence"), SqliteRows.ReadStatus(row.Text("status"))) : null;
     }
 
     private static LogPage Page(SqliteStatements database, LogPosition position, long after, int limit)
     {
         var commits = ImmutableArray.CreateBuilder<StoredEvents>();
         using var row = database.Query(
-            "SELECT sequence, json FROM events WHERE thread_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3", position.ThreadId, after, limit + 1L);
+            "SELECT sequence, json FROM events WHERE thread_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+            position.ThreadId,
+            after,
+            limit + 1L
+        );
         while (commits.Count < limit && row.Read())
         {
-            commits.Add(new StoredEvents(row.GetInt64(0), row.GetFieldValue<byte[]>(1)));
+            commits.Add(new StoredEvents(row.Number("sequence"), row.Bytes("json")));
         }
         return new LogPage(commits.ToImmutable(), position, commits.Count == limit && row.Read());
     }
 
-    private static ImmutableArray<StoredChange> Changes(SqliteStatements database, string threadId, ImmutableArray<CheckpointKey> checkpoints)
+    private static ImmutableArray<StoredChange> Changes(
+        SqliteStatements database,
+        string threadId,
+        ImmutableArray<CheckpointKey> checkpoints
+    )
     {
         var changes = ImmutableArray.CreateBuilder<StoredChange>(checkpoints.Length);
         foreach (var keys in checkpoints.Distinct().GroupBy(key => key.Namespace))
@@ -63,30 +83,43 @@ internal sealed class SqliteEventLog(SqliteAccess access) : IEventLog
         string? parent;
         ImmutableArray<ChannelVersion> channels;
         ImmutableArray<string> updated;
-        using (var row = database.Query("SELECT parent_id, channels FROM checkpoints WHERE space_id = $1 AND checkpoint_id = $2", space, key.Id))
+        using (
+            var row = database.Query(
+                "SELECT parent_id, channels FROM checkpoints WHERE space_id = $1 AND checkpoint_id = $2",
+                space,
+                key.Id
+            )
+        )
         {
             if (!row.Read())
             {
                 return null;
             }
-            parent = row.IsDBNull(0) ? null : row.GetString(0);
-            (channels, updated) = SqliteRows.ReadChannels(row.GetString(1));
+            parent = row.OptionalText("parent_id");
+            (channels, updated) = SqliteRows.ReadChannels(row.Text("channels"));
         }
         return new StoredChange(
-            key, updated, parent is null ? [] : Writes(database, space, parent, updated), Values(database, space, channels.Where(channel => updated.Contains(channel.Name))));
+            key,
+            updated,
+            parent is null ? [] : Writes(database, space, parent, updated),
+            Values(database, space, channels.Where(channel => updated.Contains(channel.Name)))
+        );
     }
 
     private static ImmutableArray<StoredWrite> Writes(SqliteStatements database, long space, string under, ImmutableArray<string> channels)
     {
         var writes = ImmutableArray.CreateBuilder<StoredWrite>();
         using var row = database.Query(
-            "SELECT task_id, idx, channel, json FROM writes WHERE space_id = $1 AND checkpoint_id = $2 ORDER BY task_id, idx", space, under);
+            "SELECT task_id, idx, channel, json FROM writes WHERE space_id = $1 AND checkpoint_id = $2 ORDER BY task_id, idx",
+            space,
+            under
+        );
         while (row.Read())
         {
-            var channel = row.GetString(2);
+            var channel = row.Text("channel");
             if (channels.Contains(channel) && !SpecialChannel.Contains(channel))
             {
-                writes.Add(new StoredWrite(row.GetString(0), row.GetInt32(1), channel, row.GetFieldValue<byte[]>(3)));
+                writes.Add(SqliteRows.ReadWrite(row));
             }
         }
         return writes.ToImmutable();

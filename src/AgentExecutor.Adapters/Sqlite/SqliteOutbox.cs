@@ -1,20 +1,51 @@
 using System.Collections.Immutable;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
-using Microsoft.Data.Sqlite;
+using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>Outcomes as rows that the steps' commits wrote. Which of them a relay has is known to this process alone: when it dies, so does the relay.</summary>
+/// <summary>
+/// Reads the outcomes that the commits of steps have stored as rows. The rows that a relay publishes are only known to this process,
+/// because its relays end with it.
+/// </summary>
 internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
 {
-    private const string Columns = "o.id, o.thread_id, o.run_id, o.sequence, o.status, o.json, coalesce(j.trace_parent, ''), o.created_at, o.announced_at IS NOT NULL";
-    private const string Rows = "outbox AS o LEFT JOIN runs AS r USING (thread_id, run_id) LEFT JOIN jobs AS j ON j.id = r.job";
+    private const string Outcomes = """
+        SELECT o.id, o.thread_id, o.run_id, o.sequence, o.status, o.json, coalesce(j.trace_parent, '') AS trace_parent,
+            o.created_at, o.announced_at IS NOT NULL AS is_published
+        FROM outbox AS o
+        LEFT JOIN runs AS r USING (thread_id, run_id)
+        LEFT JOIN jobs AS j ON j.id = r.job
+        """;
+
+    private const string Unpublished = $"{Outcomes} WHERE o.announced_at IS NULL ORDER BY o.created_at, o.id LIMIT $1";
+
+    private const string Newest = $"{Outcomes} WHERE o.thread_id = $1 AND o.run_id = $2 ORDER BY o.sequence DESC LIMIT 1";
+
+    private const string NewestStatus = """
+        SELECT r.status, coalesce(o.sequence, 0) AS sequence, o.announced_at IS NOT NULL AS is_published
+        FROM runs AS r
+        LEFT JOIN outbox AS o ON o.thread_id = r.thread_id AND o.run_id = r.run_id
+        WHERE r.thread_id = $1 AND r.run_id = $2
+        ORDER BY o.sequence DESC LIMIT 1
+        """;
+
+    private const string Drop = """
+        DELETE FROM outbox WHERE id IN (
+            SELECT id FROM outbox
+            WHERE announced_at IS NOT NULL AND created_at < $1
+            ORDER BY created_at LIMIT $2)
+        """;
 
     private readonly Lock _gate = new();
-    private readonly HashSet<long> _taken = []; // rows that relays have
 
-    public async ValueTask<int> RelayAsync(int atMost, Func<ImmutableArray<Outcome>, CancellationToken, Task> announce, CancellationToken cancellationToken)
+    // The ids of the rows that relays are publishing.
+    private readonly HashSet<long> _taken = [];
+
+    public async ValueTask<int> RelayAsync(
+        int atMost,
+        Func<ImmutableArray<Outcome>, CancellationToken, Task> publish,
+        CancellationToken cancellationToken
+    )
     {
         var waiting = Take(atMost);
         if (waiting.Count == 0)
@@ -23,7 +54,7 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
         }
         try
         {
-            await announce([.. waiting.Select(it => it.Outcome)], cancellationToken);
+            await publish([.. waiting.Select(it => it.Outcome)], cancellationToken);
             await access.WriteAsync(
                 database =>
                 {
@@ -32,7 +63,8 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
                         database.Run("UPDATE outbox SET announced_at = $2 WHERE id = $1", id, access.Now);
                     }
                 },
-                CancellationToken.None);
+                CancellationToken.None
+            );
         }
         finally
         {
@@ -44,42 +76,77 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
         return waiting.Count;
     }
 
-    public ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken) => ValueTask.FromResult(access.Read(
-        database => runs.SelectMany(run => Read(database.Query(
-            $"SELECT {Columns} FROM {Rows} WHERE o.thread_id = $1 AND o.run_id = $2 ORDER BY o.sequence DESC LIMIT 1", run.ThreadId, run.RunId)))
-            .Select(it => it.Outcome).ToImmutableArray()));
+    public ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            access.Read(database =>
+                runs.SelectMany(run => Read(database.Query(Newest, run.ThreadId, run.RunId))).Select(it => it.Outcome).ToImmutableArray()
+            )
+        );
 
-    public ValueTask<int> DropAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken) => access.WriteAsync(
-        database => database.Run(
-            "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE announced_at IS NOT NULL AND created_at < $1 ORDER BY created_at LIMIT $2)",
-            (access.Time.GetUtcNow() - olderThan).ToUnixTimeMilliseconds(), atMost),
-        cancellationToken);
+    public ValueTask<ImmutableArray<RunOutcomeStatus>> FindStatusesAsync(
+        ImmutableArray<RunKey> runs,
+        CancellationToken cancellationToken
+    ) =>
+        ValueTask.FromResult(
+            access.Read(database =>
+            {
+                var statuses = ImmutableArray.CreateBuilder<RunOutcomeStatus>();
+                foreach (var run in runs)
+                {
+                    using var row = database.Query(NewestStatus, run.ThreadId, run.RunId);
+                    if (row.Read())
+                    {
+                        statuses.Add(ReadStatus(row, run));
+                    }
+                }
+                return statuses.ToImmutable();
+            })
+        );
 
-    /// <summary>Reads within the lock: what another relay has announced meanwhile is then either still taken, or seen to be announced.</summary>
+    public ValueTask<int> DropAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken) =>
+        access.WriteAsync(database => database.Run(Drop, (access.UtcNow - olderThan).ToUnixTimeMilliseconds(), atMost), cancellationToken);
+
+    /// <summary>
+    /// Reads within the lock, so that a row that another relay publishes meanwhile either still counts as taken or is read as published.
+    /// </summary>
     private List<(long Id, Outcome Outcome)> Take(int atMost)
     {
         lock (_gate)
         {
-            var waiting = access.Read(database => Read(database.Query(
-                $"SELECT {Columns} FROM {Rows} WHERE o.announced_at IS NULL ORDER BY o.created_at, o.id LIMIT $1", (long)atMost + _taken.Count)));
+            var waiting = access.Read(database => Read(database.Query(Unpublished, (long)atMost + _taken.Count)));
             waiting = [.. waiting.Where(it => !_taken.Contains(it.Id)).Take(atMost)];
             _taken.UnionWith(waiting.Select(it => it.Id));
             return waiting;
         }
     }
 
-    private List<(long Id, Outcome Outcome)> Read(SqliteDataReader rows)
+    private List<(long Id, Outcome Outcome)> Read(SqliteRowReader rows)
     {
         using var row = rows;
-        var now = access.Time.GetUtcNow();
+        var now = access.UtcNow;
         var outcomes = new List<(long, Outcome)>();
         while (row.Read())
         {
-            var createdAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(7));
-            outcomes.Add((row.GetInt64(0), new Outcome(
-                new RunKey(row.GetString(1), row.GetString(2)), row.GetInt64(3), Enum.Parse<RunStatus>(row.GetString(4), ignoreCase: true),
-                row.GetFieldValue<byte[]>(5), row.GetString(6), createdAt, now - createdAt, row.GetBoolean(8))));
+            outcomes.Add((row.Number("id"), ReadOutcome(row, now)));
         }
         return outcomes;
     }
+
+    private static Outcome ReadOutcome(SqliteRowReader row, DateTimeOffset now)
+    {
+        var createdAt = row.UnixTime("created_at");
+        return new Outcome(
+            new RunKey(row.Text("thread_id"), row.Text("run_id")),
+            row.Number("sequence"),
+            SqliteRows.ReadStatus(row.Text("status")),
+            row.Bytes("json"),
+            row.Text("trace_parent"),
+            createdAt,
+            now - createdAt,
+            row.Flag("is_published")
+        );
+    }
+
+    private static RunOutcomeStatus ReadStatus(SqliteRowReader row, RunKey run) =>
+        new(run, SqliteRows.ReadStatus(row.Text("status")), row.Number("sequence"), row.Flag("is_published"));
 }

@@ -1,14 +1,17 @@
 namespace AgentExecutor.Adapters.Sqlite;
 
-/// <summary>Wakes all who wait. Whoever takes <see cref="Next"/> before it looks misses nothing that comes after.</summary>
+/// <summary>
+/// Notifies all tasks that wait for a change. A caller that reads <see cref="Next"/> before it queries the state misses no change after
+/// that query.
+/// </summary>
 internal sealed class SqliteSignal
 {
-    private TaskCompletionSource _next = Make();
+    private TaskCompletionSource _next = NewSource();
 
-    /// <summary>Done at the next <see cref="Give"/>.</summary>
+    /// <summary>Completes at the next <see cref="Set"/>.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
-    public void Give() => Interlocked.Exchange(ref _next, Make()).TrySetResult();
+    public void Set() => Interlocked.Exchange(ref _next, NewSource()).TrySetResult();
 
-    private static TaskCompletionSource Make() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -5,88 +5,102 @@ using Microsoft.Data.Sqlite;
 namespace AgentExecutor.Adapters.Sqlite;
 
 /// <summary>
-/// The one thread that writes. It takes all jobs that wait and applies them in one transaction (group commit): with one writer there
-/// is no wait when idle, and under load the fsync is shared. A job that fails is undone alone.
+/// The only thread that writes. It takes all waiting writes and executes them in one transaction (group commit): an idle writer executes a
+/// write at once, and under load the writes share one fsync. A write that fails is rolled back alone.
 /// </summary>
 internal sealed class SqliteWriter : IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
-    private readonly Channel<Job> _jobs = Channel.CreateBounded<Job>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly Channel<Write> _writes = Channel.CreateBounded<Write>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly string _path;
     private readonly SqliteConnection _connection;
     private readonly Task _loop;
+    private volatile FaultException? _fault;
 
     public SqliteWriter(SqliteDatabase database)
     {
-        _connection = database.Connect();
+        (_path, _connection) = (database.Location, database.Connect());
         _loop = Task.Factory.StartNew(Loop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>Runs the job in a transaction; done when it is durable. The job may be undone with others' and run again.</summary>
-    public async ValueTask RunAsync(Action<SqliteConnection> job, CancellationToken cancellationToken)
+    /// <summary>Why SQLite refused the last write, or null if it was stored.</summary>
+    public FaultException? Fault => _fault;
+
+    /// <summary>
+    /// Executes the write in a transaction, and completes when the transaction is durable. If another write of the transaction fails, this
+    /// one is rolled back and executed again.
+    /// </summary>
+    public async ValueTask RunAsync(Action<SqliteConnection> write, CancellationToken cancellationToken)
     {
-        var entry = new Job(job, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        await _jobs.Writer.WriteAsync(entry, cancellationToken);
-        await entry.Done.Task; // once taken it is applied or failed: its fate is awaited, not abandoned
+        var entry = new Write(write, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await _writes.Writer.WriteAsync(entry, cancellationToken);
+        // Is not cancelled, because the write may be executed already.
+        await entry.Completion.Task;
     }
 
     public async ValueTask DisposeAsync()
     {
-        _jobs.Writer.TryComplete();
+        _writes.Writer.TryComplete();
         await _loop;
         _connection.Dispose();
     }
 
     private void Loop()
     {
-        var batch = new List<Job>();
-        while (_jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        var batch = new List<Write>();
+        while (_writes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
-            while (batch.Count < MaxBatch && _jobs.Reader.TryRead(out var job))
+            while (batch.Count < MaxBatch && _writes.Reader.TryRead(out var write))
             {
-                batch.Add(job);
+                batch.Add(write);
             }
             if (batch.Count > 0 && !TryApply(batch))
             {
-                foreach (var job in batch)
+                foreach (var write in batch)
                 {
-                    TryApply([job]);
+                    TryApply([write]);
                 }
             }
             batch.Clear();
         }
     }
 
-    /// <summary>Applies all jobs in one transaction. False where several were undone for the fault of one: each is then to be tried alone.</summary>
-    private bool TryApply(List<Job> batch)
+    /// <summary>
+    /// Executes all writes in one transaction. Returns false if one of several writes failed. All of them were rolled back then, and the
+    /// caller must execute each alone.
+    /// </summary>
+    private bool TryApply(List<Write> batch)
     {
         try
         {
             SqliteDatabase.Execute(_connection, "BEGIN IMMEDIATE");
-            foreach (var job in batch)
+            foreach (var write in batch)
             {
-                job.Apply(_connection);
+                write.Execute(_connection);
             }
             SqliteDatabase.Execute(_connection, "COMMIT");
         }
-        catch (Exception exception) // whatever a job throws is its caller's
+        catch (Exception exception)
         {
-            Undo();
+            // The caller of a write receives its exception, whatever it is.
+            RollBack();
             if (batch.Count > 1)
             {
                 return false;
             }
-            batch[0].Done.TrySetException(Translate(exception));
+            batch[0].Completion.TrySetException(Translate(exception));
             return true;
         }
-        foreach (var job in batch)
+        _fault = null;
+        foreach (var write in batch)
         {
-            job.Done.TrySetResult();
+            write.Completion.TrySetResult();
         }
         return true;
     }
 
-    private void Undo()
+    private void RollBack()
     {
         try
         {
@@ -94,13 +108,12 @@ internal sealed class SqliteWriter : IAsyncDisposable
         }
         catch (SqliteException)
         {
-            // no transaction is open: BEGIN failed, or SQLite has undone it already
+            // No transaction is open: BEGIN failed, or SQLite has already rolled it back.
         }
     }
 
-    private static Exception Translate(Exception exception) => exception is SqliteException sqlite
-        ? new FaultException(FaultCodes.StoreUnavailable, $"the database refused a write: {sqlite.Message}", "see that the disk has room and the file is not locked", sqlite)
-        : exception;
+    private Exception Translate(Exception exception) =>
+        exception is SqliteException sqlite ? _fault = SqliteFaults.OfWrite(sqlite, _path) : exception;
 
-    private sealed record Job(Action<SqliteConnection> Apply, TaskCompletionSource Done);
+    private sealed record Write(Action<SqliteConnection> Execute, TaskCompletionSource Completion);
 }

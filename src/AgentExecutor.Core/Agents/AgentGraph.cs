@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
@@ -11,12 +10,13 @@ using AgentExecutor.Core.ModelProviders;
 namespace AgentExecutor.Core.Agents;
 
 /// <summary>
-/// The graph of an agent:
+/// Builds the graph of an agent:
 /// <code>
-/// START -> repair? -> summarize? -> model -> tools (one task a call) -> summarize? -> model -> ... -> END
+/// START -> repair? -> summarize? -> model -> tools (one task per call) -> summarize? -> model -> ... -> END
 /// </code>
-/// Where the model finds the conversation too long: model -> summarize -> model. Where its final answer does not fit the agent's schema: model -> model.
-/// Each model call and each tool call is a task of its own, so a crash repeats at most what was in flight.
+/// If the model rejects the conversation as too long, the path is model -> summarize -> model. If its final answer does not match the
+/// agent's schema, the path is model -> model. Each model call and each tool call is a task of its own, so that a crash repeats at most
+/// the calls that were in flight.
 /// </summary>
 public static class AgentGraph
 {
@@ -28,7 +28,10 @@ public static class AgentGraph
     public static Graph Build(AgentSpec spec, ModelCatalog models, ImmutableArray<Channel> channels)
     {
         var tools = Toolbox.Of(spec, models);
-        var caller = new BudgetedCaller(Caller(spec, spec.Model, models), spec.StandIn is { } cheaper ? Caller(spec, cheaper, models) : null);
+        var caller = new BudgetedCaller(
+            new ModelCaller(spec.Name, spec.Model, models),
+            spec.CheaperModel is { } cheaper ? new ModelCaller(spec.Name, cheaper, models) : null
+        );
         var router = new AgentRouter(spec, tools);
         return new Graph(
             spec.Name,
@@ -45,7 +48,8 @@ public static class AgentGraph
                 new Edge.Router(Model, [Tools, Summarize, Model, Graph.End], router.AfterModel),
                 new Edge.Router(Tools, [Tools, Summarize, Model], router.AfterTurn),
             ],
-            Channels(spec, channels));
+            Channels(spec, channels)
+        );
     }
 
     private static ImmutableArray<Channel> Channels(AgentSpec spec, ImmutableArray<Channel> declared)
@@ -57,8 +61,6 @@ public static class AgentGraph
         }
         return [.. AgentState.Channels, .. own, new TopicChannel(AgentState.Overflow)];
     }
-
-    private static ModelCaller Caller(AgentSpec spec, ModelSpec model, ModelCatalog models) => new(spec with { Model = model }, models);
 
     private static ValueTask RepairAsync(NodeContext context, CancellationToken cancellationToken)
     {

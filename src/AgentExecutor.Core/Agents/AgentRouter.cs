@@ -1,10 +1,11 @@
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.ModelCalls;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>Decides what an agent does next, from its conversation alone.</summary>
+/// <summary>Determines what an agent does next, based on its conversation alone.</summary>
 internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
 {
     private static readonly IReadOnlyList<DueTask> Nothing = [];
@@ -12,16 +13,15 @@ internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
     private static readonly IReadOnlyList<DueTask> SummarizeFirst = [new DueTask(AgentGraph.Summarize)];
     private static readonly IReadOnlyList<DueTask> RepairFirst = [new DueTask(AgentGraph.Repair)];
 
-    public IReadOnlyList<DueTask> FromStart(StateView state) =>
-        DanglingCalls.AnyIn(state.Messages) ? RepairFirst : ToModel(state);
+    public IReadOnlyList<DueTask> FromStart(StateView state) => DanglingCalls.AnyIn(state.Messages) ? RepairFirst : ToModel(state);
 
     public IReadOnlyList<DueTask> ToModel(StateView state) => IsTooLong(state.Messages) ? SummarizeFirst : CallModel;
 
-    public IReadOnlyList<DueTask> AfterModel(StateView state) => Overflow.IsNoted(state) ? SummarizeFirst : AfterTurn(state);
+    public IReadOnlyList<DueTask> AfterModel(StateView state) => Overflow.IsDetected(state) ? SummarizeFirst : AfterTurn(state);
 
     /// <summary>
-    /// After an answer of the model, or some of its tool calls: the calls that wait, then the model again. Calls of one turn
-    /// that change the same thing follow each other; all others run at once.
+    /// Determines the next tasks after an answer of the model, or after some of its tool calls: the calls that are still pending, then the
+    /// model again. Calls of one turn that change the same thing run one after another; all others run in parallel.
     /// </summary>
     public IReadOnlyList<DueTask> AfterTurn(StateView state)
     {

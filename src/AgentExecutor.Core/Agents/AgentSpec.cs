@@ -5,7 +5,7 @@ using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>An agent, bound: its model and its tools are known and usable.</summary>
+/// <summary>An agent with its model and tools resolved.</summary>
 public sealed record AgentSpec
 {
     public required string Name { get; init; }
@@ -16,30 +16,30 @@ public sealed record AgentSpec
 
     public required ModelSpec Model { get; init; }
 
-    /// <summary>The cheaper model that is called where the budget does not cover its own; null for none.</summary>
-    public ModelSpec? StandIn { get; init; }
+    /// <summary>The cheaper model that is called when the budget does not cover the agent's own model; null for none.</summary>
+    public ModelSpec? CheaperModel { get; init; }
 
-    /// <summary>The tools of its own, beside the built-in ones.</summary>
+    /// <summary>The agent's own tools, in addition to the built-in ones.</summary>
     public ImmutableArray<Tool> Tools { get; init; } = [];
 
-    /// <summary>What its final answer must be; null for any text.</summary>
+    /// <summary>The required format of the final answer; null if any text is allowed.</summary>
     public OutputFormat? Output { get; init; }
 
-    /// <summary>Whether it must call a tool before it answers.</summary>
+    /// <summary>Whether the agent must call a tool before it answers.</summary>
     public ToolChoice ToolChoice { get; init; } = ToolChoice.Auto;
 
-    /// <summary>Which tools wait for a person first.</summary>
+    /// <summary>The tools whose calls require a person's approval.</summary>
     public ImmutableDictionary<string, ApprovalPolicy> InterruptOn { get; init; } = ImmutableDictionary<string, ApprovalPolicy>.Empty;
 
-    /// <summary>The agents to which it may delegate; empty for one that works alone.</summary>
+    /// <summary>The agents to which this agent can delegate; empty if it works alone.</summary>
     public ImmutableArray<AgentSpec> Subagents { get; init; } = [];
 
-    /// <summary>Characters of a tool result beyond which it is moved to a file.</summary>
-    public int LongestToolResult { get; init; } = 80_000;
+    /// <summary>The length in characters above which a tool result is moved to a file.</summary>
+    public int MaxToolResultLength { get; init; } = 80_000;
 
-    /// <summary>Share of the model's context at which the conversation is summarised.</summary>
+    /// <summary>The share of the model's context at which the conversation is summarised.</summary>
     public double SummarizeAt { get; init; } = 0.85;
 
-    /// <summary>How many of the newest messages a summary leaves as they are.</summary>
+    /// <summary>The number of newest messages that a summary leaves unchanged.</summary>
     public int KeepMessages { get; init; } = 8;
 }

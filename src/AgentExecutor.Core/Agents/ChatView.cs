@@ -2,11 +2,15 @@ using System.Collections;
 using System.Text.Json;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.ModelProviders;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>A conversation as model clients take it, converted message by message as it is read: a client that reads only the end pays for no more.</summary>
+/// <summary>
+/// A conversation in the form that model clients use. Messages are converted when they are read, so a client that reads only the end does
+/// not pay for the rest.
+/// </summary>
 internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messages) : IReadOnlyList<ChatMessage>
 {
     public int Count => messages.Count + 1;
@@ -24,42 +28,44 @@ internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messag
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private static ChatMessage Convert(Message message) => message.Type switch
-    {
-        MessageType.Human when message.Parts is { } parts => new ChatMessage(ChatRole.User, MessageParts.Read(parts)) { MessageId = message.Id },
-        MessageType.Human => new ChatMessage(ChatRole.User, message.Text) { MessageId = message.Id },
-        MessageType.System => new ChatMessage(ChatRole.System, message.Text) { MessageId = message.Id },
-        MessageType.Tool => new ChatMessage(ChatRole.Tool, [Result(message)]) { MessageId = message.Id },
-        _ => new ChatMessage(ChatRole.Assistant, [.. Contents(message)]) { MessageId = message.Id },
-    };
+    private static ChatMessage Convert(Message message) =>
+        message.Type switch
+        {
+            MessageType.Human when message.Parts is { } parts => new ChatMessage(ChatRole.User, MessageParts.Read(parts))
+            {
+                MessageId = message.Id,
+            },
+            MessageType.Human => new ChatMessage(ChatRole.User, message.Text) { MessageId = message.Id },
+            MessageType.System => new ChatMessage(ChatRole.System, message.Text) { MessageId = message.Id },
+            MessageType.Tool => new ChatMessage(ChatRole.Tool, [Result(message)]) { MessageId = message.Id },
+            _ => new ChatMessage(ChatRole.Assistant, [.. Contents(message)]) { MessageId = message.Id }.AnsweredBy(message.Model?.Provider),
+        };
 
-    /// <summary>That it has an exception says that the tool failed; the text says why.</summary>
-    private static FunctionResultContent Result(Message message) => new(message.ToolCallId ?? "", message.Text)
-    {
-        Exception = message.IsError ? new InvalidOperationException(message.Text) : null,
-    };
+    /// <summary>An exception in the content marks the tool call as failed; the text gives the reason.</summary>
+    private static FunctionResultContent Result(Message message) =>
+        new(message.ToolCallId ?? "", message.Text) { Exception = message.IsError ? new InvalidOperationException(message.Text) : null };
 
-    /// <summary>What the model thought goes to all providers: most pass it over, and those that do not know their own.</summary>
+    /// <summary>Includes the model's reasoning for all providers. Most ignore it, and those that use it recognise their own.</summary>
     private static IEnumerable<AIContent> Contents(Message message)
     {
-        var told = 0;
+        var written = 0;
         if (message.ThinkingBlocks.IsEmpty && message.Reasoning is { Length: > 0 } thought)
         {
             yield return new TextReasoningContent(thought);
         }
         foreach (var block in message.ThinkingBlocks)
         {
-            var before = Math.Clamp(block.TextBefore, told, message.Text.Length);
-            if (before > told)
+            var before = Math.Clamp(block.TextBefore, written, message.Text.Length);
+            if (before > written)
             {
-                yield return new TextContent(message.Text[told..before]);
-                told = before;
+                yield return new TextContent(message.Text[written..before]);
+                written = before;
             }
             yield return new TextReasoningContent(block.Text) { ProtectedData = block.Data };
         }
-        if (told < message.Text.Length)
+        if (written < message.Text.Length)
         {
-            yield return new TextContent(message.Text[told..]);
+            yield return new TextContent(message.Text[written..]);
         }
         foreach (var call in message.ToolCalls)
         {
@@ -67,7 +73,8 @@ internal sealed class ChatView(ChatMessage system, IReadOnlyList<Message> messag
         }
     }
 
-    private static Dictionary<string, object?> Arguments(JsonElement arguments) => arguments.ValueKind == JsonValueKind.Object
-        ? arguments.EnumerateObject().ToDictionary(argument => argument.Name, object? (argument) => argument.Value)
-        : new Dictionary<string, object?> { ["malformed"] = JsonBytes.Display(arguments) };
+    private static Dictionary<string, object?> Arguments(JsonElement arguments) =>
+        arguments.ValueKind == JsonValueKind.Object
+            ? arguments.EnumerateObject().ToDictionary(argument => argument.Name, object? (argument) => argument.Value)
+            : new Dictionary<string, object?> { ["malformed"] = JsonBytes.Display(arguments) };
 }

@@ -3,26 +3,26 @@ using AgentExecutor.Core.Messages;
 namespace AgentExecutor.Core.Agents;
 
 /// <summary>
-/// Tool calls that no tool message answers: left by a cancelled run, an abandoned interrupt or an imported history. Model servers
-/// refuse such a conversation, so each call gets an answer that says it was not made.
+/// Finds tool calls without a tool message that answers them. They result from a cancelled run, an abandoned interrupt or an imported
+/// history. Model servers reject such a conversation, so each of these calls gets an answer that says that it was not made.
 /// </summary>
 internal static class DanglingCalls
 {
     public static bool AnyIn(MessageLog messages)
     {
-        HashSet<string>? open = null;
+        HashSet<string>? unanswered = null;
         foreach (var message in messages)
         {
             foreach (var call in message.ToolCalls)
             {
-                (open ??= []).Add(call.Id);
+                (unanswered ??= []).Add(call.Id);
             }
             if (message.ToolCallId is { } answered)
             {
-                open?.Remove(answered);
+                unanswered?.Remove(answered);
             }
         }
-        return open is { Count: > 0 };
+        return unanswered is { Count: > 0 };
     }
 
     public static IEnumerable<Message> Repair(MessageLog messages)
@@ -34,7 +34,10 @@ internal static class DanglingCalls
             foreach (var call in message.ToolCalls.Where(call => !answered.Contains(call.Id)))
             {
                 yield return Message.Tool(
-                    $"{message.Id}-{call.Id}-cancelled", call, $"The call of {call.Name} was cancelled: another message came in before it was made.");
+                    $"{message.Id}-{call.Id}-cancelled",
+                    call,
+                    $"The call of {call.Name} was cancelled, because another message arrived before it was made."
+                );
             }
         }
     }

@@ -1,12 +1,16 @@
 using AgentExecutor.Core.Agents.Output;
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.ModelCalls;
 using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>One answer of an agent's model. Where the conversation is too long for it, that is noted, and the conversation made shorter first: once.</summary>
+/// <summary>
+/// One answer of an agent's model. If the conversation is too long for the model, this is recorded, and the conversation is shortened once
+/// before the model is asked again.
+/// </summary>
 internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox tools) : NodeBody
 {
     private readonly ChatMessage _system = new(ChatRole.System, SystemPrompt.Of(spec));
@@ -15,12 +19,18 @@ internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox t
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
-        var request = new ModelRequest(new ChatView(_system, messages), messages.AiTurns, tools.Declarations, $"ai-{context.TaskId}", context.MayHaveBegun)
+        var request = new ModelRequest(
+            new ChatView(_system, messages),
+            messages.AiTurns,
+            tools.Declarations,
+            $"ai-{context.TaskId}",
+            context.MayHaveBegun
+        )
         {
             InputTokens = TokenEstimate.Of(_overhead + messages.Length),
             ResponseFormat = spec.Output?.ForModel,
             ToolMode = spec.ToolChoice.ModeFor(messages),
-            MaySummarize = !Overflow.WasMended(context.State),
+            MaySummarize = !Overflow.WasShortened(context.State),
         };
         Message answer;
         try
@@ -29,7 +39,7 @@ internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox t
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.ModelContextOverflow && request.MaySummarize)
         {
-            context.WriteJson(AgentState.Overflow, Overflow.Noted);
+            context.WriteJson(AgentState.Overflow, Overflow.Detected);
             return;
         }
         if (spec.Output is { } format && answer.ToolCalls.IsEmpty)

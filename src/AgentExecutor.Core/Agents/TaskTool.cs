@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.Json;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
@@ -10,8 +11,8 @@ using AgentExecutor.Core.Tools;
 namespace AgentExecutor.Core.Agents;
 
 /// <summary>
-/// <c>task</c>: runs a sub-agent in a namespace of its own, with a fresh conversation. It sees the caller's files; what it changes is
-/// merged back with its answer, and nothing else of it comes back.
+/// The tool <c>task</c>: runs a sub-agent with a fresh conversation in a namespace of its own. The sub-agent sees the caller's files. Its
+/// changes to files are merged back together with its answer; the rest of its state is discarded.
 /// </summary>
 internal sealed class TaskTool : Tool
 {
@@ -22,11 +23,11 @@ internal sealed class TaskTool : Tool
     public TaskTool(ImmutableArray<AgentSpec> subagents, ModelCatalog models)
     {
         _graphs = subagents.ToFrozenDictionary(agent => agent.Name, agent => AgentGraph.Build(agent, models, []), StringComparer.Ordinal);
-        Description =
-            $"""
-            Hands a task to a sub-agent that works on it alone, with a fresh context, and answers once. It knows nothing of this conversation: put all that it
-            needs into the description, and say what to answer with. It sees the files, and its files come back. Call it several times in one turn to have
-            independent tasks done in parallel. Sub-agents:
+        Description = $"""
+            Delegates a task to a sub-agent, which works on it independently, with a fresh context, and answers once. It does not see this
+            conversation, so the description must contain everything that it needs, and what its answer should contain. It sees your files,
+            and you see the files that it writes. Call this tool several times in one turn to have independent tasks done in parallel.
+            Sub-agents:
             {string.Join('\n', subagents.Select(agent => $"- {agent.Name}: {agent.Description}"))}
             """;
         Parameters = JsonBytes.Element(subagents, WriteSchema);
@@ -40,10 +41,13 @@ internal sealed class TaskTool : Tool
 
     public override async ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
     {
-        var graph = _graphs[arguments.Text("subagent_type")]; // the schema allows only these
+        var graph = _graphs[arguments.Text("subagent_type")]; // the schema allows only existing names
         var request = Message.Human($"task-{context.Node.TaskId}", arguments.Text("description"));
         var state = await context.Node.RunSubgraphAsync(
-            graph, [KeyValuePair.Create(AgentState.Messages, (object)MessageUpdate.Append(request))], cancellationToken);
+            graph,
+            [KeyValuePair.Create(AgentState.Messages, (object)MessageUpdate.Append(request))],
+            cancellationToken
+        );
         if (state[AgentState.StructuredResponse] is JsonElement structured)
         {
             return JsonBytes.Compact(structured);

@@ -1,29 +1,33 @@
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>One tool call: checked, approved where that is asked for, made, and answered to the model.</summary>
+/// <summary>Makes one tool call: checks it, obtains approval if required, and returns the result to the model.</summary>
 internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
 {
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
-        var call = MessageJson.ReadToolCall(context.Argument) ?? throw new FaultException(FaultCodes.StoreCorrupt, "a due tool call has no id or name");
+        var call =
+            MessageJson.ReadToolCall(context.Argument)
+            ?? throw new FaultException(FaultCodes.StoreCorrupt, "a tool call that is due has no id or no name");
         var (decided, rejection) = Approve(call, context);
         var result = rejection ?? await CallAsync(decided, context, cancellationToken);
-        var content = tools.Find(call.Name) is { PagesItself: false }
-            ? LargeResults.Offload(decided, result.Content, spec.LongestToolResult, context)
+        var content = tools.Find(call.Name) is { LimitsItsResults: false }
+            ? LargeResults.Offload(decided, result.Content, spec.MaxToolResultLength, context)
             : result.Content;
         if (!ReferenceEquals(call, decided))
         {
-            content += $"\n(A person changed the arguments to {JsonBytes.Compact(decided.Arguments)} before the call.)"; // for the model, and for the record
+            // The note is for the model, and documents the change in the conversation.
+            content += $"\n(A person changed the arguments to {JsonBytes.Compact(decided.Arguments)} before the call.)";
         }
         context.Write(AgentState.Messages, MessageUpdate.Append(Message.Tool($"tool-{context.TaskId}", decided, content, result.IsError)));
     }
 
-    /// <summary>Asks a person where the policy says so, again where the answer is no decision.</summary>
+    /// <summary>Asks a person if the policy requires it, and again if the answer is not a valid decision.</summary>
     private (ToolCall Call, ToolResult? Rejection) Approve(ToolCall call, NodeContext context)
     {
         if (!spec.InterruptOn.TryGetValue(call.Name, out var policy))
@@ -39,8 +43,14 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
                 return decision.Kind switch
                 {
                     ApprovalPolicy.Edit => (call with { Arguments = decision.Arguments!.Value }, default(ToolResult?)),
-                    ApprovalPolicy.Reject => (call, ToolResult.Error(decision.Message is { Length: > 0 } why
-                        ? $"A person rejected this call: {why}" : "A person rejected this call. Do not repeat it; find another way or ask.")),
+                    ApprovalPolicy.Reject => (
+                        call,
+                        ToolResult.Error(
+                            decision.Message is { Length: > 0 } why
+                                ? $"A person rejected this call: {why}"
+                                : "A person rejected this call. Do not repeat it; find another way or ask."
+                        )
+                    ),
                     _ => (call, default(ToolResult?)),
                 };
             }
@@ -50,5 +60,5 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
     private async ValueTask<ToolResult> CallAsync(ToolCall call, NodeContext context, CancellationToken cancellationToken) =>
         tools.Find(call.Name) is { } tool
             ? await ToolCaller.CallAsync(tool, new ToolContext(context, call, spec.Name), cancellationToken)
-            : ToolResult.Error($"Error: there is no tool '{call.Name}'. You have {string.Join(", ", tools.Names)}.");
+            : ToolResult.Error($"Error: there is no tool '{call.Name}'. Your tools are {string.Join(", ", tools.Names)}.");
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>All tools of an agent by name: the built-in ones, <c>task</c> where it has sub-agents, and its own.</summary>
+/// <summary>All tools of an agent by name: the built-in ones, <c>task</c> if it has sub-agents, and its own.</summary>
 internal sealed class Toolbox
 {
     private readonly FrozenDictionary<string, Tool> _byName;
@@ -13,7 +13,10 @@ internal sealed class Toolbox
     private Toolbox(IReadOnlyList<Tool> tools)
     {
         _byName = tools.ToFrozenDictionary(tool => tool.Name, StringComparer.Ordinal);
-        Declarations = [.. tools.Select(AITool (tool) => AIFunctionFactory.CreateDeclaration(tool.Name, tool.Description, tool.Parameters))];
+        Declarations =
+        [
+            .. tools.Select(AITool (tool) => AIFunctionFactory.CreateDeclaration(tool.Name, tool.Description, tool.Parameters)),
+        ];
     }
 
     public IList<AITool> Declarations { get; }

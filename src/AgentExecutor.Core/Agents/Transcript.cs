@@ -4,7 +4,7 @@ using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Core.Agents;
 
-/// <summary>A conversation as one text, for a model to summarise.</summary>
+/// <summary>Renders a conversation as text, for a model to summarise.</summary>
 internal static class Transcript
 {
     public static string Of(IEnumerable<Message> messages)
@@ -21,17 +21,21 @@ internal static class Transcript
         return text.ToString();
     }
 
-    /// <summary>Leaves out of the middle what is too much: a conversation begins with what is wanted, and ends with where it stands.</summary>
-    public static string Fit(string transcript, int longest)
+    /// <summary>
+    /// Shortens a transcript by omitting its middle: a conversation starts with the request and ends with the current state, so both are
+    /// kept.
+    /// </summary>
+    public static string Fit(string transcript, int maxLength)
     {
-        if (transcript.Length <= longest)
+        if (transcript.Length <= maxLength)
         {
             return transcript;
         }
-        var (head, tail) = (longest / 4, longest - (longest / 4));
-        return $"{transcript.AsSpan(0, Whole(transcript, head))}\n[{transcript.Length - longest} characters are left out here]\n{transcript.AsSpan(Whole(transcript, transcript.Length - tail))}";
+        var (head, tail) = (maxLength / 4, maxLength - (maxLength / 4));
+        return $"{transcript.AsSpan(0, Whole(transcript, head))}\n[{transcript.Length - maxLength} characters are omitted here]\n"
+            + transcript[Whole(transcript, transcript.Length - tail)..];
     }
 
-    /// <summary>Cuts no character in two.</summary>
+    /// <summary>Moves a cut position so that it does not split a surrogate pair.</summary>
     private static int Whole(string text, int at) => at > 0 && at < text.Length && char.IsLowSurrogate(text[at]) ? at - 1 : at;
 }

@@ -1,19 +1,19 @@
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>Whose spending is added up.</summary>
+/// <summary>The runs whose spending is added up.</summary>
 public enum BudgetScope
 {
-    /// <summary>One run.</summary>
+    /// <summary>A single run.</summary>
     Run,
 
     /// <summary>All runs of a thread.</summary>
     Thread,
 
-    /// <summary>All runs of all definitions of one name, within a period.</summary>
+    /// <summary>All runs of all definitions with the same name, within a period.</summary>
     Definition,
 }
 
-/// <summary>What becomes of a model call that its budget does not cover.</summary>
+/// <summary>What happens to a model call that its budget does not cover.</summary>
 public enum BudgetExhaustion
 {
     /// <summary>The run fails.</summary>
@@ -22,11 +22,11 @@ public enum BudgetExhaustion
     /// <summary>A person is asked.</summary>
     Interrupt,
 
-    /// <summary>A cheaper model is called instead, under the run's limits alone.</summary>
+    /// <summary>A cheaper model is called instead. Only the run's limits apply to it.</summary>
     Switch,
 }
 
-/// <summary>What a definition lets its runs spend on models.</summary>
+/// <summary>How much a definition allows its runs to spend on models.</summary>
 public sealed record BudgetPolicy
 {
     public static readonly BudgetPolicy None = new();
@@ -37,15 +37,16 @@ public sealed record BudgetPolicy
 
     public BudgetLimit? Definition { get; init; }
 
-    /// <summary>After what time the definition's budget begins anew.</summary>
+    /// <summary>The period after which the definition's budget starts anew.</summary>
     public BudgetPeriod Period { get; init; } = BudgetPeriod.Total;
 
     public BudgetExhaustion OnExhausted { get; init; } = BudgetExhaustion.Stop;
 
-    public BudgetLimit? Of(BudgetScope scope) => scope switch
-    {
-        BudgetScope.Run => Run,
-        BudgetScope.Thread => Thread,
-        _ => Definition,
-    };
+    public BudgetLimit? Of(BudgetScope scope) =>
+        scope switch
+        {
+            BudgetScope.Run => Run,
+            BudgetScope.Thread => Thread,
+            _ => Definition,
+        };
 }

@@ -1,12 +1,14 @@
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>What a person added to a budget of a run.</summary>
-/// <param name="Id">The question that it answers.</param>
-/// <param name="Scope">Which budget.</param>
-/// <param name="By">By how much.</param>
+/// <summary>An amount that a person added to a budget of a run.</summary>
+/// <param name="Id">The id of the question that the raise answers.</param>
+/// <param name="Scope">The budget.</param>
+/// <param name="By">The amount.</param>
 public sealed record BudgetRaise(string Id, BudgetScope Scope, Spending By)
 {
-    /// <summary>A budget with what was added to it; null where there is none.</summary>
+    /// <summary>Returns a budget including the amounts added to it; null if there is no such budget.</summary>
     public static BudgetLimit? Apply(BudgetPolicy policy, BudgetScope scope, IEnumerable<BudgetRaise> raises) =>
-        policy.Of(scope) is { } limit ? raises.Where(raise => raise.Scope == scope).Aggregate(limit, static (sum, raise) => sum.Raise(raise.By)) : null;
+        policy.Of(scope) is { } limit
+            ? raises.Where(raise => raise.Scope == scope).Aggregate(limit, static (sum, raise) => sum.Raise(raise.By))
+            : null;
 }

@@ -1,47 +1,51 @@
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>How much room limits and budgets leave for one model call: narrowed by each in turn.</summary>
+/// <summary>Computes how much room limits and budgets leave for one model call. Each limit narrows it further.</summary>
 internal sealed class BudgetRoom(PlannedCall call, ModelPrice? price)
 {
-    /// <summary>Output that is reserved where the model's definition does not bound it.</summary>
-    public const int UsualOutput = 16_384;
+    /// <summary>The number of output tokens to reserve if the model's definition does not limit them.</summary>
+    public const int DefaultOutput = 16_384;
 
-    /// <summary>An answer shorter than that is of no use.</summary>
-    private const int LeastOutput = 256;
+    /// <summary>An answer with fewer tokens is not useful.</summary>
+    private const int MinOutput = 256;
 
-    private readonly long _wanted = call.Model.MaxTokens ?? UsualOutput;
+    private readonly long _wanted = call.Model.MaxTokens ?? DefaultOutput;
 
-    /// <summary>The output tokens that there is room for.</summary>
-    public long Output { get; private set; } = call.Model.MaxTokens ?? UsualOutput;
+    /// <summary>The number of output tokens that there is room for.</summary>
+    public long Output { get; private set; } = call.Model.MaxTokens ?? DefaultOutput;
 
-    /// <summary>The answer is to be shorter than it might be; this is why.</summary>
-    public FaultException? Bound { get; private set; }
+    /// <summary>The fault of the limit that makes the answer shorter than requested; null if there is none.</summary>
+    public FaultException? ShortenedBy { get; private set; }
 
-    /// <summary>What calls in flight have reserved stands in the way; when they are over there may be room.</summary>
+    /// <summary>True if reservations of other calls prevent the call, so that there may be room when they finish.</summary>
     public bool MustWait { get; private set; }
 
-    /// <summary>What is to be reserved.</summary>
+    /// <summary>The amount to reserve.</summary>
     public Spending Amount => AmountFor(Output);
 
-    /// <summary>The least that the call may come to.</summary>
-    public Spending Least => AmountFor(LeastOf);
+    /// <summary>The smallest amount that the call can require.</summary>
+    public Spending Least => AmountFor(RequiredOutput);
 
-    private long LeastOf => Math.Min(LeastOutput, _wanted);
+    private long RequiredOutput => Math.Min(MinOutput, _wanted);
 
-    /// <summary>What is reserved is not spent: only where nothing is reserved does a limit bound the answer or refuse the call.</summary>
+    /// <summary>
+    /// Applies a limit. Reserved amounts may never be spent, so a limit shortens the answer only if nothing is reserved, and refuses the
+    /// call only if what is spent leaves too little.
+    /// </summary>
     /// <param name="limit">The limit.</param>
-    /// <param name="spent">What is spent of it.</param>
-    /// <param name="reserved">What calls in flight may yet spend.</param>
-    /// <param name="refuse">Why there is no room, for what is taken of it.</param>
-    /// <exception cref="FaultException">As <paramref name="refuse"/> made it.</exception>
+    /// <param name="spent">The amount spent so far.</param>
+    /// <param name="reserved">The amount that calls in flight may still spend.</param>
+    /// <param name="refuse">Creates the exception for a refusal, given the amount spent.</param>
+    /// <exception cref="FaultException">The limit leaves too little room. The exception is created by
+    /// <paramref name="refuse"/>.</exception>
     public void Narrow(BudgetLimit limit, Spending spent, Spending reserved, Func<Spending, FaultException> refuse)
     {
-        if (Fitting(limit, spent) < LeastOf)
+        if (OutputWithin(limit, spent) < RequiredOutput)
         {
             throw refuse(spent);
         }
-        var fitting = Fitting(limit, spent + reserved);
-        if (fitting >= Output)
+        var output = OutputWithin(limit, spent + reserved);
+        if (output >= Output)
         {
             return;
         }
@@ -50,19 +54,19 @@ internal sealed class BudgetRoom(PlannedCall call, ModelPrice? price)
             MustWait = true;
             return;
         }
-        (Output, Bound) = (fitting, refuse(spent));
+        (Output, ShortenedBy) = (output, refuse(spent));
     }
 
-    private long Fitting(BudgetLimit limit, Spending taken)
+    private long OutputWithin(BudgetLimit limit, Spending taken)
     {
         var room = limit.Tokens - taken.Tokens - call.InputTokens ?? long.MaxValue;
         if (limit.Cost is { } cost && price is not null)
         {
-            var left = cost - taken.Cost - price.MostFor(call.InputTokens, output: 0);
+            var left = cost - taken.Cost - price.MaxCostFor(call.InputTokens, output: 0);
             room = Math.Min(room, left < 0 ? -1 : price.OutputFor(left, call.InputTokens));
         }
         return Math.Min(room, _wanted);
     }
 
-    private Spending AmountFor(long output) => new(call.InputTokens + output, price?.MostFor(call.InputTokens, output) ?? 0);
+    private Spending AmountFor(long output) => new(call.InputTokens + output, price?.MaxCostFor(call.InputTokens, output) ?? 0);
 }

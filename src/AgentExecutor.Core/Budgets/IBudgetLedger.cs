@@ -1,43 +1,51 @@
 namespace AgentExecutor.Core.Budgets;
 
 /// <summary>
-/// The budgets that many runs share. Reserving is a transaction of its own, before the call; settling is part of a step's commit
-/// (<see cref="Checkpoints.StepCommit.Settlements"/>), so that what a step did and what it cost are stored together or not at all. The contract's text is the
-/// conformance suite.
+/// Stores the budgets that many runs share. A reservation is a transaction of its own before the call. A settlement is part of a step's
+/// commit (<see cref="Checkpoints.StepCommit.Settlements"/>), so that the results of a step and its cost are stored together. The
+/// conformance suite defines the contract.
 /// </summary>
 public interface IBudgetLedger
 {
     /// <summary>
-    /// Reserves, where what is spent, what others have reserved, and the amount are within the limit; else changes nothing. A reservation by the same thread and
-    /// call takes the place of the earlier one, and those that older workers of the thread left are dropped.
+    /// Makes a reservation if the sum of the spent amount, the reservations and the new amount is within the limit. Otherwise nothing
+    /// changes. A reservation by the same thread and call replaces the earlier one, and reservations by previous workers of the thread are
+    /// removed.
     /// </summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>.</exception>
-    ValueTask<BudgetBalance> ReserveAsync(BudgetKey key, BudgetReservation reservation, BudgetLimit limit, CancellationToken cancellationToken);
+    /// <exception cref="FaultException">The store is unavailable (<see cref="FaultCodes.StoreUnavailable"/>).</exception>
+    ValueTask<BudgetBalance> ReserveAsync(
+        BudgetKey key,
+        BudgetReservation reservation,
+        BudgetLimit limit,
+        CancellationToken cancellationToken
+    );
 
-    /// <summary>How a budget stands; zero where nothing was ever spent.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StoreUnavailable"/>.</exception>
+    /// <summary>Returns the balance of a budget; zero if nothing has been spent.</summary>
+    /// <exception cref="FaultException">The store is unavailable (<see cref="FaultCodes.StoreUnavailable"/>).</exception>
     ValueTask<BudgetBalance> FindAsync(BudgetKey key, CancellationToken cancellationToken);
 }
 
-/// <summary>A shared budget.</summary>
-/// <param name="Name">The definitions' name.</param>
+/// <summary>Identifies a shared budget.</summary>
+/// <param name="Name">The name of the definitions.</param>
 /// <param name="Period">The name of the period.</param>
 public sealed record BudgetKey(string Name, string Period);
 
-/// <summary>What a call may come to.</summary>
-/// <param name="ThreadId">The thread that makes it.</param>
-/// <param name="Fence">The fencing token of whoever runs the thread.</param>
-/// <param name="CallId">Names the call within the thread.</param>
-/// <param name="Amount">What is reserved for it.</param>
+/// <summary>A request to reserve an amount for a call.</summary>
+/// <param name="ThreadId">The thread that makes the call.</param>
+/// <param name="Fence">The fencing token of the worker that executes the thread.</param>
+/// <param name="CallId">The id of the call within the thread.</param>
+/// <param name="Amount">The amount to reserve.</param>
 public sealed record BudgetReservation(string ThreadId, long Fence, string CallId, Spending Amount);
 
-/// <summary>How a budget stands.</summary>
-/// <param name="Spent">What was settled.</param>
-/// <param name="Reserved">What is reserved; without the reservation that was asked for, if it was refused.</param>
-/// <param name="IsGranted">The reservation was made.</param>
+/// <summary>The balance of a budget.</summary>
+/// <param name="Spent">The settled amount.</param>
+/// <param name="Reserved">The reserved amount. It does not include a reservation that was refused.</param>
+/// <param name="IsGranted">True if the requested reservation was made.</param>
 public sealed record BudgetBalance(Spending Spent, Spending Reserved, bool IsGranted = false);
 
-/// <summary>What a reserved call came to. It counts once: where its reservation is gone it changes nothing.</summary>
-/// <param name="CallId">Names the call within the thread.</param>
-/// <param name="Actual">What it cost; nothing where it was not made.</param>
+/// <summary>
+/// The actual cost of a reserved call. It is counted once: if the reservation no longer exists, the settlement has no effect.
+/// </summary>
+/// <param name="CallId">The id of the call within the thread.</param>
+/// <param name="Actual">The actual cost; zero if the call was not made.</param>
 public sealed record BudgetSettlement(string CallId, Spending Actual);

@@ -2,22 +2,32 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>Shared budgets in this process's memory; part of an <see cref="Checkpoints.InMemoryCheckpointStore"/>, whose commits settle them.</summary>
+/// <summary>
+/// Keeps shared budgets in the memory of this process. It belongs to the in-memory store, whose commits settle the reservations.
+/// </summary>
 public sealed class InMemoryBudgetLedger : IBudgetLedger
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<BudgetKey, Spending> _spent = [];
     private readonly Dictionary<(string ThreadId, string CallId), (BudgetKey Key, long Fence, Spending Amount)> _reserved = [];
 
-    public ValueTask<BudgetBalance> ReserveAsync(BudgetKey key, BudgetReservation reservation, BudgetLimit limit, CancellationToken cancellationToken)
+    public ValueTask<BudgetBalance> ReserveAsync(
+        BudgetKey key,
+        BudgetReservation reservation,
+        BudgetLimit limit,
+        CancellationToken cancellationToken
+    )
     {
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
             var own = (reservation.ThreadId, reservation.CallId);
-            foreach (var (left, _) in _reserved.Where(it => it.Key.ThreadId == reservation.ThreadId && (it.Value.Fence < reservation.Fence || it.Key == own)).ToList())
+            var obsolete = _reserved
+                .Where(it => it.Key.ThreadId == reservation.ThreadId && (it.Value.Fence < reservation.Fence || it.Key == own))
+                .ToList();
+            foreach (var (callKey, _) in obsolete)
             {
-                _reserved.Remove(left);
+                _reserved.Remove(callKey);
             }
             var balance = BalanceOf(key);
             if (!limit.Covers(balance.Spent + balance.Reserved + reservation.Amount))
@@ -48,14 +58,16 @@ public sealed class InMemoryBudgetLedger : IBudgetLedger
                     _spent[reserved.Key] = _spent.GetValueOrDefault(reserved.Key) + settlement.Actual;
                 }
             }
-            foreach (var left in releasesOthers ? _reserved.Keys.Where(it => it.ThreadId == threadId).ToList() : [])
+            foreach (var callKey in releasesOthers ? _reserved.Keys.Where(it => it.ThreadId == threadId).ToList() : [])
             {
-                _reserved.Remove(left);
+                _reserved.Remove(callKey);
             }
         }
     }
 
-    private BudgetBalance BalanceOf(BudgetKey key) => new(
-        _spent.GetValueOrDefault(key),
-        _reserved.Values.Where(it => it.Key == key).Aggregate(default(Spending), static (sum, it) => sum + it.Amount));
+    private BudgetBalance BalanceOf(BudgetKey key) =>
+        new(
+            _spent.GetValueOrDefault(key),
+            _reserved.Values.Where(it => it.Key == key).Aggregate(default(Spending), static (sum, it) => sum + it.Amount)
+        );
 }

@@ -3,7 +3,7 @@ using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>What a model costs, in US dollars per million tokens.</summary>
+/// <summary>The price of a model, in US dollars per million tokens.</summary>
 public sealed record ModelPrice
 {
     private const decimal Tokens = 1_000_000;
@@ -11,36 +11,41 @@ public sealed record ModelPrice
     [JsonRequired]
     public decimal Input { get; init; }
 
-    /// <summary>Input that the provider had in its cache; as other input where left out.</summary>
+    /// <summary>The price of input that the provider reads from its cache; that of other input if omitted.</summary>
     public decimal? CachedInput { get; init; }
 
-    /// <summary>Input that the provider puts into its cache; as other input where left out.</summary>
+    /// <summary>The price of input that the provider writes to its cache; that of other input if omitted.</summary>
     public decimal? CacheWrite { get; init; }
 
-    /// <summary>Output, reasoning included.</summary>
+    /// <summary>The price of output, including reasoning.</summary>
     [JsonRequired]
     public decimal Output { get; init; }
 
-    /// <summary>What all tokens of a call cost whose input is longer than so many tokens.</summary>
+    /// <summary>The prices of calls whose input exceeds a certain length. They apply to all tokens of the call.</summary>
     public LongPromptPrice? LongPrompt { get; init; }
 
-    /// <summary>What one call costs.</summary>
+    /// <summary>Returns the cost of one call.</summary>
     public decimal CostOf(TokenUsage usage)
     {
         var price = At(usage.Input);
         var fresh = Math.Max(0, usage.Input - usage.CachedInput - usage.CacheWrite);
-        return ((fresh * price.Input) + (usage.CachedInput * (price.CachedInput ?? price.Input)) + (usage.CacheWrite * (price.CacheWrite ?? price.Input))
-            + (usage.Output * price.Output)) / Tokens;
+        var input =
+            (fresh * price.Input)
+            + (usage.CachedInput * (price.CachedInput ?? price.Input))
+            + (usage.CacheWrite * (price.CacheWrite ?? price.Input));
+        return (input + (usage.Output * price.Output)) / Tokens;
     }
 
-    /// <summary>The most that a call of this size can cost: all of its input written to the cache, where that is dearer.</summary>
-    public decimal MostFor(long input, long output)
+    /// <summary>
+    /// Returns the maximum cost of a call of this size. It assumes that all input is written to the cache if that is more expensive.
+    /// </summary>
+    public decimal MaxCostFor(long input, long output)
     {
         var price = At(input);
         return ((input * Math.Max(price.Input, price.CacheWrite ?? 0)) + (output * price.Output)) / Tokens;
     }
 
-    /// <summary>How many output tokens the money buys, after input of this length.</summary>
+    /// <summary>Returns the number of output tokens that the money pays for, in a call with input of this length.</summary>
     public long OutputFor(decimal money, long input)
     {
         var price = At(input).Output;
@@ -50,10 +55,10 @@ public sealed record ModelPrice
     private ModelPrice At(long input) => LongPrompt is { } longer && input > longer.Above ? longer.Price : this;
 }
 
-/// <summary>The price of long prompts.</summary>
+/// <summary>The prices of calls with long input.</summary>
 public sealed record LongPromptPrice
 {
-    /// <summary>Input tokens beyond which it holds.</summary>
+    /// <summary>The number of input tokens above which these prices apply.</summary>
     public required long Above { get; init; }
 
     public required decimal Input { get; init; }
@@ -64,5 +69,12 @@ public sealed record LongPromptPrice
 
     public required decimal Output { get; init; }
 
-    internal ModelPrice Price => new() { Input = Input, CachedInput = CachedInput, CacheWrite = CacheWrite, Output = Output };
+    internal ModelPrice Price =>
+        new()
+        {
+            Input = Input,
+            CachedInput = CachedInput,
+            CacheWrite = CacheWrite,
+            Output = Output,
+        };
 }

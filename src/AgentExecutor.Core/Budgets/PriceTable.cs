@@ -6,8 +6,8 @@ using AgentExecutor.Core.ModelProviders;
 namespace AgentExecutor.Core.Budgets;
 
 /// <summary>
-/// Prices by <c>provider:model</c>. A dated name (<c>gpt-4o-2024-08-06</c>, <c>claude-haiku-4-5-20251001</c>, <c>...-latest</c>) has the price of the plain one
-/// unless it has its own; <c>provider:*</c> stands for all other models of a provider.
+/// Prices by <c>provider:model</c>. A name with a date (<c>gpt-4o-2024-08-06</c>, <c>claude-haiku-4-5-20251001</c>, <c>...-latest</c>) has
+/// the price of the name without the date, unless it has its own. <c>provider:*</c> is the price of all other models of a provider.
 /// </summary>
 public sealed partial class PriceTable
 {
@@ -15,24 +15,36 @@ public sealed partial class PriceTable
 
     private PriceTable(string asOf, IReadOnlyDictionary<string, ModelPrice> models) => (AsOf, _models) = (asOf, models);
 
-    /// <summary>No prices at all.</summary>
+    /// <summary>A table without prices.</summary>
     public static PriceTable Empty { get; } = new("", new Dictionary<string, ModelPrice>());
 
-    /// <summary>The list prices that came with this version.</summary>
+    /// <summary>The list prices that are part of this version.</summary>
     public static PriceTable Shipped { get; } = ReadShipped();
 
     /// <summary>The day on which the prices were looked up.</summary>
     public string AsOf { get; }
 
-    /// <summary>Null where no price is known.</summary>
+    /// <summary>Returns the price of a model, or null if it is unknown.</summary>
     public ModelPrice? Find(ModelSpec spec) => Find(spec.Provider, spec.Model);
 
-    /// <summary>Null where no price is known.</summary>
+    /// <summary>Returns the price of a model, or null if it is unknown.</summary>
     public ModelPrice? Find(string provider, string model) =>
-        _models.GetValueOrDefault($"{provider}:{model}") ?? _models.GetValueOrDefault($"{provider}:{Date().Replace(model, "")}") ?? _models.GetValueOrDefault($"{provider}:*");
+        _models.GetValueOrDefault($"{provider}:{model}")
+        ?? _models.GetValueOrDefault($"{provider}:{Date().Replace(model, "")}")
+        ?? _models.GetValueOrDefault($"{provider}:*");
 
-    /// <summary>These prices, with those of the JSON over them. It has the form of the shipped table.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.InvalidPrices"/>.</exception>
+    /// <summary>
+    /// Returns the name under which this table lists the model, without its provider. Returns null if the model is not listed, or covered
+    /// only by a price for all models of the provider.
+    /// </summary>
+    public string? NameOf(string provider, string model) =>
+        model == "*" ? null
+        : _models.ContainsKey($"{provider}:{model}") ? model
+        : Date().Replace(model, "") is var plain && _models.ContainsKey($"{provider}:{plain}") ? plain
+        : null;
+
+    /// <summary>Returns these prices with those of the JSON added or replaced. The JSON has the format of the shipped table.</summary>
+    /// <exception cref="FaultException">The JSON is not a valid price table (<see cref="FaultCodes.InvalidPrices"/>).</exception>
     public PriceTable With(ReadOnlySpan<byte> utf8)
     {
         var more = Read(utf8);
@@ -57,7 +69,11 @@ public sealed partial class PriceTable
         }
         catch (JsonException exception)
         {
-            throw Invalid(exception.Path is { Length: > 1 } path ? $"there is something wrong at {path}" : $"they are no price table: {exception.Message}");
+            throw Invalid(
+                exception.Path is { Length: > 1 } path
+                    ? $"the value at {path} is invalid"
+                    : $"the text is not a price table: {exception.Message}"
+            );
         }
     }
 
@@ -65,17 +81,30 @@ public sealed partial class PriceTable
     {
         if (name.IndexOf(':', StringComparison.Ordinal) is <= 0)
         {
-            throw Invalid($"'{name}' names no model");
+            throw Invalid($"'{name}' does not have the form provider:model");
         }
-        if (price is null || new[] { price.Input, price.Output, price.CachedInput ?? 0, price.CacheWrite ?? 0, price.LongPrompt?.Input ?? 0, price.LongPrompt?.Output ?? 0 }.Any(it => it < 0))
+        decimal?[] amounts =
+        [
+            price?.Input,
+            price?.Output,
+            price?.CachedInput,
+            price?.CacheWrite,
+            price?.LongPrompt?.Input,
+            price?.LongPrompt?.Output,
+        ];
+        if (price is null || amounts.Any(it => it < 0))
         {
-            throw Invalid($"'{name}' has no price, or one below 0");
+            throw Invalid($"'{name}' has no price or a negative price");
         }
     }
 
-    private static FaultException Invalid(string what) => new(
-        FaultCodes.InvalidPrices, $"the prices cannot be read: {what}",
-        """write {"models": {"provider:model": {"input": 2, "cached_input": 0.2, "output": 10}}}, in US dollars per million tokens; docs/budgets.md has all fields""");
+    private static FaultException Invalid(string what) =>
+        new(
+            FaultCodes.InvalidPrices,
+            $"the prices cannot be read: {what}",
+            """write {"models": {"provider:model": {"input": 2, "cached_input": 0.2, "output": 10}}}, """
+                + "in US dollars per million tokens; docs/budgets.md describes all fields"
+        );
 
     private static PriceTable ReadShipped()
     {
@@ -89,7 +118,7 @@ public sealed partial class PriceTable
     private static partial Regex Date();
 }
 
-/// <summary>A price table as a file.</summary>
+/// <summary>The format of a price table in a file.</summary>
 internal sealed record PriceFile
 {
     public string? AsOf { get; init; }
@@ -102,7 +131,11 @@ internal sealed record PriceFile
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    AllowTrailingCommas = true,
+    AllowDuplicateProperties = false
+)]
 [JsonSerializable(typeof(PriceFile))]
 internal sealed partial class PriceJson : JsonSerializerContext;

@@ -1,17 +1,21 @@
 namespace AgentExecutor.Core.Budgets;
 
-/// <summary>What was used, is reserved, or may be used.</summary>
-/// <param name="Tokens">Input and output tokens together.</param>
-/// <param name="Cost">US dollars.</param>
+/// <summary>An amount that was spent, is reserved, or may be spent.</summary>
+/// <param name="Tokens">The number of input and output tokens.</param>
+/// <param name="Cost">The cost in US dollars.</param>
 public readonly record struct Spending(long Tokens, decimal Cost)
 {
-    /// <summary>Stores count money in trillionths of a dollar: whole numbers that are added exactly, and the price of a single token is one.</summary>
+    /// <summary>
+    /// Stores count money in trillionths of a dollar. These are whole numbers that can be added exactly, and even the price of a single
+    /// token is a whole number of them.
+    /// </summary>
     public const long UnitsPerDollar = 1_000_000_000_000;
 
-    private const decimal MostDollars = 1_000_000;
+    private const decimal MaxDollars = 1_000_000;
 
-    /// <summary>What no store can count, is counted as the most that it can.</summary>
-    public long CostUnits => Cost >= MostDollars ? (long)(MostDollars * UnitsPerDollar) : (long)decimal.Round(Math.Max(0, Cost) * UnitsPerDollar);
+    /// <summary>The cost in store units. A cost that exceeds what stores can represent is stored as the maximum.</summary>
+    public long CostUnits =>
+        Cost >= MaxDollars ? (long)(MaxDollars * UnitsPerDollar) : (long)decimal.Round(Math.Max(0, Cost) * UnitsPerDollar);
 
     public static Spending OfUnits(long tokens, long costUnits) => new(tokens, (decimal)costUnits / UnitsPerDollar);
 

@@ -1,17 +1,17 @@
 namespace AgentExecutor.Core.Checkpoints;
 
-/// <summary>What made a checkpoint; stored by its lower-case name.</summary>
+/// <summary>What created a checkpoint. Stored by its lower-case name.</summary>
 public enum CheckpointSource
 {
-    /// <summary>An input came in.</summary>
+    /// <summary>An input was applied.</summary>
     Input,
 
     /// <summary>A superstep ended.</summary>
     Loop,
 
-    /// <summary>A person or program changed the state.</summary>
+    /// <summary>A person or program edited the state.</summary>
     Update,
 
-    /// <summary>The thread was forked here.</summary>
+    /// <summary>The thread was forked at this checkpoint.</summary>
     Fork,
 }

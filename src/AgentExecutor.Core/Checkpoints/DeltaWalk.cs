@@ -2,25 +2,25 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Checkpoints;
 
-/// <summary>Reads backwards over the checkpoints of one namespace, for a <see cref="DeltaWalk"/>.</summary>
+/// <summary>Gives a <see cref="DeltaWalk"/> access to the earlier checkpoints of one namespace.</summary>
 public interface ICheckpointHistory
 {
-    /// <summary>The parent's id; null for the first checkpoint, and where the checkpoint was pruned.</summary>
+    /// <summary>Returns the id of the parent, or null for the first checkpoint and if the parent was pruned.</summary>
     string? ParentOf(string checkpointId);
 
-    /// <summary>The checkpoint; null where it was pruned.</summary>
+    /// <summary>Returns the checkpoint, or null if it was pruned.</summary>
     StoredCheckpoint? Find(string checkpointId);
 
-    /// <summary>The writes under a checkpoint, by task and index.</summary>
+    /// <summary>Returns the writes under a checkpoint, ordered by task and index.</summary>
     IReadOnlyList<StoredWrite> WritesUnder(string checkpointId);
 
     ReadOnlyMemory<byte> ValueOf(string channel, int version);
 }
 
 /// <summary>
-/// Finds what rebuilds a checkpoint's delta channels. Each says how many supersteps ago its whole value was stored: so many ancestors hold the
-/// writes since, and the last of them names the value's version. Where it has none, the writes are all there is. Writes under the checkpoint
-/// itself are pending and do not count.
+/// Finds the data from which a checkpoint's delta channels are rebuilt. Each channel version says how many supersteps ago its whole value
+/// was stored. That many ancestors hold the writes since then, and the oldest of them names the version of the whole value. If it names
+/// none, the writes alone make up the value. Writes under the checkpoint itself are pending and do not count.
 /// </summary>
 public static class DeltaWalk
 {
@@ -29,14 +29,16 @@ public static class DeltaWalk
         var histories = ImmutableArray.CreateBuilder<DeltaHistory>();
         foreach (var channel in checkpoint.Channels.Where(channel => channel.IsDelta))
         {
-            histories.Add(channel.Updates == 0
-                ? new DeltaHistory(channel.Name, history.ValueOf(channel.Name, channel.Version), [])
-                : Rebuild(checkpoint.Id, channel, history));
+            histories.Add(
+                channel.Updates == 0
+                    ? new DeltaHistory(channel.Name, history.ValueOf(channel.Name, channel.Version), [])
+                    : Rebuild(checkpoint.Id, channel, history)
+            );
         }
         return histories.ToImmutable();
     }
 
-    /// <summary>The ids of these checkpoints and of all ancestors that rebuild them.</summary>
+    /// <summary>Returns the ids of these checkpoints and of all ancestors from which they are rebuilt.</summary>
     public static HashSet<string> Needed(IEnumerable<StoredCheckpoint> kept, ICheckpointHistory history)
     {
         var needed = new HashSet<string>(StringComparer.Ordinal);
@@ -73,7 +75,7 @@ public static class DeltaWalk
         return new DeltaHistory(channel.Name, whole, updates.ToImmutable());
     }
 
-    /// <summary>The ancestors whose writes are needed, newest first.</summary>
+    /// <summary>Returns the ancestors whose writes are needed, newest first.</summary>
     private static IEnumerable<string> Ancestors(string checkpointId, ChannelVersion channel, ICheckpointHistory history)
     {
         var id = checkpointId;

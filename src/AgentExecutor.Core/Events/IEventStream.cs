@@ -1,20 +1,24 @@
 namespace AgentExecutor.Core.Events;
 
-/// <summary>Where runs tell what happens. Best effort: a slow or absent watcher never slows a run.</summary>
+/// <summary>Receives the events that runs publish. Delivery is best effort: a slow or absent subscriber never slows down a run.</summary>
 public interface IEventStream
 {
-    /// <summary>Where one attempt of a run tells its events.</summary>
+    /// <summary>Opens the sink for the events of one attempt of a run.</summary>
     /// <param name="threadId">The thread.</param>
-    /// <param name="last">The last number that the thread is known to have used: everything up to it that is to be stored is.</param>
+    /// <param name="last">The last number that the thread is known to have used. All events up to it that are to be stored have been
+    /// stored.</param>
     IEventSink Open(string threadId, long last);
 }
 
-/// <summary>What one attempt of a run tells. Nothing here waits or throws. Disposed of when the run is let go of: what was told and not stored will not be stored by it.</summary>
+/// <summary>
+/// Receives the events of one attempt of a run. Its methods neither wait nor throw. It is disposed of when the attempt releases the run;
+/// events that were published but not stored by then will not be stored by this attempt.
+/// </summary>
 public interface IEventSink : IDisposable
 {
-    /// <summary>Hands the event on to those who watch; in the order of the numbers.</summary>
+    /// <summary>Delivers the event to the subscribers. Events must be published in the order of their numbers.</summary>
     void Publish(EventEnvelope envelope);
 
-    /// <summary>Of what was published, the log has everything up to this number.</summary>
+    /// <summary>Reports that the log contains all published events up to this number.</summary>
     void Stored(long last);
 }

@@ -3,36 +3,43 @@ using System.Collections.Immutable;
 namespace AgentExecutor.Core.Events;
 
 /// <summary>
-/// Carries live events between processes and keeps the newest of each thread for a while. Best effort: what it loses is in the log, but for chunks. It connects by
-/// itself, and again after an outage.
+/// Carries live events between processes and keeps the newest events of each thread for a limited time. Delivery is best effort: lost
+/// events are in the log, except for chunks. The transport connects by itself and reconnects after an outage.
 /// </summary>
 public interface IEventTransport : IAsyncDisposable
 {
     bool IsConnected { get; }
 
     /// <summary>
-    /// Publishes the events, in order, and keeps them; returns when the server has answered for all of them. An event whose number is not above those that are
-    /// kept of its thread is published and not kept; number 1 begins the thread anew, and what was kept of an older one by the same name goes.
+    /// Publishes the events in order and keeps them. Completes when the server has answered for all of them. An event whose number is not
+    /// greater than that of the kept events of its thread is published but not kept. Number 1 starts the thread anew and removes the kept
+    /// events of an earlier thread with the same id.
     /// </summary>
-    /// <returns>How many the server took.</returns>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StreamUnavailable"/>: it could not be reached, or did not answer in time; some may have been published.</exception>
+    /// <returns>The number of events that the server accepted.</returns>
+    /// <exception cref="FaultException">The server could not be reached or did not answer in time
+    /// (<see cref="FaultCodes.StreamUnavailable"/>). Some of the events may have been published.</exception>
     ValueTask<int> PublishAsync(IReadOnlyList<(string ThreadId, StreamEvent Event)> events, CancellationToken cancellationToken);
 
-    /// <summary>Returns once the transport is connected.</summary>
+    /// <summary>Completes when the transport is connected.</summary>
     Task ConnectedAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Hands the thread's events from now on to <paramref name="receive"/>, in the order in which the server has them, until <see cref="Unsubscribe"/>; returns when the server
-    /// has confirmed that. A thread has one subscription at a time.
-    /// After an outage it is taken up again by itself, and <paramref name="restored"/> is told: events may have been missed. Neither callback may block or throw.
+    /// Subscribes to the thread's events from now on, until <see cref="Unsubscribe"/>. Events are passed to <paramref name="receive"/> in
+    /// the server's order. Completes when the server has confirmed the subscription. There is at most one subscription per thread. After an
+    /// outage, the subscription is restored automatically, and <paramref name="restored"/> is called because events may have been missed.
+    /// The callbacks must not block or throw.
     /// </summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StreamUnavailable"/>: no confirmation came in time; it is taken up all the same once there is a connection.</exception>
+    /// <exception cref="FaultException">The server did not confirm in time (<see cref="FaultCodes.StreamUnavailable"/>). The subscription
+    /// is established nevertheless as soon as there is a connection.</exception>
     Task SubscribeAsync(string threadId, Action<StreamEvent> receive, Action restored, CancellationToken cancellationToken);
 
-    /// <summary>No more events of the thread are handed over.</summary>
+    /// <summary>Ends the subscription to the thread's events.</summary>
     void Unsubscribe(string threadId);
 
-    /// <summary>What is still kept of the thread's events with numbers above the one and up to the other, in order. There may be holes: older ones go, and some never came.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.StreamUnavailable"/>.</exception>
+    /// <summary>
+    /// Returns the kept events of the thread with numbers greater than <paramref name="after"/> and up to <paramref name="upTo"/>, in
+    /// order. There can be gaps, because older events are removed and some never arrived.
+    /// </summary>
+    /// <exception cref="FaultException">The server could not be reached (<see cref="FaultCodes.StreamUnavailable"/>).</exception>
     ValueTask<ImmutableArray<StreamEvent>> ReadAsync(string threadId, long after, long upTo, CancellationToken cancellationToken);
 }

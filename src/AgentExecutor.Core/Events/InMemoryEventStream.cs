@@ -6,8 +6,8 @@ using System.Threading.Channels;
 namespace AgentExecutor.Core.Events;
 
 /// <summary>
-/// Events within one process. Each watcher has a bounded buffer; one that falls behind loses the oldest, which the gap in
-/// the sequence numbers shows.
+/// Events within one process. Each subscriber has a bounded buffer. If it falls behind, it loses the oldest events, which it notices by the
+/// gap in the sequence numbers.
 /// </summary>
 public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.DefaultCapacity) : IEventStream
 {
@@ -28,16 +28,21 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
         }
     }
 
-    /// <summary>The thread's events from the moment of the call, not of the first read, in order, until cancelled.</summary>
+    /// <summary>Returns the thread's events in order, starting with the call (not with the first read), until cancelled.</summary>
     public IAsyncEnumerable<EventEnvelope> WatchAsync(string threadId, CancellationToken cancellationToken)
     {
-        var channel = Channel.CreateBounded<EventEnvelope>(new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest });
+        var channel = Channel.CreateBounded<EventEnvelope>(
+            new BoundedChannelOptions(capacity) { FullMode = BoundedChannelFullMode.DropOldest }
+        );
         _watchers.AddOrUpdate(threadId, [channel.Writer], (_, watchers) => watchers.Add(channel.Writer));
         return ReadAsync(threadId, channel, cancellationToken);
     }
 
     private async IAsyncEnumerable<EventEnvelope> ReadAsync(
-        string threadId, Channel<EventEnvelope> channel, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string threadId,
+        Channel<EventEnvelope> channel,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -49,8 +54,7 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
                 {
                     yield return envelope;
                 }
-            }
-            while (more);
+            } while (more);
         }
         finally
         {
@@ -58,7 +62,7 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
         }
     }
 
-    /// <summary>False once the watcher leaves; what came before it left is still delivered.</summary>
+    /// <summary>Returns false after cancellation. Events that arrived before it are still delivered.</summary>
     private static async ValueTask<bool> WaitAsync(ChannelReader<EventEnvelope> reader, CancellationToken cancellationToken)
     {
         try
@@ -80,17 +84,13 @@ public sealed class InMemoryEventStream(int capacity = InMemoryEventStream.Defau
         }
     }
 
-    /// <summary>It keeps nothing.</summary>
+    /// <summary>Passes events on and keeps nothing.</summary>
     private sealed class Sink(InMemoryEventStream stream) : IEventSink
     {
         public void Publish(EventEnvelope envelope) => stream.Publish(envelope);
 
-        public void Stored(long last)
-        {
-        }
+        public void Stored(long last) { }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -2,18 +2,18 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Events;
 
-/// <summary>A transport within one process, between those made by <see cref="Join"/>. It can be taken away, as a server can.</summary>
+/// <summary>
+/// A transport within one process, which connects the instances created by <see cref="Join"/>. An outage can be simulated.
+/// </summary>
 public sealed class InMemoryEventTransport : IEventTransport
 {
-    private const int Kept = 4096;
+    private const int MaxKept = 4096;
 
     private readonly Server _server;
     private readonly Dictionary<string, (Action<StreamEvent> Receive, Action Restored)> _subscriptions = new(StringComparer.Ordinal);
 
     public InMemoryEventTransport()
-        : this(new Server())
-    {
-    }
+        : this(new Server()) { }
 
     private InMemoryEventTransport(Server server)
     {
@@ -26,10 +26,10 @@ public sealed class InMemoryEventTransport : IEventTransport
 
     public bool IsConnected => _server.Up.Task.IsCompleted;
 
-    /// <summary>Another process's end of it.</summary>
+    /// <summary>Creates an instance that represents another process.</summary>
     public InMemoryEventTransport Join() => new(_server);
 
-    /// <summary>Takes it away from all, or gives it back; what is kept stays.</summary>
+    /// <summary>Starts or ends an outage for all instances. Kept events remain.</summary>
     public void SetConnected(bool isConnected)
     {
         lock (_server)
@@ -113,11 +113,14 @@ public sealed class InMemoryEventTransport : IEventTransport
     {
         if (!IsConnected)
         {
-            throw new FaultException(FaultCodes.StreamUnavailable, "the event transport is away", "it is tried again by itself") { IsTransient = true };
+            throw new FaultException(FaultCodes.StreamUnavailable, "the event transport is not connected", "it reconnects automatically")
+            {
+                IsTransient = true,
+            };
         }
     }
 
-    /// <summary>What all ends share; it is its own lock.</summary>
+    /// <summary>The state that all instances share. It is also their lock.</summary>
     private sealed class Server
     {
         private readonly Dictionary<string, SortedList<long, StreamEvent>> _streams = new(StringComparer.Ordinal);
@@ -142,13 +145,15 @@ public sealed class InMemoryEventTransport : IEventTransport
             {
                 stream.Add(value.Sequence, value);
             }
-            if (stream.Count > Kept)
+            if (stream.Count > MaxKept)
             {
                 stream.RemoveAt(0);
             }
         }
 
         public ImmutableArray<StreamEvent> Read(string threadId, long after, long upTo) =>
-            _streams.TryGetValue(threadId, out var stream) ? [.. stream.Values.Where(value => value.Sequence > after && value.Sequence <= upTo)] : [];
+            _streams.TryGetValue(threadId, out var stream)
+                ? [.. stream.Values.Where(value => value.Sequence > after && value.Sequence <= upTo)]
+                : [];
     }
 }

@@ -1,48 +1,57 @@
 using System.Collections.Immutable;
-using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Events;
 
-/// <summary>Something that happened in a run. A closed family; the wire names stand in <see cref="RunEventJson"/>.</summary>
+/// <summary>
+/// Something that happened in a run. This is a closed family; <see cref="RunEventJson"/> defines the names used on the wire.
+/// </summary>
 public abstract record RunEvent
 {
-    private RunEvent()
-    {
-    }
+    private RunEvent() { }
 
-    /// <summary>The namespace of the sub-agent in which it happened; empty for the root.</summary>
+    /// <summary>The namespace of the sub-agent in which the event happened; empty for the root graph.</summary>
     public string Namespace { get; init; } = "";
 
-    /// <summary>A chunk of a model's answer: text, thought, or the beginning of a tool call.</summary>
-    public sealed record LlmStream(string Agent, string MessageId, string Text, string? Reasoning = null, ToolCall? ToolCall = null) : RunEvent;
+    /// <summary>A chunk of a model's answer: text, reasoning, or the start of a tool call.</summary>
+    public sealed record LlmStream(string Agent, string MessageId, string Text, string? Reasoning = null, ToolCall? ToolCall = null)
+        : RunEvent;
 
-    /// <summary>What was streamed of this message so far does not count: the call is made again.</summary>
+    /// <summary>Everything that was streamed of this message so far is void, because the call is made again.</summary>
     public sealed record LlmSuperseded(string Agent, string MessageId, string Reason) : RunEvent;
 
     public sealed record ToolStarted(string Agent, ToolCall Call) : RunEvent;
 
     public sealed record ToolEnded(string Agent, ToolCall Call, string Content, bool IsError, TimeSpan Duration) : RunEvent;
 
-    /// <summary>A superstep ended; what it changed, by channel, as UTF-8 JSON.</summary>
-    /// <param name="CheckpointId">The checkpoint that holds it.</param>
+    /// <summary>The end of a superstep with its changes by channel, as UTF-8 JSON.</summary>
+    /// <param name="CheckpointId">The checkpoint that contains the changes.</param>
     /// <param name="Step">The superstep's number.</param>
-    /// <param name="Nodes">Which nodes ran.</param>
-    /// <param name="Changes">The updates of delta channels, the new values of the others.</param>
-    /// <param name="State">The whole state after it. Written as JSON only if someone reads it.</param>
-    /// <param name="IsFinal">The run ends here: the whole state is told, instead of what changed.</param>
+    /// <param name="Nodes">The nodes that ran.</param>
+    /// <param name="Changes">The updates of delta channels and the new values of other channels.</param>
+    /// <param name="State">The whole state after the superstep. It is converted to JSON only if it is needed.</param>
+    /// <param name="IsFinal">True if the run ends here. The event then contains the whole state instead of the changes.</param>
     public sealed record StateUpdated(
-        string CheckpointId, int Step, ImmutableArray<string> Nodes, ImmutableArray<ChannelUpdate> Changes, ChannelState? State = null, bool IsFinal = false) : RunEvent
+        string CheckpointId,
+        int Step,
+        ImmutableArray<string> Nodes,
+        ImmutableArray<ChannelUpdate> Changes,
+        ChannelState? State = null,
+        bool IsFinal = false
+    ) : RunEvent
     {
-        /// <summary>The state that the run ends with.</summary>
+        /// <summary>The final state of the run; null for other events.</summary>
         public ChannelState? Final => IsFinal ? State : null;
 
-        /// <summary>What changed, or at the end all there is.</summary>
+        /// <summary>The changes, or the whole state if the run ends here.</summary>
         public ImmutableArray<ChannelUpdate> Channels => ChannelsAs(StreamState.Updates);
 
-        /// <summary>Whole values are the thread's: a sub-agent tells what it changed in either case.</summary>
+        /// <summary>
+        /// Returns the channels in the requested form. Whole values are only published for the root graph; a sub-agent always publishes its
+        /// changes.
+        /// </summary>
         public ImmutableArray<ChannelUpdate> ChannelsAs(StreamState form) =>
             State is not null && (IsFinal || (form == StreamState.Values && Namespace.Length == 0)) ? ChannelUpdate.Whole(State) : Changes;
     }
@@ -55,17 +64,20 @@ public abstract record RunEvent
     public sealed record Ended(RunStatus Status, RunUsage Usage) : RunEvent;
 }
 
-/// <summary>A channel's change in an event.</summary>
+/// <summary>The change of a channel in an event.</summary>
 /// <param name="Channel">The channel.</param>
-/// <param name="Json">One UTF-8 JSON value a task that wrote (delta channels), or the new value alone.</param>
+/// <param name="Json">For a delta channel: one UTF-8 JSON value per task that wrote to it. Otherwise: the new value.</param>
 public readonly record struct ChannelUpdate(string Channel, ImmutableArray<ReadOnlyMemory<byte>> Json)
 {
-    /// <summary>The JSON is the whole value although it is a delta channel's: there were no writes to tell.</summary>
+    /// <summary>True if the JSON is the whole value of a delta channel, because there were no writes.</summary>
     public bool IsWhole { get; init; }
 
-    /// <summary>Every channel that has a value, whole.</summary>
-    public static ImmutableArray<ChannelUpdate> Whole(ChannelState state) => [.. state.Slots
-        .Select((slot, index) => (Channel: state.Channels[index], slot.Value))
-        .Where(it => it.Value is not null)
-        .Select(it => new ChannelUpdate(it.Channel.Name, [it.Channel.EncodeValue(it.Value!)]))];
+    /// <summary>Returns the whole values of all channels that have one.</summary>
+    public static ImmutableArray<ChannelUpdate> Whole(ChannelState state) =>
+        [
+            .. state
+                .Slots.Select((slot, index) => (Channel: state.Channels[index], slot.Value))
+                .Where(it => it.Value is not null)
+                .Select(it => new ChannelUpdate(it.Channel.Name, [it.Channel.EncodeValue(it.Value!)])),
+        ];
 }

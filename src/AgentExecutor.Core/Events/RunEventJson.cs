@@ -1,41 +1,53 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using AgentExecutor.Core.Agents;
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Events;
 
-/// <summary>Events as JSON: <c>{"event_type", "data", "seq", "ts"}</c>, and <c>ns</c> in the data of a sub-agent's.</summary>
+/// <summary>
+/// Events as JSON: <c>{"event_type", "data", "seq", "ts", "attempt"}</c>. The data of a sub-agent's event also has the field <c>ns</c>.
+/// </summary>
 public static class RunEventJson
 {
     /// <summary>
-    /// Longer arguments (in bytes of JSON) and outputs (in characters) of tools stand in the thread's messages, under their tool_call_id: events are stored, and sent to
-    /// everyone who watches.
+    /// The maximum size of a tool's arguments (in bytes of JSON) and output (in characters) in an event. Longer ones are only available in
+    /// the thread's messages, under their tool_call_id, because events are stored and sent to every subscriber.
     /// </summary>
-    private const int LongestTold = 1024;
+    private const int MaxInlineLength = 1024;
 
-    /// <summary>In the log, which channels of a state update were told whole; watchers do not see it.</summary>
+    /// <summary>The field of a logged state update that lists the channels published as a whole. Subscribers do not see it.</summary>
     public const string WholeMember = "whole";
 
-    /// <summary>True where the event log keeps it: chunks live shorter, and the message that they make up is in the state.</summary>
+    /// <summary>
+    /// Returns true if the event is stored in the log. Chunks are not, because the message that they form is part of the state.
+    /// </summary>
     public static bool IsLogged(RunEvent value) => value is not (RunEvent.LlmStream or RunEvent.LlmSuperseded);
 
     public static void Write(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, StreamState.Updates);
 
-    /// <summary>As it goes to those who watch.</summary>
+    /// <summary>Encodes the event for subscribers.</summary>
     public static StreamEvent Encode(EventEnvelope envelope, StreamState state) =>
-        new(envelope.Sequence, TypeOf(envelope.Event), JsonBytes.Write((envelope, state), static (writer, it) => Write(writer, it.envelope, it.state)));
+        new(
+            envelope.Sequence,
+            TypeOf(envelope.Event),
+            JsonBytes.Write((envelope, state), static (writer, it) => Write(writer, it.envelope, it.state))
+        )
+        {
+            Attempt = envelope.Attempt,
+        };
 
     /// <summary>
-    /// As the log stores it: a state update names its checkpoint, where what it changed is stored already, and the delta channels of which it told the whole value.
-    /// All else is as <see cref="Write(Utf8JsonWriter, EventEnvelope)"/> has it.
+    /// Writes the event for the log. A state update only refers to its checkpoint, which already contains the changes, and lists the delta
+    /// channels that were published as a whole. Everything else is written as in <see cref="Write(Utf8JsonWriter, EventEnvelope)"/>.
     /// </summary>
     public static void WriteLogged(Utf8JsonWriter writer, EventEnvelope envelope) => Write(writer, envelope, null);
 
-    /// <param name="state">What a state update carries; null where it carries nothing.</param>
+    /// <param name="writer">The writer.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="state">What a state update contains; null if it contains no channels.</param>
     private static void Write(Utf8JsonWriter writer, EventEnvelope envelope, StreamState? state)
     {
         writer.WriteStartObject();
@@ -49,20 +61,25 @@ public static class RunEventJson
         writer.WriteEndObject();
         writer.WriteNumber("seq"u8, envelope.Sequence);
         writer.WriteString("ts"u8, envelope.Time);
+        if (envelope.Attempt > 0)
+        {
+            writer.WriteNumber("attempt"u8, envelope.Attempt);
+        }
         writer.WriteEndObject();
     }
 
-    public static string TypeOf(RunEvent value) => value switch
-    {
-        RunEvent.LlmStream or RunEvent.LlmSuperseded => EventKinds.LlmStream,
-        RunEvent.ToolStarted => EventKinds.ToolStart,
-        RunEvent.ToolEnded => EventKinds.ToolEnd,
-        RunEvent.StateUpdated => EventKinds.StateUpdate,
-        RunEvent.Interrupted => EventKinds.Interrupt,
-        RunEvent.Failed => EventKinds.Error,
-        RunEvent.Ended => EventKinds.End,
-        _ => throw new InvalidOperationException($"no wire name for {value.GetType().Name}"),
-    };
+    public static string TypeOf(RunEvent value) =>
+        value switch
+        {
+            RunEvent.LlmStream or RunEvent.LlmSuperseded => EventKinds.LlmStream,
+            RunEvent.ToolStarted => EventKinds.ToolStart,
+            RunEvent.ToolEnded => EventKinds.ToolEnd,
+            RunEvent.StateUpdated => EventKinds.StateUpdate,
+            RunEvent.Interrupted => EventKinds.Interrupt,
+            RunEvent.Failed => EventKinds.Error,
+            RunEvent.Ended => EventKinds.End,
+            _ => throw new InvalidOperationException($"no wire name for {value.GetType().Name}"),
+        };
 
     private static void WriteData(Utf8JsonWriter writer, RunEvent value, StreamState? state)
     {
@@ -93,7 +110,7 @@ public static class RunEventJson
                 InterruptRequest.WriteAll(writer, interrupted.Interrupts);
                 break;
             case RunEvent.Failed failed:
-                WriteFailure(writer, failed.Failure);
+                RunJson.WriteFailure(writer, failed.Failure);
                 break;
             case RunEvent.Ended end:
                 writer.WriteString("status"u8, end.Status.ToString().ToLowerInvariant());
@@ -124,14 +141,14 @@ public static class RunEventJson
         writer.WriteString("message_id"u8, messageId);
     }
 
-    /// <summary>True where the arguments are too long, and <c>truncated</c> stands in their place.</summary>
+    /// <summary>Writes a tool call. Returns true if the arguments are too long and were replaced by <c>truncated</c>.</summary>
     private static bool WriteCall(Utf8JsonWriter writer, string agent, ToolCall call)
     {
         writer.WriteString("agent"u8, agent);
         writer.WriteString("tool_call_id"u8, call.Id);
         writer.WriteString("name"u8, call.Name);
         var arguments = JsonBytes.Of(call.Arguments);
-        if (arguments.Length > LongestTold)
+        if (arguments.Length > MaxInlineLength)
         {
             writer.WriteBoolean("truncated"u8, true);
             return true;
@@ -143,12 +160,12 @@ public static class RunEventJson
 
     private static void WriteOutput(Utf8JsonWriter writer, string output, bool isTruncated)
     {
-        if (output.Length <= LongestTold)
+        if (output.Length <= MaxInlineLength)
         {
             writer.WriteString("output"u8, output);
             return;
         }
-        var length = char.IsHighSurrogate(output[LongestTold - 1]) ? LongestTold - 1 : LongestTold; // half a pair is no character
+        var length = char.IsHighSurrogate(output[MaxInlineLength - 1]) ? MaxInlineLength - 1 : MaxInlineLength; // do not split a pair
         writer.WriteString("output"u8, output.AsSpan(0, length));
         if (!isTruncated)
         {
@@ -177,7 +194,7 @@ public static class RunEventJson
         }
     }
 
-    /// <summary>A state update as the log stored it, with the channels that it then carried.</summary>
+    /// <summary>Writes a state update from the log with the channels that it contained when it was published.</summary>
     public static void WriteReplayed(Utf8JsonWriter writer, JsonElement logged, ImmutableArray<ChannelUpdate> channels)
     {
         writer.WriteStartObject();
@@ -208,7 +225,9 @@ public static class RunEventJson
         }
     }
 
-    /// <summary>Which whole values were told although the channels are told by their writes: who reads the log could not know.</summary>
+    /// <summary>
+    /// Lists the delta channels that were published as a whole, because this cannot be derived from the stored checkpoint.
+    /// </summary>
     private static void WriteWhole(Utf8JsonWriter writer, ImmutableArray<ChannelUpdate> changes)
     {
         if (!changes.Any(static change => change.IsWhole))
@@ -226,7 +245,7 @@ public static class RunEventJson
         writer.WriteEndArray();
     }
 
-    /// <summary>Several tasks' lists become one list, several objects one object.</summary>
+    /// <summary>Joins the values of several tasks: lists become one list, objects become one object.</summary>
     private static void WriteJoined(Utf8JsonWriter writer, ImmutableArray<ReadOnlyMemory<byte>> parts)
     {
         if (parts.Length == 1)
@@ -234,7 +253,7 @@ public static class RunEventJson
             writer.WriteRawValue(parts[0].Span, skipInputValidation: true);
             return;
         }
-        var elements = parts.Select(part => JsonElement.Parse(part.Span)).ToList();
+        var elements = parts.Select(part => StoredJson.Parse(part.Span)).ToList();
         if (elements.TrueForAll(element => element.ValueKind == JsonValueKind.Object))
         {
             writer.WriteStartObject();
@@ -246,22 +265,15 @@ public static class RunEventJson
             return;
         }
         writer.WriteStartArray();
-        foreach (var item in elements.SelectMany(element => element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element]))
+        foreach (
+            var item in elements.SelectMany(element =>
+                element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : (IEnumerable<JsonElement>)[element]
+            )
+        )
         {
             item.WriteTo(writer);
         }
         writer.WriteEndArray();
-    }
-
-    public static void WriteFailure(Utf8JsonWriter writer, RunFailure failure)
-    {
-        writer.WriteString("message"u8, failure.Message);
-        writer.WriteString("type"u8, failure.Type);
-        writer.WriteString("code"u8, failure.Code);
-        if (failure.Hint is not null)
-        {
-            writer.WriteString("hint"u8, failure.Hint);
-        }
     }
 
     public static void WriteUsage(Utf8JsonWriter writer, RunUsage usage)

@@ -1,10 +1,14 @@
 using System.Text.Json;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Execution;
 
-/// <summary>Turns a loaded checkpoint into a <see cref="Position"/>: values decoded, delta channels rebuilt.</summary>
+/// <summary>
+/// Decodes a loaded checkpoint into a <see cref="Position"/>: reads the stored values and rebuilds delta channels from their updates.
+/// </summary>
 public static class CheckpointReader
 {
     public static Position Read(LoadedCheckpoint loaded, ChannelSet declared)
@@ -22,23 +26,37 @@ public static class CheckpointReader
                 : channels[index].ReadValue(Parse(values, version, checkpoint));
             slots[index] = new ChannelSlot(value, version.Version, new DeltaCounter(version.Updates, version.Supersteps));
         }
-        return new Position(checkpoint.Id, checkpoint.Step, new ChannelState(channels, slots), DueTask.Decode(checkpoint.Due), loaded.Pending);
+        return new Position(
+            checkpoint.Id,
+            checkpoint.Step,
+            new ChannelState(channels, slots),
+            DueTask.Decode(checkpoint.Due),
+            loaded.Pending
+        );
     }
 
     private static object? Rebuild(Channel channel, DeltaHistory history)
     {
-        var value = history.Base is { } whole ? channel.ReadValue(JsonElement.Parse(whole.Span)) : null;
+        var value = history.Base is { } whole ? channel.ReadValue(StoredJson.Parse(whole.Span)) : null;
         var updates = new object[history.Updates.Length];
         for (var i = 0; i < updates.Length; i++)
         {
-            updates[i] = channel.ReadUpdate(JsonElement.Parse(history.Updates[i].Span), "message");
+            updates[i] = channel.ReadUpdate(StoredJson.Parse(history.Updates[i].Span), "message");
         }
         return channel.Reduce(value, updates);
     }
 
-    private static JsonElement Parse(Dictionary<string, ReadOnlyMemory<byte>> values, ChannelVersion version, StoredCheckpoint checkpoint) =>
-        values.TryGetValue(version.Name, out var json) ? JsonElement.Parse(json.Span) : throw new FaultException(
-            FaultCodes.StoreCorrupt,
-            $"the checkpoint {checkpoint.Id} names version {version.Version} of the channel '{version.Name}', which is not stored",
-            "restore the store from a backup, or fork the thread from an earlier checkpoint");
+    private static JsonElement Parse(
+        Dictionary<string, ReadOnlyMemory<byte>> values,
+        ChannelVersion version,
+        StoredCheckpoint checkpoint
+    ) =>
+        values.TryGetValue(version.Name, out var json)
+            ? StoredJson.Parse(json.Span)
+            : throw new FaultException(
+                FaultCodes.StoreCorrupt,
+                $"the checkpoint {checkpoint.Id} refers to version {version.Version} of the channel '{version.Name}', but the store does "
+                    + "not hold that version",
+                "restore the store from a backup, or fork the thread from an earlier checkpoint"
+            );
 }

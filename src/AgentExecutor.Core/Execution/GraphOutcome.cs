@@ -1,11 +1,14 @@
 using System.Collections.Immutable;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Execution;
 
-/// <summary>How a graph's run ended: with nothing left to do, or waiting for answers. Faults are thrown.</summary>
+/// <summary>
+/// The result of a graph run that did not fail: either the graph is finished, or it waits for answers. Failures are thrown.
+/// </summary>
 /// <param name="State">The state at the newest checkpoint.</param>
-/// <param name="Interrupts">The open questions; empty where the graph is finished.</param>
+/// <param name="Interrupts">The unanswered questions; empty if the graph is finished.</param>
 public sealed record GraphOutcome(ChannelState State, ImmutableArray<InterruptRequest> Interrupts)
 {
     public bool IsFinished => Interrupts.IsEmpty;

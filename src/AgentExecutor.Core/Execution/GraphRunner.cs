@@ -1,48 +1,51 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Runs.Transitions;
+using AgentExecutor.Core.Sessions;
+using AgentExecutor.Core.Sessions.Transitions;
 
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Runs a graph superstep by superstep, in the manner of Pregel:
+/// Runs a graph superstep by superstep, as in the Pregel model:
 /// <list type="number">
-/// <item>Open: load the newest checkpoint, or make the first from the input.</item>
-/// <item>Run the tasks that are due, in parallel, each on the state at the checkpoint (<see cref="SuperStep"/>).</item>
-/// <item>Fold their writes, in task order, into the next state (<see cref="StepFold"/>), and decide what follows (<see cref="NextTasks"/>).</item>
-/// <item>Commit both as one checkpoint; go on at 2 until nothing is due, or every task left waits for a person.</item>
+/// <item>Load the newest checkpoint, or create the first one from the input.</item>
+/// <item>Run the due tasks in parallel. Each one reads the state at the checkpoint (<see cref="SuperStep"/>).</item>
+/// <item>Fold their writes, in task order, into the next state (<see cref="StepFold"/>).</item>
+/// <item>Determine the tasks of the next superstep (<see cref="NextTasks"/>).</item>
+/// <item>Commit state and tasks as one checkpoint. Repeat from step 2 until no task is due, or all remaining tasks wait for a
+/// person.</item>
 /// </list>
-/// The root's last commit carries the run's end with it.
+/// The last commit of the root graph also completes the run.
 /// </summary>
 public sealed class GraphRunner(Graph graph, GraphScope scope)
 {
-    /// <summary>Stands for whoever wrote the input: its updates are stored like those of a task.</summary>
+    /// <summary>The node that input updates are attributed to, so that they are stored like the writes of a task.</summary>
     private static readonly Node InputNode = new(Graph.Start, new DelegateNode((_, _) => ValueTask.CompletedTask));
 
     private readonly RunSession _session = scope.Session;
 
-    /// <exception cref="FaultException">A task failed for good, a limit was passed, or the lease was lost. The newest checkpoint stands.</exception>
+    /// <exception cref="FaultException">A task failed and is not retried, a limit was exceeded, or the lease was lost. The newest
+    /// checkpoint remains valid.</exception>
     public async ValueTask<GraphOutcome> RunAsync(GraphInput input, CancellationToken cancellationToken)
     {
-        var at = await OpenAsync(input, cancellationToken);
+        var position = await OpenAsync(input, cancellationToken);
         if (input is GraphInput.Edit)
         {
-            return new GraphOutcome(at.State, []);
+            return new GraphOutcome(position.State, []);
         }
-        if (at.Due.IsEmpty)
+        if (position.Due.IsEmpty)
         {
-            await CompleteAsync(at, cancellationToken);
+            await CompleteAsync(position, cancellationToken);
         }
-        while (!at.Due.IsEmpty)
+        while (!position.Due.IsEmpty)
         {
             cancellationToken.ThrowIfCancellationRequested();
             _session.Stopping.ThrowIfCancellationRequested();
-            var tasks = TasksAt(at);
-            var step = new SuperStep(at, tasks, scope);
+            var tasks = TasksAt(position);
+            var step = new SuperStep(position, tasks, scope);
             using (Telemetry.Source.StartActivity(Telemetry.SuperstepSpan))
             {
                 await StoreAnswersAsync(step, tasks, cancellationToken);
@@ -50,53 +53,71 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
                 await step.RunAsync(cancellationToken);
                 if (tasks.Any(static task => !task.IsFinished))
                 {
-                    return await InterruptAsync(at, step, tasks, cancellationToken);
+                    return await InterruptAsync(position, step, tasks, cancellationToken);
                 }
-                at = await AdvanceOrKeepAsync(at, step, tasks, cancellationToken);
+                position = await AdvanceOrKeepAsync(position, step, tasks, cancellationToken);
             }
         }
-        return new GraphOutcome(at.State, []);
+        return new GraphOutcome(position.State, []);
     }
 
     private async ValueTask<Position> OpenAsync(GraphInput input, CancellationToken cancellationToken)
     {
         var loaded = input is GraphInput.Begin { IsNewThread: true }
-            ? null : await _session.Services.Checkpoints.LoadAsync(_session.ThreadId, scope.Namespace, null, cancellationToken);
-        var at = loaded is null ? Position.Before(graph.Channels) : CheckpointReader.Read(loaded, graph.Channels);
+            ? null
+            : await _session.Services.Checkpoints.LoadAsync(_session.ThreadId, scope.Namespace, null, cancellationToken);
+        var position = loaded is null ? Position.Before(graph.Channels) : CheckpointReader.Read(loaded, graph.Channels);
         return input switch
         {
-            GraphInput.Begin begin => await WriteAsync(at, begin.Updates, Graph.Start, CheckpointSource.Input, cancellationToken),
-            GraphInput.BeginOrContinue begin when loaded is null =>
-                await WriteAsync(at, begin.Updates, Graph.Start, CheckpointSource.Input, cancellationToken),
-            GraphInput.Edit edit => await WriteAsync(at, edit.Updates, edit.AsNode, edit.Source, cancellationToken),
+            GraphInput.Begin begin => await WriteAsync(position, begin.Updates, Graph.Start, CheckpointSource.Input, cancellationToken),
+            GraphInput.BeginOrContinue begin when loaded is null => await WriteAsync(
+                position,
+                begin.Updates,
+                Graph.Start,
+                CheckpointSource.Input,
+                cancellationToken
+            ),
+            GraphInput.Edit edit => await WriteAsync(position, edit.Updates, edit.AsNode, edit.Source, cancellationToken),
             _ when loaded is null => throw new FaultException(
-                FaultCodes.NothingToResume, $"the thread '{_session.ThreadId}' has no checkpoint", "start it with an input"),
-            _ => at with { IsLeft = _session.IsTakenOver },
+                FaultCodes.NothingToResume,
+                $"the thread '{_session.ThreadId}' has no checkpoint",
+                "start a run of the thread with an input"
+            ),
+            _ => position with { DueTasksMayHaveBegun = _session.IsTakenOver },
         };
     }
 
-    /// <summary>Makes a checkpoint from updates that no task made.</summary>
+    /// <summary>Creates a checkpoint from updates that were not written by a task.</summary>
     private async ValueTask<Position> WriteAsync(
-        Position at, ImmutableArray<KeyValuePair<string, object>> updates, string? asNode, CheckpointSource source, CancellationToken cancellationToken)
+        Position position,
+        ImmutableArray<KeyValuePair<string, object>> updates,
+        string? asNode,
+        CheckpointSource source,
+        CancellationToken cancellationToken
+    )
     {
-        var state = at.State.In(at.State.Channels.With(updates.Select(update => update.Key)));
-        var task = new GraphTask(default, 0, InputNode, _session.ThreadId, at.CheckpointId ?? "", scope.Namespace);
+        var state = position.State.In(position.State.Channels.With(updates.Select(update => update.Key)));
+        var task = new GraphTask(default, 0, InputNode, _session.ThreadId, position.CheckpointId ?? "", scope.Namespace);
         task.Writes.AddRange(updates.Select(update => new ChannelWrite(state.Channels.Require(update.Key), update.Value)));
         if (asNode == Graph.Start)
         {
-            task.Writes.AddRange(graph.Joins.Where(join => !BarrierChannel.Arrived(state[join.Channel]).IsEmpty)
-                .Select(join => new ChannelWrite(state.Channels.Require(join.Channel), BarrierChannel.Reset)));
+            task.Writes.AddRange(
+                graph
+                    .Joins.Where(join => !BarrierChannel.Arrived(state[join.Channel]).IsEmpty)
+                    .Select(join => new ChannelWrite(state.Channels.Require(join.Channel), BarrierChannel.Reset))
+            );
         }
-        // Without a checkpoint before it there is no place for updates, and beside writes of tasks that are now given up they would mix.
-        var snapshot = at.CheckpointId is null || !at.Pending.IsEmpty;
+        // Delta updates are stored under the previous checkpoint. If there is none, or if it already holds writes of tasks that are now
+        // abandoned, the whole values are stored instead.
+        var snapshot = position.CheckpointId is null || !position.Pending.IsEmpty;
         var fold = new StepFold(state);
         var writes = Fold(fold, [task], state.Channels, snapshot);
-        var schedule = asNode is null ? new Schedule(at.Due, []) : NextTasks.After(graph, fold.State, [asNode]);
+        var schedule = asNode is null ? new Schedule(position.Due, []) : NextTasks.After(graph, fold.State, [asNode]);
         fold.FoldBarriers(schedule.Barriers);
-        return await CommitAsync(at, fold, schedule, source, snapshot ? [] : writes, snapshot ? [] : writes, [], cancellationToken);
+        return await CommitAsync(position, fold, schedule, source, snapshot ? [] : writes, snapshot ? [] : writes, [], cancellationToken);
     }
 
-    /// <summary>Folds the tasks' writes in task order; returns those of delta channels, which are stored as they are.</summary>
+    /// <summary>Folds the tasks' writes in task order. Returns the writes to delta channels, which are stored as updates.</summary>
     private static ImmutableArray<StoredWrite> Fold(StepFold fold, ImmutableArray<GraphTask> tasks, ChannelSet channels, bool snapshot)
     {
         var deltaWrites = ImmutableArray.CreateBuilder<StoredWrite>();
@@ -115,29 +136,36 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         return deltaWrites.DrainToImmutable();
     }
 
-    private ImmutableArray<GraphTask> TasksAt(Position at)
+    private ImmutableArray<GraphTask> TasksAt(Position position)
     {
-        if (at.Due.Length > _session.Usage.Limits.MaxFanOut)
+        if (position.Due.Length > _session.Usage.Limits.MaxFanOut)
         {
             throw new FaultException(
                 FaultCodes.FanOutLimit,
-                $"a superstep of '{graph.Name}' has {at.Due.Length} tasks, and {_session.Usage.Limits.MaxFanOut} are allowed",
-                "fan out over fewer items, or raise max_fan_out in the definition's limits, up to the server's");
+                $"a superstep of '{graph.Name}' has {position.Due.Length} tasks, but at most {_session.Usage.Limits.MaxFanOut} are allowed",
+                "fan out over fewer items, or raise max_fan_out in the definition's limits, up to the server's limit"
+            );
         }
-        var tasks = ImmutableArray.CreateBuilder<GraphTask>(at.Due.Length);
-        foreach (var due in at.Due)
+        var tasks = ImmutableArray.CreateBuilder<GraphTask>(position.Due.Length);
+        foreach (var due in position.Due)
         {
-            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), _session.ThreadId, at.CheckpointId!, scope.Namespace) { MayHaveBegun = at.IsLeft };
-            if (!at.Pending.IsEmpty)
+            var task = new GraphTask(due, tasks.Count, graph.Require(due.Node), _session.ThreadId, position.CheckpointId!, scope.Namespace)
             {
-                PendingWrites.Restore(task, at.Pending, at.State.Channels);
+                Step = position.Step,
+                MayHaveBegun = position.DueTasksMayHaveBegun,
+            };
+            if (!position.Pending.IsEmpty)
+            {
+                PendingWrites.Restore(task, position.Pending, position.State.Channels);
             }
             tasks.Add(task);
         }
         return tasks.MoveToImmutable();
     }
 
-    /// <summary>Answers are stored before any task acts on them; those stored by an earlier attempt are handed to sub-graphs.</summary>
+    /// <summary>
+    /// Stores new answers before any task acts on them. Answers that an earlier attempt stored become available to sub-graphs again.
+    /// </summary>
     private async ValueTask StoreAnswersAsync(SuperStep step, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
     {
         var writes = ImmutableArray.CreateBuilder<StoredWrite>();
@@ -161,20 +189,36 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
     }
 
     private async ValueTask<GraphOutcome> InterruptAsync(
-        Position at, SuperStep step, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
+        Position position,
+        SuperStep step,
+        ImmutableArray<GraphTask> tasks,
+        CancellationToken cancellationToken
+    )
     {
         var open = tasks.SelectMany(task => task.OpenInterrupts).ToImmutableArray();
         await _session.CommitAsync(
-            step.PendingCommit(step.Unstored()), null, scope.IsRoot ? (run, now) => Interrupt.Apply(run, open, now) : null, cancellationToken);
-        return new GraphOutcome(at.State, open);
+            step.PendingCommit(step.Unstored()),
+            null,
+            scope.IsRoot ? (run, now) => Interrupt.Apply(run, open, now) : null,
+            cancellationToken
+        );
+        return new GraphOutcome(position.State, open);
     }
 
-    /// <summary>Where writes cannot be folded or an edge fails, what the tasks did is stored all the same: trying again repeats none of it.</summary>
-    private async ValueTask<Position> AdvanceOrKeepAsync(Position at, SuperStep step, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
+    /// <summary>
+    /// If folding the writes or evaluating an edge fails, stores the results of the finished tasks nevertheless, so that a retry does not
+    /// repeat them.
+    /// </summary>
+    private async ValueTask<Position> AdvanceOrKeepAsync(
+        Position position,
+        SuperStep step,
+        ImmutableArray<GraphTask> tasks,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await AdvanceAsync(at, tasks, cancellationToken);
+            return await AdvanceAsync(position, tasks, cancellationToken);
         }
         catch (FaultException fault) when (fault.Code is not (FaultCodes.LeaseLost or FaultCodes.StoreUnavailable))
         {
@@ -183,10 +227,10 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         }
     }
 
-    private async ValueTask<Position> AdvanceAsync(Position at, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
+    private async ValueTask<Position> AdvanceAsync(Position position, ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
     {
-        var fold = new StepFold(at.State);
-        var writes = Fold(fold, tasks, at.State.Channels, snapshot: false);
+        var fold = new StepFold(position.State);
+        var writes = Fold(fold, tasks, position.State.Channels, snapshot: false);
         var nodes = new string[tasks.Length];
         foreach (var task in tasks)
         {
@@ -197,55 +241,77 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         var unstored = tasks.Any(static task => task.IsStored)
             ? writes.RemoveAll(write => tasks.Any(task => task.IsStored && task.Id == write.TaskId))
             : writes;
-        return await CommitAsync(at, fold, schedule, CheckpointSource.Loop, writes, unstored, nodes, cancellationToken);
+        return await CommitAsync(position, fold, schedule, CheckpointSource.Loop, writes, unstored, nodes, cancellationToken);
     }
 
     private async ValueTask<Position> CommitAsync(
-        Position at, StepFold fold, Schedule schedule, CheckpointSource source, ImmutableArray<StoredWrite> writes,
-        ImmutableArray<StoredWrite> unstored, string[] nodes, CancellationToken cancellationToken)
+        Position position,
+        StepFold fold,
+        Schedule schedule,
+        CheckpointSource source,
+        ImmutableArray<StoredWrite> writes,
+        ImmutableArray<StoredWrite> unstored,
+        string[] nodes,
+        CancellationToken cancellationToken
+    )
     {
-        var next = new Position(CheckpointId.Next(at.CheckpointId, _session.Services.Time.GetUtcNow()), at.Step + 1, fold.State, schedule.Due, []);
+        var next = new Position(
+            CheckpointId.Next(position.CheckpointId, _session.Services.Time.GetUtcNow()),
+            position.Step + 1,
+            fold.State,
+            schedule.Due,
+            []
+        );
         var ends = scope.IsRoot && schedule.Due.IsEmpty && source is CheckpointSource.Loop or CheckpointSource.Input;
         var commit = new StepCommit
         {
             ThreadId = _session.ThreadId,
-            Fence = 0, // the session stamps its own
+            Fence = 0, // the session fills in its own fencing token
             Namespace = scope.Namespace,
-            WritesUnder = at.CheckpointId,
+            WritesUnder = position.CheckpointId,
             Writes = unstored,
             Values = fold.Values,
-            Checkpoint = Header(at, next, fold, source),
+            Checkpoint = Header(position, next, fold, source),
         };
-        var told = new RunEvent.StateUpdated(
-            next.CheckpointId!, next.Step, [.. nodes], ends ? [] : fold.Changes(writes), next.State, ends)
-        { Namespace = scope.Namespace };
-        await _session.CommitAsync(commit, told, ends ? Complete.Apply : null, cancellationToken);
+        var update = new RunEvent.StateUpdated(
+            next.CheckpointId!,
+            next.Step,
+            [.. nodes],
+            ends ? [] : fold.Changes(writes),
+            next.State,
+            ends
+        )
+        {
+            Namespace = scope.Namespace,
+        };
+        await _session.CommitAsync(commit, update, ends ? Complete.Apply : null, cancellationToken);
         return next;
     }
 
-    private StoredCheckpoint Header(Position at, Position next, StepFold fold, CheckpointSource source) => new()
-    {
-        ThreadId = _session.ThreadId,
-        Namespace = scope.Namespace,
-        Id = next.CheckpointId!,
-        ParentId = at.CheckpointId,
-        RunId = _session.Run.RunId,
-        Step = next.Step,
-        Source = source,
-        Time = _session.Services.Time.GetUtcNow(),
-        Channels = fold.Versions(),
-        Updated = fold.Updated,
-        Due = DueTask.Encode(next.Due),
-    };
+    private StoredCheckpoint Header(Position position, Position next, StepFold fold, CheckpointSource source) =>
+        new()
+        {
+            ThreadId = _session.ThreadId,
+            Namespace = scope.Namespace,
+            Id = next.CheckpointId!,
+            ParentId = position.CheckpointId,
+            RunId = _session.Run.RunId,
+            Step = next.Step,
+            Source = source,
+            Time = _session.Services.Time.GetUtcNow(),
+            Channels = fold.Versions(),
+            Updated = fold.Updated,
+            Due = DueTask.Encode(next.Due),
+        };
 
-    /// <summary>A run that was given back after its last step had nothing left to do but to end.</summary>
-    private async ValueTask CompleteAsync(Position at, CancellationToken cancellationToken)
+    /// <summary>Completes a run that was released after its last superstep and therefore has no task left to run.</summary>
+    private async ValueTask CompleteAsync(Position position, CancellationToken cancellationToken)
     {
         if (scope.IsRoot && !_session.Run.IsFinished)
         {
-            var told = new RunEvent.StateUpdated(at.CheckpointId!, at.Step, [], [], at.State, IsFinal: true);
+            var update = new RunEvent.StateUpdated(position.CheckpointId!, position.Step, [], [], position.State, IsFinal: true);
             var commit = new StepCommit { ThreadId = _session.ThreadId, Fence = 0 };
-            await _session.CommitAsync(commit, told, Complete.Apply, cancellationToken);
+            await _session.CommitAsync(commit, update, Complete.Apply, cancellationToken);
         }
     }
 }

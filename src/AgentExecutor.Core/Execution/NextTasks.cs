@@ -1,17 +1,18 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Graphs;
 
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Decides what runs next: a pure function of the graph, the state after the superstep and the nodes that ran in it.
+/// Determines the tasks of the next superstep. This is a pure function of the graph, the state after the superstep and the nodes that ran.
 /// <list type="number">
-/// <item>Follow the edges of each node that ran, in graph order: targets of plain edges are due once, items of a fan-out each.</item>
-/// <item>A target that joins is not due yet: its barrier notes the arrival.</item>
-/// <item>A join fires when all the nodes before it arrived, or when none of the missing can come any more: no due task and no
-/// other waiting join leads to them. Where only joins wait, for each other, the first in graph order fires.</item>
+/// <item>Follow the edges of each node that ran, in graph order. The target of a plain edge is scheduled once; the target of a fan-out is
+/// scheduled once per item. If the list of a fan-out is empty, execution continues with the target's successors.</item>
+/// <item>A node that joins several branches is not scheduled yet. Its barrier channel records which predecessors have arrived.</item>
+/// <item>A join fires when all its predecessors have arrived, or when none of the missing ones can arrive any more, because no due task
+/// and no other waiting join leads to them. If only joins remain and they wait for each other, the first one in graph order fires.</item>
 /// </list>
 /// </summary>
 public static class NextTasks
@@ -20,20 +21,20 @@ public static class NextTasks
     {
         if (finished.Length == 1 && graph.EdgesFrom(finished[0]) is [Edge.Direct only] && graph.Find(only.To) is { Join: JoinMode.Any })
         {
-            return new Schedule([new DueTask(only.To)], []); // the commonest case, without the bookkeeping
+            return new Schedule([new DueTask(only.To)], []); // the most common case needs no bookkeeping
         }
-        var walk = new Walk(graph, new StateView(state));
+        var walker = new EdgeWalker(graph, new StateView(state));
         foreach (var node in finished)
         {
-            walk.Follow(node);
+            walker.Follow(node);
         }
-        return walk.Settle(state);
+        return walker.BuildSchedule(state);
     }
 
-    private sealed class Walk(Graph graph, StateView view)
+    private sealed class EdgeWalker(Graph graph, StateView view)
     {
         private readonly List<DueTask> _due = [];
-        private readonly HashSet<string> _pulled = new(StringComparer.Ordinal);
+        private readonly HashSet<string> _scheduled = new(StringComparer.Ordinal);
         private readonly HashSet<string> _followed = new(StringComparer.Ordinal);
         private readonly Dictionary<string, ImmutableSortedSet<string>> _arrivals = new(StringComparer.Ordinal);
 
@@ -75,7 +76,7 @@ public static class NextTasks
             }
         }
 
-        public Schedule Settle(ChannelState state)
+        public Schedule BuildSchedule(ChannelState state)
         {
             if (graph.Joins.IsEmpty)
             {
@@ -108,7 +109,7 @@ public static class NextTasks
             {
                 _arrivals[to] = _arrivals.GetValueOrDefault(to, []).Add(from);
             }
-            else if (_pulled.Add(to))
+            else if (_scheduled.Add(to))
             {
                 _due.Add(new DueTask(to));
             }
@@ -164,7 +165,8 @@ public static class NextTasks
             var missing = join.Expected.Except(ArrivedAt(join, state));
             return !missing.Any(node =>
                 _due.Exists(task => graph.CanReach(task.Node, node))
-                || waiting.Exists(other => other != join && graph.CanReach(other.Node, node)));
+                || waiting.Exists(other => other != join && graph.CanReach(other.Node, node))
+            );
         }
 
         private ImmutableSortedSet<string> ArrivedAt(Join join, ChannelState state) =>

@@ -1,47 +1,58 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Execution;
 
-/// <summary>The questions that wait for a person at a position of the root graph; those of sub-graphs are among them.</summary>
+/// <summary>
+/// Finds the unanswered questions at a position of the root graph, including those of its sub-graphs. They are read from the pending
+/// writes.
+/// </summary>
 public static class OpenInterrupts
 {
-    public static ImmutableArray<InterruptRequest> Of(string threadId, Position at, Graph graph)
-    {
-        var open = ImmutableArray.CreateBuilder<InterruptRequest>();
-        foreach (var task in Tasks(threadId, at, graph))
-        {
-            open.AddRange(task.OpenInterrupts);
-        }
-        return open.ToImmutable();
-    }
+    public static ImmutableArray<InterruptRequest> Of(Position position) => [.. TasksWithQuestions(position).SelectMany(task => task.Open)];
 
-    /// <summary>What stores the answers beside the checkpoint, for the tasks that asked to find when they run again.</summary>
-    /// <param name="answers">By interrupt id.</param>
-    public static ImmutableArray<StoredWrite> AnswerWrites(string threadId, Position at, Graph graph, IReadOnlyDictionary<string, JsonElement> answers)
+    /// <summary>Creates the pending writes that store the answers, so that the tasks find them when they run again.</summary>
+    /// <param name="position">The thread's current position.</param>
+    /// <param name="answers">The answers by interrupt id.</param>
+    public static ImmutableArray<StoredWrite> AnswerWrites(Position position, IReadOnlyDictionary<string, JsonElement> answers)
     {
         var writes = ImmutableArray.CreateBuilder<StoredWrite>();
-        foreach (var task in Tasks(threadId, at, graph))
+        foreach (var task in TasksWithQuestions(position))
         {
-            var given = task.OpenInterrupts.Where(open => answers.ContainsKey(open.Id)).ToList();
+            var given = task.Open.Where(open => answers.ContainsKey(open.Id)).ToList();
             if (given.Count > 0)
             {
-                task.Answers = task.Answers.AddRange(given.Select(open => KeyValuePair.Create(open.Id, answers[open.Id])));
-                writes.Add(PendingWrites.EncodeAnswers(task));
+                writes.Add(
+                    PendingWrites.EncodeAnswers(
+                        task.Id,
+                        task.Answers.AddRange(given.Select(open => KeyValuePair.Create(open.Id, answers[open.Id])))
+                    )
+                );
             }
         }
         return writes.ToImmutable();
     }
 
-    private static IEnumerable<GraphTask> Tasks(string threadId, Position at, Graph graph)
-    {
-        for (var i = 0; i < at.Due.Length && !at.Pending.IsEmpty; i++)
-        {
-            var task = new GraphTask(at.Due[i], i, graph.Require(at.Due[i].Node), threadId, at.CheckpointId!, "");
-            PendingWrites.Restore(task, at.Pending, at.State.Channels);
-            yield return task;
-        }
-    }
+    /// <summary>Returns the tasks that have a stored question, in task order, which is also the order of their ids.</summary>
+    private static IEnumerable<TaskWithQuestions> TasksWithQuestions(Position position) =>
+        position
+            .Pending.GroupBy(write => write.TaskId, StringComparer.Ordinal)
+            .OrderBy(task => task.Key, StringComparer.Ordinal)
+            .Where(task => task.Any(write => write.Channel == SpecialChannel.Interrupt))
+            .Select(task =>
+            {
+                var answers = task.FirstOrDefault(write => write.Channel == SpecialChannel.Resume) is { TaskId: not null } stored
+                    ? PendingWrites.DecodeAnswers(stored)
+                    : ImmutableDictionary<string, JsonElement>.Empty;
+                var asked = InterruptRequest.Decode(task.First(write => write.Channel == SpecialChannel.Interrupt).Json);
+                return new TaskWithQuestions(task.Key, answers, asked.RemoveAll(question => answers.ContainsKey(question.Id)));
+            });
+
+    private sealed record TaskWithQuestions(
+        string Id,
+        ImmutableDictionary<string, JsonElement> Answers,
+        ImmutableArray<InterruptRequest> Open
+    );
 }

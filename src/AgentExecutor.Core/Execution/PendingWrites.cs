@@ -1,15 +1,16 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Execution;
 
-/// <summary>Turns what tasks have done in an unfinished superstep into stored writes, and back after a crash.</summary>
+/// <summary>Converts the results of tasks in an unfinished superstep to stored writes, and restores them after a crash.</summary>
 internal static class PendingWrites
 {
-    /// <summary>Everything that a new attempt needs to know of this task.</summary>
+    /// <summary>Adds everything that a new attempt must know about the task.</summary>
     public static void Encode(GraphTask task, ChannelSet channels, ImmutableArray<StoredWrite>.Builder into)
     {
         if (task.IsDone)
@@ -22,7 +23,9 @@ internal static class PendingWrites
         }
         if (!task.Interrupts.IsEmpty)
         {
-            into.Add(new StoredWrite(task.Id, SpecialChannel.InterruptIndex, SpecialChannel.Interrupt, InterruptRequest.Encode(task.Interrupts)));
+            into.Add(
+                new StoredWrite(task.Id, SpecialChannel.InterruptIndex, SpecialChannel.Interrupt, InterruptRequest.Encode(task.Interrupts))
+            );
         }
     }
 
@@ -32,19 +35,32 @@ internal static class PendingWrites
         return new StoredWrite(task.Id, index, channels[channel].Name, channels[channel].EncodeUpdate(update));
     }
 
-    public static StoredWrite EncodeAnswers(GraphTask task) => new(
-        task.Id, SpecialChannel.ResumeIndex, SpecialChannel.Resume, JsonBytes.Write(task.Answers, static (writer, answers) =>
-        {
-            writer.WriteStartObject();
-            foreach (var (id, answer) in answers)
-            {
-                writer.WritePropertyName(id);
-                answer.WriteTo(writer);
-            }
-            writer.WriteEndObject();
-        }));
+    public static StoredWrite EncodeAnswers(GraphTask task) => EncodeAnswers(task.Id, task.Answers);
 
-    /// <summary>Gives the task back what an earlier attempt stored of it.</summary>
+    public static StoredWrite EncodeAnswers(string taskId, ImmutableDictionary<string, JsonElement> given) =>
+        new(
+            taskId,
+            SpecialChannel.ResumeIndex,
+            SpecialChannel.Resume,
+            JsonBytes.Write(
+                given,
+                static (writer, answers) =>
+                {
+                    writer.WriteStartObject();
+                    foreach (var (id, answer) in answers)
+                    {
+                        writer.WritePropertyName(id);
+                        answer.WriteTo(writer);
+                    }
+                    writer.WriteEndObject();
+                }
+            )
+        );
+
+    public static ImmutableDictionary<string, JsonElement> DecodeAnswers(StoredWrite write) =>
+        StoredJson.Parse(write.Json.Span).EnumerateObject().ToImmutableDictionary(answer => answer.Name, answer => answer.Value);
+
+    /// <summary>Restores what an earlier attempt stored for the task.</summary>
     public static void Restore(GraphTask task, ImmutableArray<StoredWrite> pending, ChannelSet channels)
     {
         var own = pending.Where(write => write.TaskId == task.Id).OrderBy(write => write.Index).ToList();
@@ -57,7 +73,7 @@ internal static class PendingWrites
             foreach (var write in own.Where(write => !SpecialChannel.Contains(write.Channel)))
             {
                 var channel = channels.Require(write.Channel);
-                task.Writes.Add(new ChannelWrite(channel, channels[channel].ReadUpdate(JsonElement.Parse(write.Json.Span), task.Id)));
+                task.Writes.Add(new ChannelWrite(channel, channels[channel].ReadUpdate(StoredJson.Parse(write.Json.Span), task.Id)));
             }
         }
         task.IsStored = own.Count > 0;
@@ -74,7 +90,7 @@ internal static class PendingWrites
                 task.Interrupts = InterruptRequest.Decode(write.Json);
                 break;
             case SpecialChannel.Resume:
-                task.Answers = JsonElement.Parse(write.Json.Span).EnumerateObject().ToImmutableDictionary(answer => answer.Name, answer => answer.Value);
+                task.Answers = DecodeAnswers(write);
                 break;
         }
     }

@@ -1,13 +1,13 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Execution.Channels;
 
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Folds updates into a state, and notes as it goes what of it is to be stored and told: whole values of plain channels, and of
-/// delta channels the updates or, when one is due, the whole value.
+/// Folds updates into a state and records what must be stored and published: the whole values of plain channels, and for delta channels the
+/// updates or, when a snapshot is due, the whole value.
 /// </summary>
 internal sealed class StepFold(ChannelState from)
 {
@@ -24,8 +24,8 @@ internal sealed class StepFold(ChannelState from)
 
     public void Add(ChannelWrite write) => (_updates[write.Channel] ??= []).Add(write.Update);
 
-    /// <summary>Folds what was added. Topics that got nothing are emptied.</summary>
-    /// <param name="snapshot">Store whole values of delta channels too, since there is no place for their updates.</param>
+    /// <summary>Folds the added updates. Topic channels without an update are emptied.</summary>
+    /// <param name="snapshot">True to store whole values of delta channels too, because their updates cannot be stored.</param>
     public void Fold(bool snapshot)
     {
         for (var i = 0; i < _updates.Length; i++)
@@ -37,16 +37,19 @@ internal sealed class StepFold(ChannelState from)
             }
             else if (from.Channels[i].IsTransient && from.Channels[i].ItemsIn(_slots[i].Value) > 0)
             {
-                Fold(i, [], snapshot); // its emptiness is a value with a version of its own: versions never go back
+                // The empty value gets a version of its own, because versions never decrease.
+                Fold(i, [], snapshot);
             }
             else if (_slots[i].Delta.Updates > 0)
             {
-                Age(i, snapshot);
+                CountSuperstep(i, snapshot);
             }
         }
     }
 
-    /// <summary>Folds the joins' barriers, after the schedule was made from the state.</summary>
+    /// <summary>
+    /// Folds the updates of the joins' barrier channels, which are known only after the schedule was computed from the state.
+    /// </summary>
     public void FoldBarriers(ImmutableArray<ChannelWrite> writes)
     {
         foreach (var group in writes.GroupBy(write => write.Channel))
@@ -63,13 +66,15 @@ internal sealed class StepFold(ChannelState from)
             if (_slots[i].Value is not null)
             {
                 var delta = _slots[i].Delta;
-                versions.Add(new ChannelVersion(from.Channels[i].Name, _slots[i].Version, from.Channels[i].IsDelta, delta.Updates, delta.Supersteps));
+                versions.Add(
+                    new ChannelVersion(from.Channels[i].Name, _slots[i].Version, from.Channels[i].IsDelta, delta.Updates, delta.Supersteps)
+                );
             }
         }
         return versions.DrainToImmutable();
     }
 
-    /// <summary>What changed, for those who watch.</summary>
+    /// <summary>Returns the changes for subscribers of the thread's events.</summary>
     public ImmutableArray<ChannelUpdate> Changes(ImmutableArray<StoredWrite> deltaWrites)
     {
         var changes = ImmutableArray.CreateBuilder<ChannelUpdate>(_updated.Count);
@@ -96,8 +101,8 @@ internal sealed class StepFold(ChannelState from)
     private static ImmutableArray<ReadOnlyMemory<byte>> WritesOf(string channel, ImmutableArray<StoredWrite> writes) =>
         writes.IsEmpty ? [] : [.. writes.Where(write => write.Channel == channel).Select(write => write.Json)];
 
-    /// <summary>A delta channel without an update: its whole value is one superstep further behind.</summary>
-    private void Age(int index, bool snapshot)
+    /// <summary>Counts one more superstep since the last snapshot of a delta channel that received no update.</summary>
+    private void CountSuperstep(int index, bool snapshot)
     {
         var slot = _slots[index];
         var older = slot.Delta.Plus(0);

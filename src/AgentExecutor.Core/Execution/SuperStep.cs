@@ -1,20 +1,22 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Graphs;
 
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Runs the due tasks of one superstep in parallel, at most so many at once. While some still run, what the finished ones did is
-/// stored as pending writes, so that a crash repeats none of it; the last to finish are stored by the step's own commit.
-/// The first failure cancels the others.
+/// Runs the due tasks of one superstep in parallel, up to the limit of parallel tasks. While some tasks still run, the results of the
+/// finished ones are stored as pending writes, so that they are not repeated after a crash. The results of the last tasks to finish are
+/// stored by the commit of the superstep. The first failure cancels the remaining tasks.
 /// </summary>
-internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, GraphScope scope)
+internal sealed class SuperStep(Position position, ImmutableArray<GraphTask> tasks, GraphScope scope)
 {
     /// <exception cref="FaultException">A task failed.</exception>
-    /// <exception cref="OperationCanceledException">The run is to stop; what is finished is stored.</exception>
+    /// <exception cref="OperationCanceledException">The run was asked to stop. The results of finished tasks are stored.</exception>
     public async ValueTask RunAsync(CancellationToken cancellationToken)
     {
-        var state = new StateView(at.State);
+        var state = new StateView(position.State);
         if (tasks.Length == 1)
         {
             if (tasks[0].IsRunnable)
@@ -30,7 +32,7 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         await ThrowIfStoppedAsync(cancellationToken);
     }
 
-    /// <summary>What the store does not know yet of tasks that are done or wait.</summary>
+    /// <summary>Returns the writes and questions that are not stored yet, and marks them as stored.</summary>
     public ImmutableArray<StoredWrite> Unstored()
     {
         var writes = ImmutableArray.CreateBuilder<StoredWrite>();
@@ -38,21 +40,22 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         {
             if (!task.IsStored && (task.IsDone || !task.Interrupts.IsEmpty))
             {
-                PendingWrites.Encode(task, at.State.Channels, writes);
+                PendingWrites.Encode(task, position.State.Channels, writes);
                 task.IsStored = true;
             }
         }
         return writes.ToImmutable();
     }
 
-    public StepCommit PendingCommit(ImmutableArray<StoredWrite> writes) => new()
-    {
-        ThreadId = scope.Session.ThreadId,
-        Fence = 0, // the session stamps its own
-        Namespace = scope.Namespace,
-        WritesUnder = at.CheckpointId,
-        Writes = writes,
-    };
+    public StepCommit PendingCommit(ImmutableArray<StoredWrite> writes) =>
+        new()
+        {
+            ThreadId = scope.Session.ThreadId,
+            Fence = 0, // the session fills in its own fencing token
+            Namespace = scope.Namespace,
+            WritesUnder = position.CheckpointId,
+            Writes = writes,
+        };
 
     private async Task RunAllAsync(StateView state, CancellationToken cancellationToken)
     {
@@ -63,7 +66,11 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         {
             while (true)
             {
-                while (waiting.Count > 0 && !scope.Session.Stopping.IsCancellationRequested && running.Count < scope.Session.Usage.Limits.MaxParallelTasks)
+                while (
+                    waiting.Count > 0
+                    && !scope.Session.Stopping.IsCancellationRequested
+                    && running.Count < scope.Session.Usage.Limits.MaxParallelTasks
+                )
                 {
                     scope.Session.Activity.Begin();
                     running.Add(TaskRunner.RunAsync(waiting.Dequeue(), state, scope, stop.Token).AsTask());
@@ -73,7 +80,7 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
                     Stop(waiting);
                     return;
                 }
-                scope.Session.Activity.End(); // this one only waits for those
+                scope.Session.Activity.End(); // this method only waits, so it does not count as activity
                 await Task.WhenAny(running);
                 scope.Session.Activity.Begin();
                 await ReapAsync(running);
@@ -95,7 +102,9 @@ internal sealed class SuperStep(Position at, ImmutableArray<GraphTask> tasks, Gr
         }
     }
 
-    /// <summary>What was not begun when the run was asked to stop is left to whoever takes it up.</summary>
+    /// <summary>
+    /// Marks tasks that were not started before the run was asked to stop. The next worker that claims the run executes them.
+    /// </summary>
     private static void Stop(Queue<GraphTask> waiting)
     {
         foreach (var task in waiting)

@@ -1,8 +1,9 @@
 namespace AgentExecutor.Core.Execution;
 
 /// <summary>
-/// Ids of tasks: 32 hex digits from the thread, the checkpoint, the namespace, the node and the task's place, so that a task that is run
-/// again has the same id, and no other thread has it, not even a fork. They begin with the place: ids of one superstep sort in task order.
+/// Task ids: 32 hexadecimal digits derived from the thread, the checkpoint, the namespace, the node and the task's index. A task that runs
+/// again gets the same id, and no other thread has the same id, not even a fork. The id starts with the index, so that the ids of one
+/// superstep sort in task order.
 /// </summary>
 public static class TaskId
 {
@@ -13,15 +14,20 @@ public static class TaskId
     {
         var first = Mix(Mix(Mix(Mix(Offset, threadId), checkpointId), ns), node);
         var second = Mix(Mix(Mix(Mix(~Offset, node), checkpointId), ns), threadId);
-        return string.Create(32, (index, first, second), static (text, it) =>
-        {
-            Write(text[..4], (ulong)it.index);
-            Write(text[4..18], it.first);
-            Write(text[18..], it.second);
-        });
+        return string.Create(
+            32,
+            (index, first, second),
+            static (text, it) =>
+            {
+                Write(text[..4], (ulong)it.index);
+                Write(text[4..18], it.first);
+                Write(text[18..], it.second);
+            }
+        );
     }
 
-    // FNV-1a: 112 bits of it tell apart the tasks of one thread; nobody gains by a collision in a thread of their own.
+    // 112 bits of FNV-1a are enough to tell the tasks of one thread apart. The hash need not resist attacks: a collision would only harm
+    // the thread of the person who caused it.
     private static ulong Mix(ulong hash, string text)
     {
         foreach (var character in text)

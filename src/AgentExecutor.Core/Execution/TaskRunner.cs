@@ -1,23 +1,31 @@
+using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Execution;
 
-/// <summary>Runs one task to its end: attempts with back-off and a time limit, questions before and after. Never throws but for cancellation.</summary>
+/// <summary>
+/// Runs one task to its end, with retries, a time limit and interrupts before and after the node. Throws only when the run is cancelled.
+/// </summary>
 internal static class TaskRunner
 {
     public static async ValueTask RunAsync(GraphTask task, StateView state, GraphScope scope, CancellationToken cancellationToken)
     {
         task.IsStored = false;
         task.Interrupts = [];
-        var pause = TimeSpan.Zero;
+        var delay = TimeSpan.Zero;
         for (var attempt = 1; ; attempt++)
         {
             task.Writes.Clear();
             try
             {
-                if (pause > TimeSpan.Zero)
+                if (delay > TimeSpan.Zero)
                 {
-                    await scope.Session.WaitAsync(token => new ValueTask(Task.Delay(pause, scope.Session.Services.Time, token)), cancellationToken);
+                    await scope.Session.WaitAsync(
+                        token => new ValueTask(Task.Delay(delay, scope.Session.Services.Time, token)),
+                        cancellationToken
+                    );
                 }
                 await AttemptAsync(task, state, scope, cancellationToken);
                 task.IsDone = true;
@@ -41,13 +49,19 @@ internal static class TaskRunner
             }
             catch (Exception exception) when (task.Node.Retry.Allows(exception, attempt))
             {
-                pause = task.Node.Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble());
+                delay = task.Node.Retry.DelayAfter(attempt, exception, Random.Shared.NextDouble());
             }
-            catch (Exception exception) // the border of a node: whatever it throws fails the task, never the engine
+            catch (Exception exception) // Any exception of a node fails the task; it must never reach the engine.
             {
                 task.Writes.Clear();
-                task.Failure = exception is FaultException ? exception : new FaultException(
-                    FaultCodes.NodeFailed, $"the node '{task.Node.Name}' failed: {exception.Message}", inner: exception);
+                task.Failure =
+                    exception is FaultException
+                        ? exception
+                        : new FaultException(
+                            FaultCodes.NodeFailed,
+                            $"the node '{task.Node.Name}' failed: {exception.Message}",
+                            inner: exception
+                        );
                 return;
             }
         }
@@ -59,7 +73,7 @@ internal static class TaskRunner
         {
             Ask(task, "before");
         }
-        var context = new NodeContext(task, state with { Item = task.Argument }, scope);
+        var context = new TaskContext(task, state with { Item = task.Argument }, scope);
         if (task.Node.Timeout is { } limit)
         {
             await RunWithinAsync(task, context, limit, cancellationToken);
@@ -85,7 +99,10 @@ internal static class TaskRunner
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new FaultException(
-                FaultCodes.NodeTimeout, $"the node '{task.Node.Name}' took longer than {limit.TotalSeconds:0.###} s", "raise timeout_seconds of the node")
+                FaultCodes.NodeTimeout,
+                $"the node '{task.Node.Name}' did not finish within {limit.TotalSeconds:0.###} s",
+                "raise timeout_seconds of the node"
+            )
             {
                 IsTransient = true,
             };
@@ -101,13 +118,18 @@ internal static class TaskRunner
         }
     }
 
-    private static InterruptRequest Question(GraphTask task, string when) => new(
-        $"{task.Id}:{when}",
-        JsonBytes.Element((task.Node.Name, when), static (writer, it) =>
-        {
-            writer.WriteStartObject();
-            writer.WriteString("node"u8, it.Name);
-            writer.WriteString("when"u8, it.when);
-            writer.WriteEndObject();
-        }));
+    private static InterruptRequest Question(GraphTask task, string when) =>
+        new(
+            $"{task.Id}:{when}",
+            JsonBytes.Element(
+                (task.Node.Name, when),
+                static (writer, it) =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("node"u8, it.Name);
+                    writer.WriteString("when"u8, it.when);
+                    writer.WriteEndObject();
+                }
+            )
+        );
 }

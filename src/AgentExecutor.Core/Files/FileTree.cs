@@ -23,21 +23,31 @@ public sealed class FileTree
         return ReferenceEquals(entries, Entries) ? this : new FileTree(entries);
     }
 
-    /// <summary>Why no file can be at this path: a file stands where one of its directories would, or it is a directory itself; null where one can.</summary>
+    /// <summary>
+    /// Returns the reason why no file can be created at this path: one of its parent directories is a file, or the path is a directory.
+    /// Returns null if there is none.
+    /// </summary>
     public string? Obstacle(string path)
     {
         for (var slash = path.LastIndexOf('/'); slash > 0; slash = path.LastIndexOf('/', slash - 1))
         {
             if (Entries.ContainsKey(path[..slash]))
             {
-                return $"'{path[..slash]}' is a file, so nothing can be below it";
+                return $"'{path[..slash]}' is a file and cannot contain other files";
             }
         }
-        return path == "/" || Entries.Keys.Any(other => other.Length > path.Length && other[path.Length] == '/' && other.StartsWith(path, StringComparison.Ordinal))
-            ? $"'{path}' is a directory" : null;
+        return
+            path == "/"
+            || Entries.Keys.Any(other =>
+                other.Length > path.Length && other[path.Length] == '/' && other.StartsWith(path, StringComparison.Ordinal)
+            )
+            ? $"'{path}' is a directory"
+            : null;
     }
 
-    /// <summary>These files laid over those of <paramref name="below"/>.</summary>
+    /// <summary>Layers these files over those of <paramref name="below"/>.</summary>
     public FileTree Over(FileTree below) =>
-        Entries.IsEmpty ? below : below.Entries.IsEmpty ? this : new FileTree(below.Entries.SetItems(Entries));
+        Entries.IsEmpty ? below
+        : below.Entries.IsEmpty ? this
+        : new FileTree(below.Entries.SetItems(Entries));
 }

@@ -17,20 +17,27 @@ public sealed record VirtualFile(string Content, DateTimeOffset CreatedAt, DateT
         writer.WriteEndObject();
     }
 
-    /// <summary>Reads an object with <c>content</c> (text, or a list of lines as older writers had it), or plain text.</summary>
-    /// <exception cref="FaultException">The JSON has another shape (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
+    /// <summary>Reads an object with <c>content</c> (a string, or a list of lines as older versions wrote it), or a plain string.</summary>
+    /// <exception cref="FaultException">The JSON has a different format (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
     public static VirtualFile Read(string path, JsonElement json)
     {
         if (json.ValueKind == JsonValueKind.String)
         {
-            return new VirtualFile(json.GetString()!, default, default);
+            return new VirtualFile(WellFormedText.Of(json), default, default);
         }
         return json.Property("content") switch
         {
-            { ValueKind: JsonValueKind.String } text => new VirtualFile(text.GetString()!, Time(json, "created_at"), Time(json, "modified_at")),
+            { ValueKind: JsonValueKind.String } text => new VirtualFile(
+                WellFormedText.Of(text),
+                Time(json, "created_at"),
+                Time(json, "modified_at")
+            ),
             { ValueKind: JsonValueKind.Array } lines => new VirtualFile(Joined(lines), Time(json, "created_at"), Time(json, "modified_at")),
             _ => throw new FaultException(
-                FaultCodes.InvalidUpdate, $"the file '{path}' has no text in 'content'", """write a file as {"content": "..."}"""),
+                FaultCodes.InvalidUpdate,
+                $"the file '{path}' has no text in 'content'",
+                """write a file as {"content": "..."}"""
+            ),
         };
     }
 

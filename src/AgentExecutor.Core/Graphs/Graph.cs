@@ -1,19 +1,21 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using AgentExecutor.Core.Execution.Channels;
+using AgentExecutor.Core.Channels;
 
 namespace AgentExecutor.Core.Graphs;
 
-/// <summary>A compiled graph: nodes, edges and channels, with what can be reached from where. Immutable and shared by all runs.</summary>
+/// <summary>
+/// A compiled graph: nodes, edges and channels, and which nodes can be reached from which. Immutable and shared by all runs.
+/// </summary>
 public sealed class Graph
 {
-    /// <summary>Where every run starts; no node may bear the name.</summary>
+    /// <summary>The name of the entry point of every graph. No node can have this name.</summary>
     public const string Start = "START";
 
-    /// <summary>Where a branch ends; no node may bear the name.</summary>
+    /// <summary>The name that marks the end of a branch. No node can have this name.</summary>
     public const string End = "END";
 
-    /// <summary>How the names of the channels begin in which nodes wait for each other.</summary>
+    /// <summary>The prefix of the names of barrier channels, in which nodes wait for several branches.</summary>
     public const string JoinPrefix = "join:";
 
     private readonly FrozenDictionary<string, Node> _nodes;
@@ -26,8 +28,15 @@ public sealed class Graph
         Nodes = nodes;
         Edges = edges;
         _nodes = nodes.ToFrozenDictionary(node => node.Name, StringComparer.Ordinal);
-        _edgesFrom = edges.GroupBy(edge => edge.From).ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray(), StringComparer.Ordinal);
-        Joins = [.. nodes.Where(node => node.Join == JoinMode.All).Select(node => new Join(node.Name, JoinPrefix + node.Name, PredecessorsOf(node.Name)))];
+        _edgesFrom = edges
+            .GroupBy(edge => edge.From)
+            .ToFrozenDictionary(group => group.Key, group => group.ToImmutableArray(), StringComparer.Ordinal);
+        Joins =
+        [
+            .. nodes
+                .Where(node => node.Join == JoinMode.All)
+                .Select(node => new Join(node.Name, JoinPrefix + node.Name, PredecessorsOf(node.Name))),
+        ];
         Channels = new ChannelSet([.. channels, .. Joins.Select(Channel (join) => new BarrierChannel(join.Channel))]);
         _reachableFrom = Reachability.Of(nodes.Select(node => node.Name), edges);
     }
@@ -47,13 +56,20 @@ public sealed class Graph
 
     public Node? Find(string name) => _nodes.GetValueOrDefault(name);
 
-    /// <summary>The node.</summary>
-    /// <exception cref="FaultException">There is none of that name (<see cref="FaultCodes.UnknownNode"/>): a checkpoint of another definition.</exception>
-    public Node Require(string name) => Find(name) ?? throw new FaultException(
-        FaultCodes.UnknownNode, $"the graph '{Name}' has no node '{name}'", "resume the thread with the definition that it was started with");
+    /// <summary>Returns the node with this name.</summary>
+    /// <exception cref="FaultException">The graph has no such node (<see cref="FaultCodes.UnknownNode"/>), which means that the checkpoint
+    /// was written with another definition.</exception>
+    public Node Require(string name) =>
+        Find(name)
+        ?? throw new FaultException(
+            FaultCodes.UnknownNode,
+            $"the graph '{Name}' has no node '{name}'",
+            "resume the thread with the definition that it was started with"
+        );
 
-    /// <summary>True where a run of <paramref name="from"/> may lead to a run of <paramref name="to"/>.</summary>
-    public bool CanReach(string from, string to) => from == to || (_reachableFrom.TryGetValue(from, out var reachable) && reachable.Contains(to));
+    /// <summary>Returns true if a run of <paramref name="from"/> can lead to a run of <paramref name="to"/>.</summary>
+    public bool CanReach(string from, string to) =>
+        from == to || (_reachableFrom.TryGetValue(from, out var reachable) && reachable.Contains(to));
 
     private ImmutableSortedSet<string> PredecessorsOf(string node) =>
         Edges.Where(edge => edge.Targets.Contains(node)).Select(edge => edge.From).ToImmutableSortedSet(StringComparer.Ordinal);
@@ -61,6 +77,6 @@ public sealed class Graph
 
 /// <summary>A node that waits for several branches.</summary>
 /// <param name="Node">The node.</param>
-/// <param name="Channel">The barrier channel that holds who has arrived.</param>
-/// <param name="Expected">The nodes before it.</param>
+/// <param name="Channel">The barrier channel that records which predecessors have arrived.</param>
+/// <param name="Expected">The predecessors of the node.</param>
 public sealed record Join(string Node, string Channel, ImmutableSortedSet<string> Expected);

@@ -1,31 +1,29 @@
-using AgentExecutor.Core.Execution;
-
 namespace AgentExecutor.Core.Graphs;
 
-/// <summary>A node of a graph: a name, what it does, and how it is run.</summary>
+/// <summary>A node of a graph: its name, its behaviour and how it is executed.</summary>
 public sealed record Node(string Name, NodeBody Body)
 {
     public JoinMode Join { get; init; } = JoinMode.Any;
 
     public RetryPolicy Retry { get; init; } = RetryPolicy.None;
 
-    /// <summary>The longest that one attempt may take; null for no limit of its own.</summary>
+    /// <summary>The time limit of one attempt; null if the node has no limit of its own.</summary>
     public TimeSpan? Timeout { get; init; }
 
-    /// <summary>Ask a person before the node runs.</summary>
+    /// <summary>True to ask a person before the node runs.</summary>
     public bool InterruptBefore { get; init; }
 
-    /// <summary>Ask a person after the node ran, before its writes take effect.</summary>
+    /// <summary>True to ask a person after the node has run, before its writes take effect.</summary>
     public bool InterruptAfter { get; init; }
 
-    /// <summary>What kind of node it is, for plans and pictures.</summary>
+    /// <summary>The type of the node, for plans and diagrams.</summary>
     public string Kind { get; init; } = "node";
 }
 
-/// <summary>When a node runs that several edges lead to.</summary>
+/// <summary>Determines when a node with several incoming edges runs.</summary>
 public enum JoinMode
 {
-    /// <summary>At each arrival; arrivals of one superstep count as one.</summary>
+    /// <summary>At each arrival. Several arrivals in one superstep run the node once.</summary>
     Any,
 
     /// <summary>Once all branches have arrived that were started and can still arrive.</summary>

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace AgentExecutor.Core.Graphs;
 
-/// <summary>Which nodes can be reached from which, over one edge or more.</summary>
+/// <summary>Computes which nodes can be reached from which over one or more edges.</summary>
 internal static class Reachability
 {
     public static FrozenDictionary<string, FrozenSet<string>> Of(IEnumerable<string> nodes, IEnumerable<Edge> edges)
@@ -14,14 +14,14 @@ internal static class Reachability
     private static FrozenSet<string> From(string start, ILookup<string, IReadOnlyList<string>> next)
     {
         var reached = new HashSet<string>(StringComparer.Ordinal);
-        var open = new Stack<string>([start]);
-        while (open.TryPop(out var node))
+        var pending = new Stack<string>([start]);
+        while (pending.TryPop(out var node))
         {
             foreach (var target in next[node].SelectMany(targets => targets))
             {
                 if (reached.Add(target))
                 {
-                    open.Push(target);
+                    pending.Push(target);
                 }
             }
         }

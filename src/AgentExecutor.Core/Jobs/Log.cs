@@ -2,18 +2,24 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Jobs;
 
-/// <summary>What is logged of jobs coming in and results going out. Ids 1300 to 1399 are theirs; none is used again.</summary>
+/// <summary>
+/// The log messages about incoming jobs and outgoing results. They use the event ids 1300 to 1399. An id is never reused.
+/// </summary>
 internal static partial class Log
 {
-    [LoggerMessage(1300, LogLevel.Warning, "Message {sequence} put to the dead letters: {reason} [{code}]")]
-    public static partial void Buried(ILogger logger, long sequence, string reason, string code, string job_id, string trace_id);
+    [LoggerMessage(1300, LogLevel.Warning, "Message {sequence} was moved to the dead letters: {reason} [{code}]")]
+    public static partial void DeadLettered(ILogger logger, long sequence, string reason, string code, string job_id, string trace_id);
 
-    [LoggerMessage(1301, LogLevel.Error, "{count} messages could not be taken; they come again")]
-    public static partial void NotAdmitted(ILogger logger, Exception exception, int count);
+    [LoggerMessage(1301, LogLevel.Error, "{count} messages could not be stored as runs. They will be redelivered")]
+    public static partial void NotStored(ILogger logger, Exception exception, int count);
 
-    [LoggerMessage(1302, LogLevel.Error, "Results could not be announced: {reason} [{code}]; they wait, and it is tried again")]
-    public static partial void NotAnnounced(ILogger logger, string reason, string code);
+    [LoggerMessage(1302, LogLevel.Error, "Results could not be published: {reason} [{code}]. They stay in the outbox and are retried")]
+    public static partial void NotPublished(ILogger logger, string reason, string code);
 
-    [LoggerMessage(1303, LogLevel.Warning, "A result of {bytes} bytes is larger than the bus takes ({limit}): it is published shortened, and whole at the job's state")]
+    [LoggerMessage(
+        1303,
+        LogLevel.Warning,
+        "A result of {bytes} bytes exceeds the bus's maximum of {limit} bytes and is published shortened. The job's state has all of it"
+    )]
     public static partial void ResultTooLarge(ILogger logger, int bytes, int limit, string job_id, string trace_id);
 }

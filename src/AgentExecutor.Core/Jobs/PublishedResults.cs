@@ -1,23 +1,27 @@
 using AgentExecutor.Core.Messaging;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Core.Jobs;
 
 /// <summary>
-/// Which results are in their stream already. After an outage many are asked for, a batch at a time: what was read is kept until nothing is in doubt any more.
+/// Finds out which results are already in their stream. After an outage this is asked for many batches, so the ids are kept until no
+/// outcome is in doubt any more.
 /// </summary>
 internal sealed class PublishedResults(IEventBus bus)
 {
     private const int Page = 1_000;
 
-    /// <summary>The bus's clock may be behind the store's by so much.</summary>
+    /// <summary>By how much the clock of the bus may be behind the store's.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(5);
 
     private readonly HashSet<string> _ids = new(StringComparer.Ordinal);
     private DateTimeOffset _since = DateTimeOffset.MaxValue;
     private long _last;
 
-    /// <summary>The ids of all results since these came to be, or more; empty where there are none in doubt.</summary>
+    /// <summary>
+    /// Returns at least the ids of all results that were published since the oldest of these outcomes was stored. Empty if no outcome is in
+    /// doubt.
+    /// </summary>
     public async ValueTask<IReadOnlySet<string>> FindAsync(List<Outcome> doubtful, CancellationToken cancellationToken)
     {
         if (doubtful.Count == 0)
@@ -31,7 +35,8 @@ internal sealed class PublishedResults(IEventBus bus)
             Forget();
             _since = since;
         }
-        for (var count = Page; count == Page;)
+        var count = Page;
+        while (count == Page)
         {
             var page = await bus.ReadAsync(new BusQuery(BusStream.Results, Page, _last, _since, HasBodies: false), cancellationToken);
             _ids.UnionWith(page.Select(message => message.Id));

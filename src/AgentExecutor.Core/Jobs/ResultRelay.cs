@@ -1,22 +1,34 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Messaging;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
+using AgentExecutor.Core.Sessions;
 using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Jobs;
 
 /// <summary>
-/// Publishes the outcomes of the outbox, each until the bus has confirmed it. Every worker has one; whichever looks first announces, also for workers that died.
+/// Publishes the outcomes in the outbox, and retries until the bus has confirmed them. Every worker has a relay, and whichever polls first
+/// publishes them, including those of workers that were lost.
 /// </summary>
-internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledger, RunWaits waits, Nudge nudge, TimeProvider time, ILogger logger)
+internal sealed class ResultRelay(
+    IOutbox outbox,
+    IEventBus bus,
+    HeldMessages heldMessages,
+    OutcomeWaiters waiters,
+    WakeSignal wakeSignal,
+    TimeProvider time,
+    ILogger logger
+)
 {
     private const int Batch = 500;
 
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
-    /// <summary>Where results come in numbers, some more are waited for: a batch costs little more than one.</summary>
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(10);
+    /// <summary>
+    /// If there was more than one result, the relay waits this long for more of them, because a batch costs little more than a single
+    /// result.
+    /// </summary>
+    private static readonly TimeSpan BatchDelay = TimeSpan.FromMilliseconds(10);
 
     private readonly PublishedResults _published = new(bus);
 
@@ -29,8 +41,8 @@ internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledge
                 var count = await RelayAsync(stopping);
                 if (count < Batch)
                 {
-                    await nudge.WaitAsync(Poll, time, stopping);
-                    await Task.Delay(count > 1 ? Gather : TimeSpan.Zero, time, stopping);
+                    await wakeSignal.WaitAsync(Poll, time, stopping);
+                    await Task.Delay(count > 1 ? BatchDelay : TimeSpan.Zero, time, stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -40,43 +52,45 @@ internal sealed class ResultRelay(IOutbox outbox, IEventBus bus, JobLedger ledge
         }
     }
 
-    /// <summary>Announces what waits, at most a batch; returns how many.</summary>
+    /// <summary>Publishes at most one batch of waiting outcomes, and returns their number.</summary>
     public async Task<int> RelayAsync(CancellationToken cancellationToken)
     {
-        ImmutableArray<Outcome> announced = [];
+        ImmutableArray<Outcome> published = [];
         try
         {
             var count = await outbox.RelayAsync(
                 Batch,
                 async (outcomes, cancel) =>
                 {
-                    await AnnounceAsync(outcomes, cancel);
-                    announced = outcomes;
+                    await PublishAsync(outcomes, cancel);
+                    published = outcomes;
                 },
-                cancellationToken);
-            foreach (var outcome in announced)
+                cancellationToken
+            );
+            foreach (var outcome in published)
             {
-                waits.Tell(outcome);
+                waiters.Notify(outcome);
             }
-            await ledger.AnnouncedAsync(announced.Select(outcome => outcome.Run), cancellationToken);
+            await heldMessages.AcknowledgeAsync(published, cancellationToken);
             return count;
         }
         catch (FaultException fault) when (fault.Code is FaultCodes.BusUnavailable or FaultCodes.StoreUnavailable)
         {
-            return 0; // both say so themselves, once; the outcomes wait
+            // The bus and the store log their own outages. The outcomes stay in the outbox.
+            return 0;
         }
         catch (FaultException fault)
         {
-            Log.NotAnnounced(logger, fault.Message, fault.Code);
+            Log.NotPublished(logger, fault.Message, fault.Code);
             return 0;
         }
     }
 
     /// <summary>
-    /// The bus drops what is published twice within its window. An older outcome may have been published by a relay that died before it could say so:
-    /// the stream itself is asked.
+    /// Publishes these outcomes. The bus drops duplicates within its duplicate window. An older outcome may have been published by a relay
+    /// that died before it could mark it as published, so the stream is searched for its id.
     /// </summary>
-    private async Task AnnounceAsync(ImmutableArray<Outcome> outcomes, CancellationToken cancellationToken)
+    private async Task PublishAsync(ImmutableArray<Outcome> outcomes, CancellationToken cancellationToken)
     {
         var doubtful = outcomes.Where(outcome => outcome.Age > bus.DuplicateWindow / 2).ToList();
         var known = await _published.FindAsync(doubtful, cancellationToken);

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.Messages;
 
-/// <summary>Which model an AI message is of.</summary>
-/// <param name="Provider">Who serves it, as definitions say.</param>
-/// <param name="Name">The model's name, as the server told it.</param>
+/// <summary>The model that produced an AI message.</summary>
+/// <param name="Provider">The provider's name, as used in definitions.</param>
+/// <param name="Name">The model's name, as reported by the server.</param>
 public readonly record struct AnsweringModel(string Provider, string Name);

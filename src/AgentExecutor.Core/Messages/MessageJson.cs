@@ -6,8 +6,9 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.Messages;
 
 /// <summary>
-/// Messages as JSON in the shape that LangGraph's message reducers coerce: <c>{"type":"ai","content":"...","id":"...","tool_calls":[...]}</c>.
-/// Reading also takes <c>{"role","content"}</c>, the shape of chat APIs.
+/// Messages as JSON, in the format that LangGraph's message reducers accept:
+/// <c>{"type":"ai","content":"...","id":"...","tool_calls":[...]}</c>. Reading also accepts <c>{"role","content"}</c>, the format of chat
+/// APIs.
 /// </summary>
 public static class MessageJson
 {
@@ -53,8 +54,11 @@ public static class MessageJson
         writer.WriteEndArray();
     }
 
-    /// <summary>Reads an update: one message or a list of messages and removals. Messages without an id get <paramref name="idPrefix"/> and their place.</summary>
-    /// <exception cref="FaultException">The JSON has another shape (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
+    /// <summary>
+    /// Reads an update: one message, or a list of messages and removals. A message without an id gets <paramref name="idPrefix"/> and its
+    /// index as its id.
+    /// </summary>
+    /// <exception cref="FaultException">The JSON has a different format (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
     public static MessageUpdate ReadUpdate(JsonElement json, string idPrefix)
     {
         if (json.ValueKind != JsonValueKind.Array)
@@ -69,19 +73,20 @@ public static class MessageJson
         return new MessageUpdate(edits.MoveToImmutable());
     }
 
-    public static string NameOf(MessageType type) => type switch
-    {
-        MessageType.Human => "human",
-        MessageType.Ai => "ai",
-        MessageType.System => "system",
-        _ => "tool",
-    };
+    public static string NameOf(MessageType type) =>
+        type switch
+        {
+            MessageType.Human => "human",
+            MessageType.Ai => "ai",
+            MessageType.System => "system",
+            _ => "tool",
+        };
 
     private static MessageEdit ReadEdit(JsonElement json, string idPrefix, int index)
     {
         if (json.ValueKind == JsonValueKind.String)
         {
-            return new MessageEdit.Put(Message.Human($"{idPrefix}-{index}", json.GetString()!));
+            return new MessageEdit.Put(Message.Human($"{idPrefix}-{index}", WellFormedText.Of(json)));
         }
         if (json.ValueKind != JsonValueKind.Object)
         {
@@ -89,7 +94,7 @@ public static class MessageJson
         }
         if (json.TextProperty("type") == "remove")
         {
-            var id = json.TextProperty("id") ?? throw Invalid(index, "removes without an 'id'");
+            var id = json.TextProperty("id") ?? throw Invalid(index, "is a removal without an 'id'");
             return id == RemoveAllId ? new MessageEdit.RemoveAll() : new MessageEdit.Remove(id);
         }
         return new MessageEdit.Put(ReadMessage(json, idPrefix, index));
@@ -100,7 +105,7 @@ public static class MessageJson
         var fields = new Fields();
         foreach (var property in json.EnumerateObject())
         {
-            fields.Take(property); // one pass: looking each field up by name costs a pass each
+            fields.Take(property); // a single pass over the properties is faster than looking each one up by name
         }
         return new Message
         {
@@ -114,7 +119,9 @@ public static class MessageJson
             IsError = fields.Status == "error",
             Usage = fields.Usage is { } usage ? ReadUsage(usage) : null,
             FinishReason = fields.FinishReason ?? fields.Metadata?.TextProperty("finish_reason"),
-            Model = fields.Metadata?.TextProperty("model_name") is { } model ? new AnsweringModel(fields.Metadata.Value.TextProperty("model_provider") ?? "", model) : null,
+            Model = fields.Metadata?.TextProperty("model_name") is { } model
+                ? new AnsweringModel(fields.Metadata.Value.TextProperty("model_provider") ?? "", model)
+                : null,
             Reasoning = fields.Reasoning,
             ThinkingBlocks = fields.Thinking is { } blocks ? ThinkingBlockJson.Read(blocks) : [],
         };
@@ -122,8 +129,19 @@ public static class MessageJson
 
     private struct Fields
     {
-        public string? Type, Role, Id, ToolCallId, Name, Status, FinishReason, Reasoning;
-        public JsonElement? Content, ToolCalls, Usage, Metadata, Thinking;
+        public string? Type,
+            Role,
+            Id,
+            ToolCallId,
+            Name,
+            Status,
+            FinishReason,
+            Reasoning;
+        public JsonElement? Content,
+            ToolCalls,
+            Usage,
+            Metadata,
+            Thinking;
 
         public void Take(JsonProperty property)
         {
@@ -131,31 +149,31 @@ public static class MessageJson
             switch (value.ValueKind)
             {
                 case JsonValueKind.String when property.NameEquals("type"u8):
-                    Type = value.GetString();
+                    Type = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("id"u8):
-                    Id = value.GetString();
+                    Id = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("tool_call_id"u8):
-                    ToolCallId = value.GetString();
+                    ToolCallId = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("name"u8):
-                    Name = value.GetString();
+                    Name = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("role"u8):
-                    Role = value.GetString();
+                    Role = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("status"u8):
-                    Status = value.GetString();
+                    Status = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("finish_reason"u8):
-                    FinishReason = value.GetString();
+                    FinishReason = WellFormedText.Of(value);
                     break;
                 case JsonValueKind.String when property.NameEquals("reasoning"u8):
-                    Reasoning = value.GetString();
+                    Reasoning = WellFormedText.Of(value);
                     break;
                 case not JsonValueKind.Null when property.NameEquals("content"u8):
-                    Content = value;
+                    Content = InputJson.Repaired(value);
                     break;
                 case JsonValueKind.Array when property.NameEquals("tool_calls"u8):
                     ToolCalls = value;
@@ -173,30 +191,31 @@ public static class MessageJson
         }
     }
 
-    private static MessageType TypeOf(string? name, int index) => name switch
-    {
-        "human" or "user" => MessageType.Human,
-        "ai" or "assistant" => MessageType.Ai,
-        "system" or "developer" => MessageType.System,
-        "tool" => MessageType.Tool,
-        null => throw Invalid(index, "has no 'role' (user, assistant, system or tool)"),
-        _ => throw Invalid(index, $"has the unknown role '{name}'; known are user, assistant, system and tool"),
-    };
+    private static MessageType TypeOf(string? name, int index) =>
+        name switch
+        {
+            "human" or "user" => MessageType.Human,
+            "ai" or "assistant" => MessageType.Ai,
+            "system" or "developer" => MessageType.System,
+            "tool" => MessageType.Tool,
+            null => throw Invalid(index, "has no 'role' (user, assistant, system or tool)"),
+            _ => throw Invalid(index, $"has the unknown role '{name}'; use user, assistant, system or tool"),
+        };
 
     private static string TextOf(JsonElement content, int index)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            return content.GetString()!;
+            return WellFormedText.Of(content);
         }
         if (content.ValueKind != JsonValueKind.Array)
         {
-            throw Invalid(index, "has a 'content' that is neither text nor a list of parts");
+            throw Invalid(index, "has a 'content' that is neither a string nor a list of parts");
         }
         var text = new StringBuilder();
         foreach (var part in content.EnumerateArray())
         {
-            text.Append(part.ValueKind == JsonValueKind.String ? part.GetString() : part.TextProperty("text"));
+            text.Append(part.ValueKind == JsonValueKind.String ? WellFormedText.Of(part) : part.TextProperty("text"));
         }
         return text.ToString();
     }
@@ -211,16 +230,26 @@ public static class MessageJson
         return read.MoveToImmutable();
     }
 
-    /// <summary>Reads LangGraph's flat shape (<c>name</c>, <c>args</c>) and the chat APIs' (<c>function.name</c>, <c>function.arguments</c>).</summary>
+    /// <summary>
+    /// Reads a tool call in LangGraph's flat format (<c>name</c>, <c>args</c>) or in that of chat APIs (<c>function.name</c>,
+    /// <c>function.arguments</c>).
+    /// </summary>
     public static ToolCall? ReadToolCall(JsonElement call)
     {
         var function = call.Property("function") ?? call;
         return call.TextProperty("id") is { } id && function.TextProperty("name") is { } name
-            ? new ToolCall(id, name, (function.Property("args") ?? Parsed(function.Property("arguments")) ?? JsonElement.Parse("{}"u8)).Clone())
+            ? new ToolCall(
+                id,
+                name,
+                InputJson.Repaired(function.Property("args") ?? Parsed(function.Property("arguments")) ?? StoredJson.Parse("{}"u8)).Clone()
+            )
             : null;
     }
 
-    /// <summary>Chat APIs carry the arguments as JSON text; text that is no JSON stays a string, for the model to be told.</summary>
+    /// <summary>
+    /// Chat APIs represent the arguments as JSON text. Text that is not valid JSON stays a string, so that the error can be reported to the
+    /// model.
+    /// </summary>
     private static JsonElement? Parsed(JsonElement? arguments)
     {
         if (arguments is not { ValueKind: JsonValueKind.String } text)
@@ -229,7 +258,7 @@ public static class MessageJson
         }
         try
         {
-            return JsonElement.Parse(text.GetString()!);
+            return InputJson.Parse(WellFormedText.WithUnpairedSurrogates(text));
         }
         catch (JsonException)
         {
@@ -309,12 +338,14 @@ public static class MessageJson
         writer.WriteEndObject();
     }
 
-    public static TokenUsage ReadUsage(JsonElement json) => new(
-        Count(json, "input_tokens"),
-        Count(json, "output_tokens"),
-        json.Property("input_token_details") is { } input ? Count(input, "cache_read") : 0,
-        json.Property("output_token_details") is { } output ? Count(output, "reasoning") : 0,
-        json.Property("input_token_details") is { } written ? Count(written, "cache_creation") : 0);
+    public static TokenUsage ReadUsage(JsonElement json) =>
+        new(
+            Count(json, "input_tokens"),
+            Count(json, "output_tokens"),
+            json.Property("input_token_details") is { } input ? Count(input, "cache_read") : 0,
+            json.Property("output_token_details") is { } output ? Count(output, "reasoning") : 0,
+            json.Property("input_token_details") is { } written ? Count(written, "cache_creation") : 0
+        );
 
     private static long Count(JsonElement json, string name) =>
         json.Property(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) ? count : 0;

@@ -4,9 +4,9 @@ using System.Collections.Immutable;
 namespace AgentExecutor.Core.Messages;
 
 /// <summary>
-/// A conversation: an immutable list whose versions share one growing array, so that appending costs the same
-/// however long the thread is. Appending to the newest version extends the shared array in place; to an older one (a fork), or
-/// replacing and removing, copies. A version sees only the first <see cref="Count"/> entries, which never change.
+/// A conversation: an immutable list whose versions share one growing array, so that appending has a constant cost, however long the thread
+/// is. Appending to the newest version extends the shared array in place. Appending to an older version (a fork), replacing and removing
+/// copy the array. Each version reads only its first <see cref="Count"/> entries, which never change.
 /// </summary>
 public sealed class MessageLog : IReadOnlyList<Message>
 {
@@ -24,15 +24,16 @@ public sealed class MessageLog : IReadOnlyList<Message>
 
     public int Count { get; }
 
-    /// <summary>Characters of all messages together, kept as they are appended.</summary>
+    /// <summary>The total length of all messages in characters, updated with each append.</summary>
     public long Length { get; }
 
-    /// <summary>How many AI messages there are, kept as they are appended.</summary>
+    /// <summary>The number of AI messages, updated with each append.</summary>
     public int AiTurns { get; }
 
     public Message? Last => Count == 0 ? null : _shared.Items[Count - 1];
 
-    public Message this[int index] => (uint)index < (uint)Count ? _shared.Items[index] : throw new ArgumentOutOfRangeException(nameof(index));
+    public Message this[int index] =>
+        (uint)index < (uint)Count ? _shared.Items[index] : throw new ArgumentOutOfRangeException(nameof(index));
 
     public static MessageLog Of(params IEnumerable<Message> messages) => Empty.Apply(MessageUpdate.Append(messages));
 
@@ -46,13 +47,13 @@ public sealed class MessageLog : IReadOnlyList<Message>
                 MessageEdit.Put put => log.Put(put.Message),
                 MessageEdit.Remove remove => log.Remove(remove.Id),
                 MessageEdit.RemoveAll => Empty,
-                _ => throw new InvalidOperationException($"no such edit: {edit}"),
+                _ => throw new InvalidOperationException($"unknown edit: {edit}"),
             };
         }
         return log;
     }
 
-    /// <summary>The newest message of this type, searched from the end.</summary>
+    /// <summary>Returns the newest message of this type, searching from the end.</summary>
     public Message? LastOf(MessageType type)
     {
         for (var i = Count - 1; i >= 0; i--)
@@ -67,7 +68,7 @@ public sealed class MessageLog : IReadOnlyList<Message>
 
     public IEnumerator<Message> GetEnumerator()
     {
-        var items = _shared.Items; // the array may be replaced by a longer one; what this version sees is in both
+        var items = _shared.Items; // the array may be replaced by a longer one; both contain all entries of this version
         for (var i = 0; i < Count; i++)
         {
             yield return items[i];
@@ -119,7 +120,7 @@ public sealed class MessageLog : IReadOnlyList<Message>
         return builder;
     }
 
-    /// <summary>The array behind all versions of one history; written only at its end, under its own lock.</summary>
+    /// <summary>The array that all versions of one history share. It is only appended to, under its own lock.</summary>
     private sealed class Shared
     {
         private readonly Dictionary<string, int> _byId = [];

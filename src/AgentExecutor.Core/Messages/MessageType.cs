@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.Messages;
 
-/// <summary>Who speaks; the stored kinds are the lower-case names, as LangGraph has them.</summary>
+/// <summary>The author of a message. Messages are stored with the lower-case names, as in LangGraph.</summary>
 public enum MessageType
 {
     Human,

@@ -5,19 +5,20 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.Messages;
 
 /// <summary>
-/// How many characters of text a message's parts are worth to a model, beside its texts: by the size of their JSON, and never their data, so that it is cheap.
-/// What a PDF or a sound comes to is a guess, and a low one: a conversation is summarised for being too long, and its files are lost then.
+/// Estimates how many characters of text the parts of a message correspond to for a model, not counting their texts. The estimate is based
+/// on the size of the JSON and never reads the data, so it is cheap. The estimate for PDF and audio files is deliberately low, because a
+/// conversation that is estimated as too long is summarised, and its files are lost.
 /// </summary>
 internal static class PartLength
 {
-    /// <summary>About 1,600 tokens, what model servers make of an image of usual size.</summary>
+    /// <summary>About 1,600 tokens, which model servers count for an image of usual size.</summary>
     public const int Image = 6_400;
 
-    /// <summary>About 25,000 tokens: the data of a PDF or a sound says little of what is in it.</summary>
-    public const int MostOfBinary = 100_000;
+    /// <summary>About 25,000 tokens. The size of the data of a PDF or audio file says little about its content.</summary>
+    public const int MaxBinary = 100_000;
 
-    /// <summary>No message is longer than that.</summary>
-    private const int Most = 100_000_000;
+    /// <summary>The upper bound of the estimate for one message.</summary>
+    private const int Max = 100_000_000;
 
     public static int Of(JsonElement parts)
     {
@@ -29,14 +30,18 @@ internal static class PartLength
                 length += OfPart(part);
             }
         }
-        return (int)Math.Min(length, Most);
+        return (int)Math.Min(length, Max);
     }
 
     private static int OfPart(JsonElement part)
     {
-        if (part.ValueKind != JsonValueKind.Object || part.TextProperty("type") is not { } type || type is "text" or "input_text" or "output_text")
+        if (
+            part.ValueKind != JsonValueKind.Object
+            || part.TextProperty("type") is not { } type
+            || type is "text" or "input_text" or "output_text"
+        )
         {
-            return 0; // it is part of the message's text
+            return 0; // the text is already counted
         }
         var source = part.Property("source") ?? part.Property("file") ?? part;
         var mediaType = source.TextProperty("media_type") ?? source.TextProperty("mime_type") ?? "";
@@ -46,6 +51,6 @@ internal static class PartLength
         }
         var size = JsonMarshal.GetRawUtf8Value(part).Length;
         var isText = mediaType.StartsWith("text/", StringComparison.Ordinal) || source.TextProperty("type") == "text";
-        return isText ? size : Math.Min(size, MostOfBinary);
+        return isText ? size : Math.Min(size, MaxBinary);
     }
 }

@@ -1,13 +1,16 @@
 namespace AgentExecutor.Core.Messages;
 
-/// <summary>A piece of a model's thinking that its provider wants back unchanged, so that the model goes on where it was.</summary>
-/// <param name="Data">Which model thought it and what proves that, in the provider's own form: nobody else reads it.</param>
-/// <param name="Text">What it says; empty where the provider keeps that to itself.</param>
-/// <param name="TextBefore">Characters of the message's text that came before it.</param>
+/// <summary>A block of a model's thinking that the provider expects back unchanged, so that the model can continue its reasoning.</summary>
+/// <param name="Data">Identifies the model and proves the origin of the block, in the provider's own format. Only the provider interprets
+/// it.</param>
+/// <param name="Text">The readable text; empty if the provider does not disclose it.</param>
+/// <param name="TextBefore">The number of characters of the message's text that precede the block.</param>
 public sealed record ThinkingBlock(string Data, string Text = "", int TextBefore = 0)
 {
-    /// <summary>Characters that one message's blocks may have together; where there are more, it is kept without them.</summary>
-    public const int MostOfMessage = 64 * 1024;
+    /// <summary>
+    /// The maximum total size of the blocks of one message, in characters. If they exceed it, the message is stored without them.
+    /// </summary>
+    public const int MaxPerMessage = 64 * 1024;
 
     public int Length => Data.Length + Text.Length;
 }

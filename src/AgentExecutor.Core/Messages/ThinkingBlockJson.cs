@@ -7,7 +7,7 @@ namespace AgentExecutor.Core.Messages;
 /// <summary>Thinking blocks as they are stored with their message: <c>"thinking_blocks": [{"data", "text"?, "text_before"?}]</c>.</summary>
 internal static class ThinkingBlockJson
 {
-    /// <summary>What a message with blocks holds and one without cannot: within a text, the quotes would be escaped.</summary>
+    /// <summary>A byte sequence that occurs only in messages with blocks: within a string, the quotes would be escaped.</summary>
     private static ReadOnlySpan<byte> Mark => "\"thinking_blocks\":["u8;
 
     private static ReadOnlySpan<byte> Member => "thinking_blocks"u8;
@@ -38,14 +38,24 @@ internal static class ThinkingBlockJson
 
     public static bool IsMember(JsonProperty property) => property.Value.ValueKind == JsonValueKind.Array && property.NameEquals(Member);
 
-    public static ImmutableArray<ThinkingBlock> Read(JsonElement blocks) => [.. blocks.EnumerateArray()
-        .Where(block => block.TextProperty("data") is not null)
-        .Select(block => new ThinkingBlock(block.TextProperty("data")!, block.TextProperty("text") ?? "", Number(block.Property("text_before"))))];
+    public static ImmutableArray<ThinkingBlock> Read(JsonElement blocks) =>
+        [
+            .. blocks
+                .EnumerateArray()
+                .Where(block => block.TextProperty("data") is not null)
+                .Select(block => new ThinkingBlock(
+                    block.TextProperty("data")!,
+                    block.TextProperty("text") ?? "",
+                    Number(block.Property("text_before"))
+                )),
+        ];
 
-    /// <summary>Messages as they are told to those who watch: the blocks are of no use to them.</summary>
-    /// <param name="json">An update or the value of a channel, as UTF-8.</param>
+    /// <summary>Removes the blocks from messages that are published as events, because subscribers have no use for them.</summary>
+    /// <param name="json">An update or the value of a channel, as UTF-8 JSON.</param>
     public static ReadOnlyMemory<byte> Without(ReadOnlyMemory<byte> json) =>
-        json.Span.IndexOf(Mark) < 0 ? json : JsonBytes.Write(JsonElement.Parse(json.Span), static (writer, element) => WriteWithout(writer, element));
+        json.Span.IndexOf(Mark) < 0
+            ? json
+            : JsonBytes.Write(StoredJson.Parse(json.Span), static (writer, element) => WriteWithout(writer, element));
 
     private static void WriteWithout(Utf8JsonWriter writer, JsonElement json)
     {
@@ -73,5 +83,6 @@ internal static class ThinkingBlockJson
         }
     }
 
-    private static int Number(JsonElement? json) => json is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? Math.Max(0, value) : 0;
+    private static int Number(JsonElement? json) =>
+        json is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? Math.Max(0, value) : 0;
 }

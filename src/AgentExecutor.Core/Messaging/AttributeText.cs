@@ -2,15 +2,18 @@ using System.Buffers;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>The rules of CloudEvents 1.0 for names and texts of attributes.</summary>
+/// <summary>The rules of CloudEvents 1.0 for the names and texts of attributes.</summary>
 internal static class AttributeText
 {
     private static readonly SearchValues<char> Names = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789");
 
-    /// <summary>Lower-case ASCII letters and digits. The specification only advises against more than 20 of them.</summary>
+    /// <summary>Returns true for lower-case ASCII letters and digits. The specification only recommends at most 20 of them.</summary>
     public static bool IsName(string name) => name.Length > 0 && name is not "data" && !name.AsSpan().ContainsAnyExcept(Names);
 
-    /// <summary>The first character that a text may not hold: a control, half a surrogate pair, a non-character. Null where there is none.</summary>
+    /// <summary>
+    /// Returns the first character that a text must not contain (a control character, half of a surrogate pair or a non-character), or
+    /// null.
+    /// </summary>
     public static string? Forbidden(string text)
     {
         if (!text.AsSpan().ContainsAnyExceptInRange(' ', '~'))

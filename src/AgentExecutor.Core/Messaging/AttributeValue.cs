@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>What JSON type an attribute's value has; in headers every value is text.</summary>
+/// <summary>The JSON type of an attribute's value. In headers every value is text.</summary>
 public enum AttributeKind
 {
     Text,
@@ -11,7 +11,9 @@ public enum AttributeKind
 }
 
 /// <summary>The value of a CloudEvents attribute. Its kind is kept, so that it is written back as it was read.</summary>
-/// <param name="Text">The canonical text: <c>true</c> and <c>false</c> for a boolean, digits with an optional minus for an integer.</param>
+/// <param name="Text">
+/// The canonical text: <c>true</c> or <c>false</c> for a boolean, and digits with an optional minus sign for an integer.
+/// </param>
 public readonly record struct AttributeValue(AttributeKind Kind, string Text)
 {
     public static AttributeValue Of(string value) => new(AttributeKind.Text, value);

@@ -2,21 +2,26 @@ using System.Text.Unicode;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Reads events whose attributes are headers.</summary>
+/// <summary>Reads events whose attributes are sent as headers.</summary>
 internal static class BinaryReader
 {
     public const string Prefix = "ce-";
     public const string ContentType = "Content-Type";
 
-    /// <param name="contentType">The message's, where the caller has it apart from the headers.</param>
-    public static CloudEvent Read(string? contentType, IEnumerable<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte> body, EventFaults faults)
+    /// <param name="contentType">The content type of the message, if the caller has it separately from the headers.</param>
+    public static CloudEvent Read(
+        string? contentType,
+        IEnumerable<KeyValuePair<string, string>> headers,
+        ReadOnlyMemory<byte> body,
+        EventFaults faults
+    )
     {
         var builder = new EventBuilder(faults);
         foreach (var (header, value) in headers)
         {
             if (header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
             {
-                ReadHeader(header[Prefix.Length..].ToLowerInvariant(), value, builder, faults);
+                ReadHeader(header[Prefix.Length..].ToLowerInvariant(), value, builder);
             }
             else if (header.Equals(ContentType, StringComparison.OrdinalIgnoreCase))
             {
@@ -27,7 +32,10 @@ internal static class BinaryReader
         return builder.Build(KindOf(builder.DataContentType, body, faults), body);
     }
 
-    /// <summary>The HTTP binding forbids <c>ce-datacontenttype</c> and the NATS binding demands it; both at once may only say the same.</summary>
+    /// <summary>
+    /// Sets <c>datacontenttype</c>. The HTTP binding forbids the header <c>ce-datacontenttype</c> and the NATS binding requires it. If both
+    /// headers are present, they must name the same type, but their parameters may differ.
+    /// </summary>
     private static void SetContentType(string? contentType, EventBuilder builder, EventFaults faults)
     {
         const string Name = "datacontenttype";
@@ -40,26 +48,24 @@ internal static class BinaryReader
             builder.TryName(Name);
             builder.Set(Name, AttributeValue.Of(contentType));
         }
-        else if (builder.DataContentType is { } own && !own.Equals(contentType, StringComparison.OrdinalIgnoreCase))
+        else if (
+            builder.DataContentType is { } own
+            && !MediaType.NameOf(own).Equals(MediaType.NameOf(contentType), StringComparison.OrdinalIgnoreCase)
+        )
         {
             faults.Add(
-                Name, $"the header ce-datacontenttype says {EventFaults.Quote(own)} and Content-Type {EventFaults.Quote(contentType)}", "send one of them");
+                Name,
+                $"the header ce-datacontenttype is {EventFaults.Quote(own)} and Content-Type {EventFaults.Quote(contentType)}",
+                "send one of them"
+            );
         }
     }
 
-    private static void ReadHeader(string name, string header, EventBuilder builder, EventFaults faults)
+    private static void ReadHeader(string name, string header, EventBuilder builder)
     {
-        if (!builder.TryName(name))
+        if (builder.TryName(name))
         {
-            return;
-        }
-        if (HeaderText.Decode(header, out var fault) is { } text)
-        {
-            builder.Set(name, AttributeValue.Of(text));
-        }
-        else
-        {
-            faults.Add(name, $"{fault} in its header", "percent-encode it as the CloudEvents HTTP binding says");
+            builder.Set(name, AttributeValue.Of(HeaderText.Decode(header)));
         }
     }
 
@@ -78,6 +84,8 @@ internal static class BinaryReader
             _ = JsonText.IsValid(body, "data", faults);
             return EventDataKind.Json;
         }
-        return contentType.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && Utf8.IsValid(body.Span) ? EventDataKind.Text : EventDataKind.Binary;
+        return contentType.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && Utf8.IsValid(body.Span)
+            ? EventDataKind.Text
+            : EventDataKind.Binary;
     }
 }

@@ -1,25 +1,25 @@
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>How the bus keeps and hands out messages.</summary>
+/// <summary>How the bus keeps and delivers messages.</summary>
 public sealed record BusSettings
 {
-    /// <summary>Seconds after which a job that nobody acknowledged or reported on is delivered again.</summary>
+    /// <summary>The time in seconds after which a job is redelivered if no worker has acknowledged it or reported progress.</summary>
     [AboveZero]
     public double AckWaitSeconds { get; init; } = 30;
 
-    /// <summary>Hours that jobs stay in their stream; a run that was started goes on without its message.</summary>
+    /// <summary>The time in hours that jobs stay in their stream. A run that has started does not need its message any more.</summary>
     [AboveZero]
     public double JobHours { get; init; } = 24;
 
-    /// <summary>Hours that results stay in their stream.</summary>
+    /// <summary>The time in hours that results stay in their stream.</summary>
     [AboveZero]
     public double ResultHours { get; init; } = 24 * 7;
 
-    /// <summary>Hours that dead letters stay in their stream.</summary>
+    /// <summary>The time in hours that dead letters stay in their stream.</summary>
     [AboveZero]
     public double DeadLetterHours { get; init; } = 24 * 30;
 
-    /// <summary>Minutes for which the bus knows a message that is published twice.</summary>
+    /// <summary>The time in minutes during which the bus recognises a message that is published twice.</summary>
     [AboveZero]
     public double DuplicateMinutes { get; init; } = 10;
 }

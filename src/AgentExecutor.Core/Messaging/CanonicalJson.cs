@@ -6,19 +6,24 @@ using System.Text.Json;
 namespace AgentExecutor.Core.Messaging;
 
 /// <summary>
-/// Writes JSON in one form for hashing: no spaces, members in the order of their names' bytes, strings with the fewest escapes, numbers as they were
-/// written. Two texts have the same form where they differ in layout, order and escapes alone.
+/// Writes JSON in a canonical form for hashing: without white space, members ordered by the bytes of their names, strings with as few
+/// escapes as possible, and numbers as they were written. Texts that differ only in layout, order and escapes have the same form.
 /// </summary>
 /// <remarks>
-/// An object is first written in the order in which it came, each member's place noted; where the order was wrong, the members are then put in order from a copy.
-/// Senders mostly keep one order, so the copy is rare. Depth is bounded by the reader.
+/// An object is first written in its original order while the position of each member is recorded. If the order was wrong, the members are
+/// then sorted from a copy. Most senders use a stable order, so copies are rare. The reader limits the depth.
 /// </remarks>
 internal sealed class CanonicalJson(EventFaults faults) : IDisposable
 {
-    // Each fault's path is put together on the way out, so many of them in deep JSON would cost the product of both.
+    // The path of each fault is built while leaving the nested values, so the cost of many faults in deep JSON would be the product of
+    // both.
     private const int MaxFaults = 10;
 
-    private static readonly SearchValues<byte> Escaped = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(it => (byte)it)]);
+    private static readonly SearchValues<byte> Escaped = SearchValues.Create([
+        (byte)'"',
+        (byte)'\\',
+        .. Enumerable.Range(0, 0x20).Select(it => (byte)it),
+    ]);
 
     private readonly List<(string Path, string Message, string Hint)> _found = [];
     private readonly List<Member> _members = [];
@@ -27,7 +32,7 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
 
     public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
 
-    /// <summary>Appends bytes that are canonical already.</summary>
+    /// <summary>Appends bytes that are already canonical.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
         Grow(bytes.Length);
@@ -35,7 +40,9 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
         _length += bytes.Length;
     }
 
-    /// <summary>Appends a value that was read before and so is JSON; its faults are members that appear twice and texts that are none.</summary>
+    /// <summary>
+    /// Appends a value that was read before and so is valid JSON. Its only faults can be duplicate members and invalid texts.
+    /// </summary>
     public void Append(ReadOnlyMemory<byte> json, string path, int extraDepth = 0)
     {
         var reader = JsonText.Reader(json, extraDepth);
@@ -135,7 +142,7 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
             }
             if (i > 0 && Name(members[i - 1], copy, start).SequenceEqual(Name(member, copy, start)))
             {
-                Fault(PathOf(Name(member, copy, start)), "the member is there more than once", "keep one of them");
+                Fault(PathOf(Name(member, copy, start)), "the member appears more than once", "keep one of them");
             }
             copy.AsSpan(member.Start - start, member.End - member.Start).CopyTo(_buffer.AsSpan(at));
             at += member.End - member.Start;
@@ -159,7 +166,7 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
             }
             catch (InvalidOperationException)
             {
-                Fault("", "a \\u escape stands for half of a surrogate pair, which is no character", "mend the escapes");
+                Fault("", "a \\u escape stands for half of a surrogate pair, which is not a character", "correct the escapes");
             }
             finally
             {
@@ -171,7 +178,7 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
 
     private void AppendEscaped(ReadOnlySpan<byte> plain)
     {
-        // Prompts are long texts with a line break here and there: what lies between goes in one piece.
+        // Prompts are long texts with few characters to escape. The text between two of them is copied at once.
         for (var at = plain.IndexOfAny(Escaped); at >= 0; at = plain.IndexOfAny(Escaped))
         {
             Append(plain[..at]);
@@ -190,7 +197,7 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
         Append(plain);
     }
 
-    /// <summary>Puts the step to this value before the paths of what was found in it.</summary>
+    /// <summary>Prepends the step to this value to the paths of the faults that were found in it.</summary>
     private void Locate(int found, int index, Member member)
     {
         for (var i = found; i < _found.Count; i++)
@@ -210,9 +217,11 @@ internal sealed class CanonicalJson(EventFaults faults) : IDisposable
 
     private int Compare(Member a, Member b) => Name(a, _buffer, 0).SequenceCompareTo(Name(b, _buffer, 0));
 
-    private static ReadOnlySpan<byte> Name(Member member, byte[] buffer, int offset) => buffer.AsSpan(member.Start - offset, member.NameEnd - member.Start);
+    private static ReadOnlySpan<byte> Name(Member member, byte[] buffer, int offset) =>
+        buffer.AsSpan(member.Start - offset, member.NameEnd - member.Start);
 
-    private static string PathOf(ReadOnlySpan<byte> quotedName) => $".{Encoding.UTF8.GetString(quotedName[1..Math.Min(quotedName.Length - 1, 100)])}";
+    private static string PathOf(ReadOnlySpan<byte> quotedName) =>
+        $".{Encoding.UTF8.GetString(quotedName[1..Math.Min(quotedName.Length - 1, 100)])}";
 
     private void Grow(int more)
     {

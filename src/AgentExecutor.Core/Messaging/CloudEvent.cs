@@ -2,24 +2,24 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>How an event's data is to be written in the JSON format.</summary>
+/// <summary>How the data of an event is written in the JSON format.</summary>
 public enum EventDataKind
 {
     None,
 
-    /// <summary>UTF-8 JSON, in <c>data</c> as it is.</summary>
+    /// <summary>UTF-8 JSON, written to <c>data</c> as it is.</summary>
     Json,
 
-    /// <summary>UTF-8 text of another content type, in <c>data</c> as a string.</summary>
+    /// <summary>UTF-8 text of another content type, written to <c>data</c> as a string.</summary>
     Text,
 
-    /// <summary>Any bytes, in <c>data_base64</c>.</summary>
+    /// <summary>Any bytes, written to <c>data_base64</c>.</summary>
     Binary,
 }
 
 /// <summary>
-/// An event by CloudEvents 1.0 (https://github.com/cloudevents/spec). One that was read keeps slices of the message that it was read from: copy
-/// that message first where its buffer is used again.
+/// An event as defined by CloudEvents 1.0 (https://github.com/cloudevents/spec). An event that was read refers to slices of its message, so
+/// the message must be copied before its buffer is reused.
 /// </summary>
 public sealed record CloudEvent
 {
@@ -33,7 +33,7 @@ public sealed record CloudEvent
 
     public required string Id { get; init; }
 
-    /// <summary>A URI reference. With <see cref="Id"/> it names the event.</summary>
+    /// <summary>A URI reference. Together with <see cref="Id"/> it identifies the event.</summary>
     public required string Source { get; init; }
 
     public required string Type { get; init; }
@@ -52,7 +52,7 @@ public sealed record CloudEvent
 
     public ReadOnlyMemory<byte> Data { get; init; }
 
-    /// <summary>The extension <c>traceparent</c> as it was sent, valid or not; see <see cref="Messaging.TraceParent"/>.</summary>
+    /// <summary>The extension <c>traceparent</c> as it was sent, whether valid or not. See <see cref="Messaging.TraceParent"/>.</summary>
     public string? TraceParent => TextOf(TraceParentName);
 
     public string? TraceState => TextOf(TraceStateName);

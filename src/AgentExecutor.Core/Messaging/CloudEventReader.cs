@@ -1,13 +1,13 @@
 namespace AgentExecutor.Core.Messaging;
 
 /// <summary>
-/// Reads CloudEvents 1.0 from messages of HTTP and of NATS, strictly. Whatever the bytes are, what is wrong with them comes as one
-/// <see cref="EventException"/> with every fault. What is read keeps slices of the message.
+/// Reads CloudEvents 1.0 from HTTP and NATS messages, strictly. If a message is invalid, one <see cref="EventException"/> reports all its
+/// faults. The events refer to slices of the message.
 /// </summary>
 public static class CloudEventReader
 {
-    /// <summary>Structured mode: the whole event is a JSON object, <c>application/cloudevents+json</c>.</summary>
-    /// <exception cref="EventException">It is no event.</exception>
+    /// <summary>Reads structured mode, in which the whole event is a JSON object (<c>application/cloudevents+json</c>).</summary>
+    /// <exception cref="EventException">The message is not a valid event.</exception>
     public static CloudEvent ReadStructured(ReadOnlyMemory<byte> json)
     {
         var faults = new EventFaults();
@@ -16,16 +16,19 @@ public static class CloudEventReader
         return read!;
     }
 
-    /// <summary>Batch mode: a JSON array of events, <c>application/cloudevents-batch+json</c>. An event that has faults does not touch the others.</summary>
-    /// <exception cref="EventException">It is no JSON array.</exception>
+    /// <summary>
+    /// Reads batch mode, a JSON array of events (<c>application/cloudevents-batch+json</c>). The faults of one event do not affect the
+    /// others.
+    /// </summary>
+    /// <exception cref="EventException">The message is not a JSON array.</exception>
     public static IReadOnlyList<BatchEntry<CloudEvent>> ReadBatch(ReadOnlyMemory<byte> json) => StructuredReader.ReadBatch(json, ReadEntry);
 
     /// <summary>
-    /// Binary mode: attributes are headers that begin with <c>ce-</c>, in any case, and the body is the data. The data's content type is the message's
-    /// own (HTTP) or the header <c>ce-datacontenttype</c> (NATS).
+    /// Reads binary mode, in which attributes are headers with the prefix <c>ce-</c> in any case, and the body is the data. The data's
+    /// content type is that of the message (HTTP) or the header <c>ce-datacontenttype</c> (NATS).
     /// </summary>
-    /// <param name="headers">Others than those of the event are passed over.</param>
-    /// <exception cref="EventException">It is no event.</exception>
+    /// <param name="headers">The headers. Those that do not belong to the event are ignored.</param>
+    /// <exception cref="EventException">The message is not a valid event.</exception>
     public static CloudEvent ReadBinary(IEnumerable<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte> body)
     {
         var faults = new EventFaults();

@@ -11,20 +11,20 @@ public static class CloudEventWriter
     /// <summary>The content type of an event in structured mode.</summary>
     public const string ContentType = MediaType.JsonEvent;
 
-    /// <summary>Structured mode.</summary>
+    /// <summary>Writes structured mode.</summary>
     public static byte[] Write(CloudEvent value) => JsonBytes.Write(value, WriteObject);
 
-    /// <summary>Structured mode.</summary>
+    /// <summary>Writes structured mode.</summary>
     public static void Write(IBufferWriter<byte> output, CloudEvent value)
     {
         using var writer = new Utf8JsonWriter(output, JsonBytes.WriterOptions);
         WriteObject(writer, value);
     }
 
-    /// <summary>Binary mode over HTTP, where <see cref="CloudEvent.Data"/> is the body.</summary>
+    /// <summary>Returns the headers of binary mode over HTTP. <see cref="CloudEvent.Data"/> is the body.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> HttpHeaders(CloudEvent value) => Headers(value, BinaryReader.ContentType);
 
-    /// <summary>Binary mode over NATS, where <see cref="CloudEvent.Data"/> is the payload.</summary>
+    /// <summary>Returns the headers of binary mode over NATS. <see cref="CloudEvent.Data"/> is the payload.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> NatsHeaders(CloudEvent value) => Headers(value, "ce-datacontenttype");
 
     private static List<KeyValuePair<string, string>> Headers(CloudEvent value, string contentType)
@@ -41,7 +41,7 @@ public static class CloudEventWriter
         {
             Add(name, extension.Text);
         }
-        // JSON data without a content type is application/json by the JSON format; other bindings must hear it.
+        // In the JSON format, data without a content type is application/json. Other bindings must state it.
         var type = value.DataContentType ?? (value.DataKind == EventDataKind.Json ? "application/json" : null);
         if (type is not null)
         {

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Gathers the attributes of one event, from members or from headers, and holds each against the specification.</summary>
+/// <summary>Collects the attributes of one event from members or headers, and checks each against the specification.</summary>
 internal sealed class EventBuilder(EventFaults faults)
 {
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
@@ -17,42 +17,50 @@ internal sealed class EventBuilder(EventFaults faults)
 
     public string? DataContentType { get; private set; }
 
-    /// <summary>True where the attribute was there, even with a value that is refused.</summary>
+    /// <summary>Returns true if the attribute is present, even if its value is invalid.</summary>
     public bool Has(string name) => _names.Contains(name);
 
-    /// <summary>False, with a fault, where the name is none or was there before.</summary>
+    /// <summary>Returns false and adds a fault if the name is invalid or was used before.</summary>
     public bool TryName(string name)
     {
         if (!AttributeText.IsName(name))
         {
             faults.Add(
-                name, "it cannot be an attribute's name",
-                name is "data" ? "send the data as the message's body" : "use lower-case letters and digits only, and put your own fields into data");
+                name,
+                "it is not a valid attribute name",
+                name is "data"
+                    ? "send the data as the message's body"
+                    : "use lower-case letters and digits only, and put your own fields into data"
+            );
             return false;
         }
         return TryFirst(name);
     }
 
-    /// <summary>False, with a fault, where the name was there before.</summary>
+    /// <summary>Returns false and adds a fault if the name was used before.</summary>
     public bool TryFirst(string name)
     {
         if (_names.Add(name))
         {
             return true;
         }
-        faults.Add(name, "it is there more than once", "keep one of them");
+        faults.Add(name, "it appears more than once", "keep one of them");
         return false;
     }
 
-    /// <summary>Takes note that the attribute is not set, so that it is missing where it is required.</summary>
+    /// <summary>Removes the attribute, so that it is reported as missing if it is required.</summary>
     public void Unset(string name) => _names.Remove(name);
 
-    /// <summary>Takes a value under a name that <see cref="TryName"/> let pass.</summary>
+    /// <summary>Sets the value of a name that <see cref="TryName"/> has accepted.</summary>
     public void Set(string name, AttributeValue value)
     {
         if (AttributeText.Forbidden(value.Text) is { } character)
         {
-            faults.Add(name, $"it holds the character {character}, which no attribute may hold", "take control characters out of it");
+            faults.Add(
+                name,
+                $"it contains the character {character}, which is not allowed in attributes",
+                "remove control characters from it"
+            );
             return;
         }
         if (!IsCore(name))
@@ -61,11 +69,16 @@ internal sealed class EventBuilder(EventFaults faults)
         }
         else if (value.Kind != AttributeKind.Text)
         {
-            faults.Add(name, $"it must be a string, and is the {(value.Kind == AttributeKind.Boolean ? "boolean" : "number")} {value.Text}", "put it into quotes");
+            var kind = value.Kind == AttributeKind.Boolean ? "boolean" : "number";
+            faults.Add(name, $"it must be a string, but is the {kind} {value.Text}", "write it in quotes");
         }
         else if (value.Text.Length == 0)
         {
-            faults.Add(name, "it is empty", name is "id" or "source" or "type" or "specversion" ? "give it a value" : "give it a value or leave it away");
+            faults.Add(
+                name,
+                "it is empty",
+                name is "id" or "source" or "type" or "specversion" ? "give it a value" : "give it a value or omit it"
+            );
         }
         else
         {
@@ -73,7 +86,7 @@ internal sealed class EventBuilder(EventFaults faults)
         }
     }
 
-    /// <summary>The event; texts that had faults are empty.</summary>
+    /// <summary>Builds the event. Attributes with faults are empty.</summary>
     public CloudEvent Build(EventDataKind kind, ReadOnlyMemory<byte> data)
     {
         Require("specversion", _version, "write specversion \"1.0\"");
@@ -111,7 +124,11 @@ internal sealed class EventBuilder(EventFaults faults)
         switch (name)
         {
             case "specversion" when text != CloudEvent.SpecVersion:
-                faults.Add(name, $"it is {EventFaults.Quote(text)}, and only \"1.0\" is known", "send the event by CloudEvents 1.0");
+                faults.Add(
+                    name,
+                    $"it is {EventFaults.Quote(text)}, but only \"1.0\" is supported",
+                    "send the event in the format of CloudEvents 1.0"
+                );
                 break;
             case "specversion":
                 _version = text;
@@ -120,7 +137,11 @@ internal sealed class EventBuilder(EventFaults faults)
                 _id = text;
                 break;
             case "source" when !UriText.IsReference(text):
-                faults.Add(name, $"{EventFaults.Quote(text)} is no URI reference", "write a URI or a path, with other characters percent-encoded");
+                faults.Add(
+                    name,
+                    $"{EventFaults.Quote(text)} is not a URI reference",
+                    "write a URI or a path, and percent-encode spaces and other characters that are not allowed in URIs"
+                );
                 break;
             case "source":
                 _source = text;
@@ -132,20 +153,24 @@ internal sealed class EventBuilder(EventFaults faults)
                 _subject = text;
                 break;
             case "time" when !Timestamp.TryRead(text, out _):
-                faults.Add(name, $"{EventFaults.Quote(text)} is no time by RFC 3339", "write it as in 2018-04-05T17:31:00Z");
+                faults.Add(name, $"{EventFaults.Quote(text)} is not an RFC 3339 time", "write it like 2018-04-05T17:31:00Z");
                 break;
             case "time":
                 _ = Timestamp.TryRead(text, out var time);
                 _time = time;
                 break;
             case "datacontenttype" when !MediaType.IsWellFormed(text):
-                faults.Add(name, $"{EventFaults.Quote(text)} is no media type", "write it as in application/json");
+                faults.Add(name, $"{EventFaults.Quote(text)} is not a media type", "write it like application/json");
                 break;
             case "datacontenttype":
                 DataContentType = text;
                 break;
             case "dataschema" when !UriText.IsAbsolute(text):
-                faults.Add(name, $"{EventFaults.Quote(text)} is no absolute URI", "begin it with a scheme such as https: and leave a fragment away");
+                faults.Add(
+                    name,
+                    $"{EventFaults.Quote(text)} is not an absolute URI",
+                    "start it with a scheme such as https: and omit the fragment"
+                );
                 break;
             default:
                 _schema = text;

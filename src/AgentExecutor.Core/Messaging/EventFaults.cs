@@ -2,11 +2,11 @@ using System.Text;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Gathers the faults of one event.</summary>
-/// <param name="prefix">Stands before every path: the event's place in a batch.</param>
+/// <summary>Collects the faults of one event.</summary>
+/// <param name="prefix">The index of the event in a batch. It precedes every path.</param>
 internal sealed class EventFaults(string prefix = "")
 {
-    // A hostile message could hold as many faults as bytes; nobody mends more than these in one go.
+    // A hostile message could contain as many faults as bytes, and a person rarely fixes more than these at once.
     private const int MaxFaults = 50;
     private const int MaxText = 300;
 
@@ -34,15 +34,15 @@ internal sealed class EventFaults(string prefix = "")
 
     public EventException ToException() => new(FaultCodes.InvalidEvent, _faults!);
 
-    /// <summary>The faults of a message that has but one.</summary>
+    /// <summary>Returns the faults of a message that has only one.</summary>
     public static IReadOnlyList<EventFault> One(string path, string message, string hint) => [new EventFault(path, Clean(message), hint)];
 
-    /// <summary>A value in quotes, shortened.</summary>
+    /// <summary>Quotes a value, shortened if it is long.</summary>
     public static string Quote(string value) => value.Length > 80 ? $"'{value[..80]}...'" : $"'{value}'";
 
     public static string Under(string owner, string name) => owner.Length == 0 ? name : $"{owner}.{name}";
 
-    /// <summary>What a sender wrote goes to logs, headers and problem+json: no line breaks, no half characters.</summary>
+    /// <summary>Cleans a text from a sender for logs, headers and problem+json: it has no line breaks and no unpaired surrogates.</summary>
     private static string Clean(string text)
     {
         if (text.Length <= MaxText && !text.Any(it => char.IsControl(it) || char.IsSurrogate(it)))

@@ -1,6 +1,8 @@
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>The names that stand in events of jobs; those of subjects are in <see cref="BusSubjects"/>. Other systems depend on them.</summary>
+/// <summary>
+/// The types and the source of job events. Other systems depend on them. The names of subjects are in <see cref="BusSubjects"/>.
+/// </summary>
 public static class EventTypes
 {
     public const string Execute = "dev.my-platform.agent.execute";

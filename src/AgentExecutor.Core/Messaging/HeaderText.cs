@@ -1,17 +1,18 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Unicode;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Values of <c>ce-</c> headers, by section 3.1.3.2 of the HTTP binding, which the NATS binding repeats.</summary>
+/// <summary>
+/// Encodes and decodes the values of <c>ce-</c> headers as defined in section 3.1.3.2 of the HTTP binding, which the NATS binding repeats.
+/// </summary>
 internal static class HeaderText
 {
     private const int FirstPlain = 0x21;
     private const int LastPlain = 0x7E;
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    /// <summary>Every character that the binding names is percent-encoded as UTF-8, with upper-case digits.</summary>
+    /// <summary>Percent-encodes every character that the binding lists as UTF-8 with upper-case digits.</summary>
     public static string Encode(string value)
     {
         if (!value.AsSpan().ContainsAnyExceptInRange((char)FirstPlain, (char)LastPlain) && value.AsSpan().IndexOfAny('"', '%') < 0)
@@ -33,37 +34,20 @@ internal static class HeaderText
         return text.ToString();
     }
 
-    /// <summary>Takes quotes off, then decodes percent signs once.</summary>
-    /// <param name="fault">What is wrong with it, where it cannot be read.</param>
-    public static string? Decode(string header, out string? fault)
+    /// <summary>
+    /// Removes quotes and then decodes percent signs once. Not every sender encodes, so an unterminated quote, a percent sign without two
+    /// hexadecimal digits, and digits that do not form UTF-8 are kept as they are.
+    /// </summary>
+    public static string Decode(string header)
     {
-        fault = null;
         var trimmed = header.Trim(' ', '\t');
-        var text = trimmed.Contains('"', StringComparison.Ordinal) ? Unquote(trimmed) : trimmed;
-        if (text is null)
-        {
-            fault = "it has a quote that does not end";
-            return null;
-        }
+        var text = (trimmed.Contains('"', StringComparison.Ordinal) ? Unquote(trimmed) : trimmed) ?? trimmed;
         if (!text.Contains('%', StringComparison.Ordinal))
         {
             return text;
         }
         var bytes = DecodePercents(text);
-        if (bytes is null)
-        {
-            fault = "it has a % without two hexadecimal digits";
-            return null;
-        }
-        try
-        {
-            return Strict.GetString(bytes.WrittenSpan);
-        }
-        catch (DecoderFallbackException)
-        {
-            fault = "its percent-encoded bytes are not UTF-8";
-            return null;
-        }
+        return Utf8.IsValid(bytes.WrittenSpan) ? Encoding.UTF8.GetString(bytes.WrittenSpan) : text;
     }
 
     private static string? Unquote(string text)
@@ -92,18 +76,18 @@ internal static class HeaderText
         return isQuoted ? null : plain.ToString();
     }
 
-    private static ArrayBufferWriter<byte>? DecodePercents(ReadOnlySpan<char> text)
+    private static ArrayBufferWriter<byte> DecodePercents(ReadOnlySpan<char> text)
     {
         var bytes = new ArrayBufferWriter<byte>(text.Length);
         for (var at = text.IndexOf('%'); at >= 0; at = text.IndexOf('%'))
         {
-            if (at + 2 >= text.Length || !char.IsAsciiHexDigit(text[at + 1]) || !char.IsAsciiHexDigit(text[at + 2]))
+            var isByte = at + 2 < text.Length && char.IsAsciiHexDigit(text[at + 1]) && char.IsAsciiHexDigit(text[at + 2]);
+            Encoding.UTF8.GetBytes(isByte ? text[..at] : text[..(at + 1)], bytes);
+            if (isByte)
             {
-                return null;
+                bytes.Write(Convert.FromHexString(text.Slice(at + 1, 2)));
             }
-            Encoding.UTF8.GetBytes(text[..at], bytes);
-            bytes.Write(Convert.FromHexString(text.Slice(at + 1, 2)));
-            text = text[(at + 3)..];
+            text = text[(isByte ? at + 3 : at + 1)..];
         }
         Encoding.UTF8.GetBytes(text, bytes);
         return bytes;

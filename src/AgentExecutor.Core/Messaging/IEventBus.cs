@@ -3,61 +3,80 @@ using System.Collections.Immutable;
 namespace AgentExecutor.Core.Messaging;
 
 /// <summary>
-/// Carries jobs in and results out: three durable streams. Jobs are handed to consumers that share them; all streams can be read. The contract's text is the
-/// conformance suite.
+/// A message bus with three durable streams for jobs, results and dead letters. Jobs are delivered to competing consumers, and all streams
+/// can be read. The conformance tests specify the contract.
 /// </summary>
 public interface IEventBus : IAsyncDisposable
 {
-    /// <summary>For so long after a message was published, one with the same id is dropped.</summary>
+    /// <summary>For this long after a message was published, further messages with the same id are dropped.</summary>
     TimeSpan DuplicateWindow { get; }
 
-    /// <summary>True while the bus can be reached, as far as is known; asks nobody.</summary>
+    /// <summary>
+    /// How long the bus waits for an acknowledgement or a progress report before it delivers a job again. If the consumer on the server
+    /// already exists with another value, that value is returned.
+    /// </summary>
+    TimeSpan AckWait { get; }
+
+    /// <summary>The last known state of the connection. Reading it causes no traffic.</summary>
     bool IsConnected { get; }
 
-    /// <summary>The largest body that it takes.</summary>
+    /// <summary>The maximum size of a message body in bytes.</summary>
     int MaxBodyBytes { get; }
 
-    /// <summary>Stores messages, each in the stream that its subject belongs to; all are durable when the call returns.</summary>
+    /// <summary>Publishes messages, each to the stream that its subject belongs to. All are durable when the call returns.</summary>
     /// <exception cref="FaultException">
-    /// <see cref="FaultCodes.BusUnavailable"/>: some or all may be stored, and may be published again; <see cref="FaultCodes.MessageTooLarge"/>;
-    /// <see cref="FaultCodes.UnknownSubject"/>: no stream takes it.
+    /// <see cref="FaultCodes.BusUnavailable"/>: some or all messages may be stored, and can be published again. <see
+    /// cref="FaultCodes.MessageTooLarge"/>: a message exceeds the maximum size. <see cref="FaultCodes.UnknownSubject"/>: no stream takes
+    /// the subject.
     /// </exception>
     ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Jobs, each for this consumer alone until it is settled or <see cref="BusSettings.AckWaitSeconds"/> have passed without a sign. Returns as soon as there are
-    /// some, with what else is there, and with none after <paramref name="wait"/>.
+    /// Fetches at most <paramref name="atMost"/> jobs. Each is delivered to this consumer only, until it is acknowledged, returned or
+    /// terminated, or <see cref="BusSettings.AckWaitSeconds"/> have passed without a progress report. Returns as soon as there is at least
+    /// one job, together with others that are available, and returns none after <paramref name="wait"/>.
     /// </summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.BusUnavailable"/>.</exception>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
     ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken);
 
-    /// <summary>Messages of a stream, in order; fewer than asked for only at its end.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.BusUnavailable"/>.</exception>
+    /// <summary>Acknowledges jobs of this bus in one call, like <see cref="IDelivery.AckAsync"/> does for one job.</summary>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
+    ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Extends the ack wait of jobs of this bus in one call, like <see cref="IDelivery.InProgressAsync"/> does for one job. A thousand jobs
+    /// take about as long as one.
+    /// </summary>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
+    ValueTask InProgressAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken);
+
+    /// <summary>Reads messages of a stream in order. Returns fewer than requested only at the end of the stream.</summary>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
     ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Deletes a message; false where there is none.</summary>
-    /// <exception cref="FaultException"><see cref="FaultCodes.BusUnavailable"/>.</exception>
+    /// <summary>Deletes a message. Returns false if there is none.</summary>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
     ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken);
 }
 
-/// <summary>A job in a consumer's hands. Of acknowledgement, return and termination the first counts.</summary>
+/// <summary>A job that was delivered to a consumer. Only the first acknowledgement, return or termination has an effect.</summary>
 public interface IDelivery
 {
     StoredMessage Message { get; }
 
-    /// <summary>How often it has been delivered, this time counted.</summary>
+    /// <summary>How often the message has been delivered, including this delivery.</summary>
     int Attempt { get; }
 
-    /// <summary>It is done with: never again.</summary>
+    /// <summary>Acknowledges the message, which is then never delivered again.</summary>
     ValueTask AckAsync(CancellationToken cancellationToken);
 
-    /// <summary>Not now: again after the delay, to whichever consumer.</summary>
+    /// <summary>Returns the message. After the delay it is delivered again, to any consumer.</summary>
     ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken);
 
-    /// <summary>It can never be done: never again.</summary>
+    /// <summary>Terminates the message, which can never be processed and is never delivered again.</summary>
     ValueTask TermAsync(string reason, CancellationToken cancellationToken);
 
-    /// <summary>It is being done: the wait for its acknowledgement begins anew.</summary>
+    /// <summary>Reports progress, which restarts the ack wait.</summary>
     ValueTask InProgressAsync(CancellationToken cancellationToken);
 }
 
@@ -70,31 +89,39 @@ public enum BusStream
 }
 
 /// <summary>A message to publish.</summary>
-/// <param name="Subject">Where to.</param>
+/// <param name="Subject">The subject to publish to.</param>
 /// <param name="Body">The payload.</param>
 public record BusMessage(string Subject, ReadOnlyMemory<byte> Body)
 {
-    /// <summary>The same for every publish of the same message; "" where it is never repeated.</summary>
+    /// <summary>
+    /// The same for every publication of the same message, so that duplicates are dropped. "" if the message is never published again.
+    /// </summary>
     public string Id { get; init; } = "";
 
     public ImmutableArray<KeyValuePair<string, string>> Headers { get; init; } = [];
 
-    /// <summary>The first header of the name, whatever its case; null where there is none.</summary>
-    public string? Header(string name) => Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
+    /// <summary>Returns the value of the first header with this name, in any case, or null.</summary>
+    public string? Header(string name) =>
+        Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
 }
 
 /// <summary>A message in a stream.</summary>
 /// <param name="Stream">The stream.</param>
-/// <param name="Sequence">Its place; grows.</param>
+/// <param name="Sequence">The position in the stream. It grows with each message.</param>
 /// <param name="Time">When it was stored.</param>
-/// <param name="Subject">Where it was published to.</param>
+/// <param name="Subject">The subject that it was published to.</param>
 /// <param name="Body">The payload.</param>
-public sealed record StoredMessage(BusStream Stream, long Sequence, DateTimeOffset Time, string Subject, ReadOnlyMemory<byte> Body) : BusMessage(Subject, Body);
+public sealed record StoredMessage(BusStream Stream, long Sequence, DateTimeOffset Time, string Subject, ReadOnlyMemory<byte> Body)
+    : BusMessage(Subject, Body)
+{
+    /// <summary>What is wrong with the message itself, such as headers that cannot be read, or null.</summary>
+    public string? Fault { get; init; }
+}
 
-/// <summary>Which messages to read.</summary>
-/// <param name="Stream">Of this stream.</param>
-/// <param name="AtMost">So many.</param>
-/// <param name="After">Behind this place.</param>
-/// <param name="Since">Stored at this time or later.</param>
-/// <param name="HasBodies">False: leave the payloads out.</param>
+/// <summary>Selects messages to read.</summary>
+/// <param name="Stream">The stream.</param>
+/// <param name="AtMost">The maximum number of messages.</param>
+/// <param name="After">Only messages with a greater sequence number.</param>
+/// <param name="Since">Only messages that were stored at this time or later.</param>
+/// <param name="HasBodies">False to omit the payloads.</param>
 public sealed record BusQuery(BusStream Stream, int AtMost, long After = 0, DateTimeOffset? Since = null, bool HasBodies = true);

@@ -1,18 +1,20 @@
 using System.Collections.Immutable;
-using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>A bus in this process's memory: nothing of it outlives the process. For tests and embedding.</summary>
+/// <summary>A bus in this process's memory, for tests and embedding. Its messages do not outlive the process.</summary>
 public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : IEventBus
 {
     private readonly Lock _gate = new();
     private readonly List<Entry> _entries = [];
     private readonly HashSet<(BusStream, string)> _ids = [];
-    private readonly Nudge _nudge = new();
+    private readonly WakeSignal _wakeSignal = new();
+    private readonly SteadyClock _clock = new(time);
     private long _last;
 
     public TimeSpan DuplicateWindow => TimeSpan.MaxValue;
+
+    public TimeSpan AckWait { get; } = TimeSpan.FromSeconds(settings.AckWaitSeconds);
 
     public bool IsConnected => true;
 
@@ -25,20 +27,26 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
         {
             for (var i = 0; i < messages.Length; i++)
             {
-                var (message, stream, now) = (messages[i], streams[i], time.GetUtcNow());
+                var (message, stream, now) = (messages[i], streams[i], _clock.UtcNow);
                 if (message.Id.Length == 0 || _ids.Add((stream, message.Id)))
                 {
-                    _entries.Add(new Entry(new StoredMessage(stream, ++_last, now, message.Subject, message.Body) { Id = message.Id, Headers = message.Headers }) { DueAt = now });
+                    var stored = new StoredMessage(stream, ++_last, now, message.Subject, message.Body)
+                    {
+                        Id = message.Id,
+                        Headers = message.Headers,
+                    };
+                    _entries.Add(new Entry(stored) { DueAt = now });
                 }
             }
         }
-        _nudge.Give();
+        _wakeSignal.Set();
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
     {
-        for (var started = time.GetTimestamp(); ;)
+        var started = time.GetTimestamp();
+        while (true)
         {
             var left = wait - time.GetElapsedTime(started);
             var taken = Take(atMost, out var next);
@@ -46,19 +54,25 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
             {
                 return taken;
             }
-            await _nudge.WaitAsync(next < left ? next : left, time, cancellationToken);
+            await _wakeSignal.WaitAsync(next < left ? next : left, time, cancellationToken);
         }
     }
+
+    public ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) => Settle(deliveries, null);
+
+    public ValueTask InProgressAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        Settle(deliveries, AckWait);
 
     public ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            return ValueTask.FromResult<ImmutableArray<StoredMessage>>(
-            [
-                .. _entries.Select(entry => entry.Message)
+            return ValueTask.FromResult<ImmutableArray<StoredMessage>>([
+                .. _entries
+                    .Select(entry => entry.Message)
                     .Where(it => it.Stream == query.Stream && it.Sequence > query.After && (query.Since is null || it.Time >= query.Since))
-                    .Take(query.AtMost).Select(it => query.HasBodies ? it : it with { Body = default }),
+                    .Take(query.AtMost)
+                    .Select(it => query.HasBodies ? it : it with { Body = default }),
             ]);
         }
     }
@@ -67,42 +81,48 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
     {
         lock (_gate)
         {
-            return ValueTask.FromResult(_entries.RemoveAll(entry => entry.Message.Stream == stream && entry.Message.Sequence == sequence) > 0);
+            return ValueTask.FromResult(
+                _entries.RemoveAll(entry => entry.Message.Stream == stream && entry.Message.Sequence == sequence) > 0
+            );
         }
     }
 
     public ValueTask DisposeAsync()
     {
-        _nudge.Dispose();
+        _wakeSignal.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    /// <param name="next">How long until one is due that is not yet.</param>
+    /// <param name="next">The time until the next undelivered job is due.</param>
     private ImmutableArray<IDelivery> Take(int atMost, out TimeSpan next)
     {
         lock (_gate)
         {
-            var (now, open) = (time.GetUtcNow(), _entries.Where(entry => entry.Message.Stream == BusStream.Jobs && !entry.IsDone).ToList());
+            var (now, open) = (_clock.UtcNow, _entries.Where(entry => entry.Message.Stream == BusStream.Jobs && !entry.IsDone).ToList());
             var taken = open.Where(entry => entry.DueAt <= now).Take(atMost).ToList();
             foreach (var entry in taken)
             {
-                (entry.DueAt, entry.Attempts) = (now + TimeSpan.FromSeconds(settings.AckWaitSeconds), entry.Attempts + 1);
+                (entry.DueAt, entry.Attempts) = (now + AckWait, entry.Attempts + 1);
             }
             next = open.Count > 0 ? open.Min(entry => entry.DueAt) - now : TimeSpan.MaxValue;
             return [.. taken.Select(entry => (IDelivery)new Delivery(this, entry, entry.Attempts))];
         }
     }
 
-    private ValueTask Settle(Entry entry, int attempt, TimeSpan? dueIn)
+    /// <param name="dueIn">When to deliver the jobs again, or null for never.</param>
+    private ValueTask Settle(ImmutableArray<IDelivery> deliveries, TimeSpan? dueIn)
     {
         lock (_gate)
         {
-            if (!entry.IsDone && entry.Attempts == attempt)
+            foreach (var (entry, attempt) in deliveries.Cast<Delivery>().Select(static it => (it.Entry, it.Attempt)))
             {
-                (entry.IsDone, entry.DueAt) = (dueIn is null, time.GetUtcNow() + (dueIn ?? default));
+                if (!entry.IsDone && entry.Attempts == attempt)
+                {
+                    (entry.IsDone, entry.DueAt) = (dueIn is null, _clock.UtcNow + (dueIn ?? default));
+                }
             }
         }
-        _nudge.Give();
+        _wakeSignal.Set();
         return ValueTask.CompletedTask;
     }
 
@@ -119,18 +139,18 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
 
     private sealed class Delivery(InMemoryEventBus bus, Entry entry, int attempt) : IDelivery
     {
+        public Entry Entry => entry;
+
         public StoredMessage Message => entry.Message;
 
         public int Attempt => attempt;
 
-        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.Settle(entry, attempt, null);
+        public ValueTask AckAsync(CancellationToken cancellationToken) => bus.Settle([this], null);
 
-        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => bus.Settle(entry, attempt, delay);
+        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => bus.Settle([this], delay);
 
-        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => bus.Settle(entry, attempt, null);
+        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => bus.Settle([this], null);
 
-        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.Settle(entry, attempt, TimeSpan.FromSeconds(bus.AckWait));
+        public ValueTask InProgressAsync(CancellationToken cancellationToken) => bus.Settle([this], bus.AckWait);
     }
-
-    private double AckWait { get; } = settings.AckWaitSeconds;
 }

@@ -4,8 +4,10 @@ using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Reads <c>{trace_id, job_id, agent_definition, input_payload}</c>. Other members are passed over, so that senders may be newer than this.</summary>
-/// <param name="path">Where the data stands in the message: <c>data</c>, or nothing.</param>
+/// <summary>
+/// Reads <c>{trace_id, job_id, agent_definition, input_payload}</c>. Other members are ignored, so that newer senders are understood.
+/// </summary>
+/// <param name="path">The path of the data in the message: <c>data</c>, or empty.</param>
 internal sealed class JobDataReader(string path, EventFaults faults)
 {
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
@@ -14,7 +16,7 @@ internal sealed class JobDataReader(string path, EventFaults faults)
     private ReadOnlyMemory<byte> _definition;
     private ReadOnlyMemory<byte> _input;
 
-    /// <summary>The request, or null where there are faults, of the envelope or of the data.</summary>
+    /// <summary>Returns the request, or null if the envelope or the data has faults.</summary>
     public JobRequest? Read(ReadOnlyMemory<byte> json, CloudEvent? envelope)
     {
         if (!TryReadMembers(json))
@@ -23,20 +25,22 @@ internal sealed class JobDataReader(string path, EventFaults faults)
         }
         Require("trace_id", "name the trace that the job belongs to, such as a UUID");
         Require("job_id", "name the job; the same id is the same job");
-        Require("agent_definition", "add the agent's definition, an object");
+        Require("agent_definition", "add the agent definition, an object");
         Require("input_payload", "add the input, an object such as {\"messages\": [...]}");
         var hash = HashOf();
-        return faults.Any ? null : new JobRequest
-        {
-            JobId = _jobId!,
-            TraceId = _traceId!,
-            TraceParent = TraceParent.Of(envelope?.TraceParent, _traceId!, _jobId!),
-            Definition = _definition,
-            Input = _input,
-            RequestHash = hash,
-            EventId = envelope?.Id,
-            Extensions = envelope?.Extensions ?? CloudEvent.NoExtensions,
-        };
+        return faults.Any
+            ? null
+            : new JobRequest
+            {
+                JobId = _jobId!,
+                TraceId = _traceId!,
+                TraceParent = TraceParent.Of(envelope?.TraceParent, _traceId!, _jobId!),
+                Definition = _definition,
+                Input = _input,
+                RequestHash = hash,
+                EventId = envelope?.Id,
+                Extensions = envelope?.Extensions ?? CloudEvent.NoExtensions,
+            };
     }
 
     private bool TryReadMembers(ReadOnlyMemory<byte> json)
@@ -58,7 +62,8 @@ internal sealed class JobDataReader(string path, EventFaults faults)
             {
                 ReadMember(ref reader, text);
             }
-            reader.Read(); // nothing may follow the object
+            // Nothing may follow the object.
+            reader.Read();
             return true;
         }
         catch (JsonException exception)
@@ -74,7 +79,7 @@ internal sealed class JobDataReader(string path, EventFaults faults)
         reader.Read();
         if (!_names.Add(name))
         {
-            faults.Add(PathOf(name), "the member is there more than once", "keep one of them");
+            faults.Add(PathOf(name), "the member appears more than once", "keep one of them");
             reader.Skip();
             return;
         }
@@ -87,7 +92,7 @@ internal sealed class JobDataReader(string path, EventFaults faults)
                 _jobId = ReadId(name, ref reader);
                 if (_jobId is not null && !ThreadIds.IsValid(_jobId))
                 {
-                    faults.Add(PathOf(name), $"{EventFaults.Quote(_jobId)} cannot be a job's id", $"use {ThreadIds.Rule}");
+                    faults.Add(PathOf(name), $"{EventFaults.Quote(_jobId)} is not a valid job id", $"use {ThreadIds.Rule}");
                 }
                 break;
             case "agent_definition":
@@ -104,19 +109,23 @@ internal sealed class JobDataReader(string path, EventFaults faults)
     {
         if (reader.TokenType != JsonTokenType.String)
         {
-            faults.Add(PathOf(name), $"it must be a string, and is {KindOf(reader.TokenType)}", "write it as a string");
+            faults.Add(PathOf(name), $"it must be a string, but is {KindOf(reader.TokenType)}", "write it as a string");
             return null;
         }
         var text = JsonText.TextOf(ref reader);
         if (string.IsNullOrWhiteSpace(text))
         {
-            faults.Add(PathOf(name), text is null ? "it holds half of a surrogate pair, which is no character" : "it is blank", "give it a value");
+            faults.Add(
+                PathOf(name),
+                text is null ? "it contains half of a surrogate pair, which is not a character" : "it is blank",
+                "give it a value"
+            );
             return null;
         }
         if (AttributeText.Forbidden(text) is { } character)
         {
-            // It goes to logs and to stores that keep no NUL.
-            faults.Add(PathOf(name), $"it holds the character {character}", "take control characters out of it");
+            // The id goes to logs, and to stores that cannot store NUL.
+            faults.Add(PathOf(name), $"it contains the character {character}", "remove control characters from it");
             return null;
         }
         return text;
@@ -126,14 +135,18 @@ internal sealed class JobDataReader(string path, EventFaults faults)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            faults.Add(PathOf(name), $"it must be an object, and is {KindOf(reader.TokenType)}", "write it as { ... }, not as a text that holds JSON");
+            faults.Add(
+                PathOf(name),
+                $"it must be an object, but is {KindOf(reader.TokenType)}",
+                "write it as { ... }, not as a string that contains JSON"
+            );
             return default;
         }
         var probe = reader;
         probe.Read();
         if (probe.TokenType == JsonTokenType.EndObject)
         {
-            faults.Add(PathOf(name), "it is empty", "fill it in");
+            faults.Add(PathOf(name), "it is empty", "add its members");
         }
         return JsonText.Slice(ref reader, json);
     }
@@ -167,13 +180,14 @@ internal sealed class JobDataReader(string path, EventFaults faults)
 
     private string PathOf(string name) => EventFaults.Under(path, name);
 
-    private static string KindOf(JsonTokenType token) => token switch
-    {
-        JsonTokenType.Null => "null",
-        JsonTokenType.True or JsonTokenType.False => "a boolean",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.String => "a string",
-        JsonTokenType.StartArray => "a list",
-        _ => "an object",
-    };
+    private static string KindOf(JsonTokenType token) =>
+        token switch
+        {
+            JsonTokenType.Null => "null",
+            JsonTokenType.True or JsonTokenType.False => "a boolean",
+            JsonTokenType.Number => "a number",
+            JsonTokenType.String => "a string",
+            JsonTokenType.StartArray => "a list",
+            _ => "an object",
+        };
 }

@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.Unicode;
+using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>How messages are read as JSON: strictly, and to a bounded depth.</summary>
+/// <summary>Reads messages as JSON, strictly and with a limited depth.</summary>
 internal static class JsonText
 {
-    /// <summary>As deep as the parts are read later on by default, so that what was accepted can be read.</summary>
-    public const int MaxDepth = 64;
+    /// <summary>Values are nested some levels below the top of their message, so they are within their own limit.</summary>
+    public const int MaxDepth = InputJson.MaxDepth;
 
     private static readonly JsonReaderOptions Options = new() { MaxDepth = MaxDepth };
 
@@ -16,7 +17,10 @@ internal static class JsonText
     public static Utf8JsonReader Reader(ReadOnlyMemory<byte> json, int extraDepth = 0) =>
         new(json.Span, extraDepth == 0 ? Options : Options with { MaxDepth = MaxDepth + extraDepth });
 
-    /// <summary>The message without a byte order mark, or null with a fault where it is no UTF-8 or empty: the reader looks at neither.</summary>
+    /// <summary>
+    /// Returns the message without a byte order mark. If it is empty or not UTF-8, which the JSON reader does not check, returns null and
+    /// adds a fault.
+    /// </summary>
     public static ReadOnlyMemory<byte>? Check(ReadOnlyMemory<byte> json, string path, EventFaults faults)
     {
         if (json.Span.StartsWith(ByteOrderMark))
@@ -37,9 +41,16 @@ internal static class JsonText
     }
 
     public static void AddTo(EventFaults faults, string path, JsonException exception) =>
-        faults.Add(path, $"it is no JSON: {exception.Message}", $"mend the JSON at the place that it names; it may be nested {MaxDepth} deep");
+        faults.Add(
+            path,
+            $"it is not valid JSON: {exception.Message}",
+            $"correct the JSON at that position; at most {MaxDepth} levels may be nested"
+        );
 
-    /// <summary>The text of a string or a member's name; null where an escape stands for half a surrogate pair, which is no character.</summary>
+    /// <summary>
+    /// Returns the text of a string or of a member's name, or null if an escape stands for half of a surrogate pair, which is not a
+    /// character.
+    /// </summary>
     public static string? TextOf(ref Utf8JsonReader reader)
     {
         try
@@ -52,7 +63,7 @@ internal static class JsonText
         }
     }
 
-    /// <summary>Skips the value at which the reader stands; gives its bytes.</summary>
+    /// <summary>Skips the current value of the reader and returns its bytes.</summary>
     public static ReadOnlyMemory<byte> Slice(ref Utf8JsonReader reader, ReadOnlyMemory<byte> json)
     {
         var start = (int)reader.TokenStartIndex;
@@ -60,7 +71,7 @@ internal static class JsonText
         return json[start..(int)reader.BytesConsumed];
     }
 
-    /// <summary>Reads all of it for its faults alone.</summary>
+    /// <summary>Reads the whole text and only reports its faults.</summary>
     public static bool IsValid(ReadOnlyMemory<byte> json, string path, EventFaults faults)
     {
         if (Check(json, path, faults) is not { } text)

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace AgentExecutor.Core.Messaging;
 
-/// <summary>Reads the JSON format of events in one pass; the data stays a slice of it.</summary>
+/// <summary>Reads the JSON format of events in one pass. The data stays a slice of the message.</summary>
 internal static class StructuredReader
 {
-    /// <summary>The event as far as it can be read, or null where it is no JSON object.</summary>
+    /// <summary>Returns as much of the event as can be read, or null if the message is not a JSON object.</summary>
     public static CloudEvent? Read(ReadOnlyMemory<byte> json, EventFaults faults)
     {
         if (JsonText.Check(json, "", faults) is not { } text)
@@ -91,7 +91,8 @@ internal static class StructuredReader
             }
             reader.Skip();
         }
-        reader.Read(); // nothing may follow the object
+        // Nothing may follow the object.
+        reader.Read();
         var (kind, bytes) = data.Resolve(builder.DataContentType, faults);
         return builder.Build(kind, bytes);
     }
@@ -104,7 +105,7 @@ internal static class StructuredReader
                 builder.Set(name, AttributeValue.Of(text));
                 break;
             case JsonTokenType.String:
-                faults.Add(name, "it holds half of a surrogate pair, which is no character", "mend the \\u escapes");
+                faults.Add(name, "it contains half of a surrogate pair, which is not a character", "correct the \\u escapes");
                 break;
             case JsonTokenType.True or JsonTokenType.False:
                 builder.Set(name, AttributeValue.Of(reader.GetBoolean()));
@@ -113,13 +114,13 @@ internal static class StructuredReader
                 builder.Set(name, AttributeValue.Of(number));
                 break;
             case JsonTokenType.Number:
-                faults.Add(name, "it must be a whole number of 32 bits, without fraction or exponent", "put other numbers into quotes");
+                faults.Add(name, "it must be a 32-bit integer without fraction or exponent", "write other numbers in quotes");
                 break;
             case JsonTokenType.Null:
                 builder.Unset(name);
                 break;
             default:
-                faults.Add(name, "it must be a string, a boolean or a whole number", "put objects and lists into data");
+                faults.Add(name, "it must be a string, a boolean or an integer", "put objects and lists into data");
                 break;
         }
     }
@@ -130,7 +131,9 @@ internal static class StructuredReader
         return reader.ValueSpan.IndexOfAny(".eE"u8) < 0 && reader.TryGetInt32(out number);
     }
 
-    /// <summary>The members that hold the data; what <c>data</c> means hangs on <c>datacontenttype</c>, which may come after it.</summary>
+    /// <summary>
+    /// The members that hold the data. The meaning of <c>data</c> depends on <c>datacontenttype</c>, which may follow it.
+    /// </summary>
     private struct DataMembers
     {
         private ReadOnlyMemory<byte> _json;
@@ -153,7 +156,7 @@ internal static class StructuredReader
                 _binary = DecodeBase64(ref reader);
                 if (_binary is null)
                 {
-                    faults.Add(name, "it must be a string in base64", "encode the bytes in base64 with padding, or use data");
+                    faults.Add(name, "it must be a base64 string", "encode the bytes in base64 with padding, or use data");
                 }
             }
         }
@@ -166,7 +169,7 @@ internal static class StructuredReader
             }
             if (_hasBinary)
             {
-                faults.Add("data_base64", "it stands beside data, and only one of them may", "keep the one that holds the data");
+                faults.Add("data_base64", "data and data_base64 are both present", "keep only the one that contains the data");
             }
             if (contentType is null || MediaType.IsJson(contentType))
             {
@@ -179,8 +182,10 @@ internal static class StructuredReader
             if (_token != JsonTokenType.Null)
             {
                 faults.Add(
-                    "data", $"it must be a string of characters, for datacontenttype is {EventFaults.Quote(contentType)}",
-                    "say application/json where the data is JSON, or use data_base64");
+                    "data",
+                    $"it must be a string, because datacontenttype is {EventFaults.Quote(contentType)}",
+                    "set datacontenttype to application/json if the data is JSON, or use data_base64"
+                );
             }
             return (EventDataKind.None, default);
         }
@@ -193,7 +198,8 @@ internal static class StructuredReader
             }
             catch (InvalidOperationException)
             {
-                return null; // half of a surrogate pair
+                // The string contains half of a surrogate pair.
+                return null;
             }
         }
     }

@@ -13,10 +13,12 @@ public static class TraceParent
 
     private static readonly SearchValues<char> LowerHex = SearchValues.Create("0123456789abcdef");
 
-    /// <summary>The sender's, if it is valid; else one made from its ids, the same each time.</summary>
+    /// <summary>
+    /// Returns the sender's trace context if it is valid, or else one that is derived from its ids, which is the same each time.
+    /// </summary>
     public static string Of(string? sent, string traceId, string jobId) => TryRead(sent, out var valid) ? valid : Derive(traceId, jobId);
 
-    /// <summary>Reads version 00, and of later versions the part that version 00 knows, as the recommendation says.</summary>
+    /// <summary>Reads version 00, and from later versions the part that version 00 defines, as the W3C recommendation requires.</summary>
     public static bool TryRead(string? sent, out string valid)
     {
         valid = "";
@@ -35,7 +37,10 @@ public static class TraceParent
         return true;
     }
 
-    /// <summary>The trace id is a UUID's digits where it is one, else a hash of it; the parent span's id is a hash of the job's.</summary>
+    /// <summary>
+    /// Derives a trace context. If the trace id is a UUID, its digits are used, and otherwise its hash. The id of the parent span is a hash
+    /// of the job id.
+    /// </summary>
     public static string Derive(string traceId, string jobId)
     {
         var digits = traceId.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();

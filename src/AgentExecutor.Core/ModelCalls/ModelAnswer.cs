@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.ModelProviders;
@@ -10,33 +10,41 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.ModelCalls;
 
-/// <summary>One attempt's answer as it comes in, told to whoever watches.</summary>
+/// <summary>Collects the answer of one attempt while it is streamed, and publishes it as events.</summary>
 internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId, GraphScope scope)
 {
-    /// <summary>No call takes more.</summary>
-    private const long MostTokens = 10_000_000;
+    /// <summary>An upper bound for the tokens of a call. A larger reported number is considered an error.</summary>
+    private const long MaxTokens = 10_000_000;
 
     private readonly StringBuilder _text = new();
     private readonly StringBuilder _reasoning = new();
     private readonly ImmutableArray<ToolCall>.Builder _calls = ImmutableArray.CreateBuilder<ToolCall>();
     private readonly ImmutableArray<ThinkingBlock>.Builder _thinking = ImmutableArray.CreateBuilder<ThinkingBlock>();
-    private int _thoughtsKept;
+    private UsageDetails? _reported;
+    private int _reasoningStored;
 
-    /// <summary>Some of it has come in.</summary>
+    /// <summary>True if some part of the answer has arrived.</summary>
     public bool HasBegun { get; private set; }
 
-    /// <summary>What the server reported of it, also where the answer then failed.</summary>
-    public TokenUsage? Usage { get; private set; }
+    /// <summary>
+    /// The usage that the server reported, even if the answer failed afterwards; null if it reported no plausible numbers.
+    /// </summary>
+    public TokenUsage? Usage =>
+        _reported is { } report
+        && Plausible(report.InputTokenCount) is { } input
+        && (Plausible(report.OutputTokenCount) ?? (IsEmpty ? 0 : null)) is { } output
+            ? ToUsage(report, input, output)
+            : null;
 
-    /// <summary>The server has sent all of it.</summary>
+    /// <summary>True if the server has sent the complete answer.</summary>
     public bool HasEnded { get; private set; }
 
     public string? FinishReason { get; private set; }
 
-    /// <summary>A content filter stopped it.</summary>
+    /// <summary>True if a content filter stopped the answer.</summary>
     public bool IsFiltered => FinishReason == ChatFinishReason.ContentFilter.Value;
 
-    /// <summary>The model that the server says answered.</summary>
+    /// <summary>The model that produced the answer, as reported by the server.</summary>
     public string ModelName { get; private set; } = spec.Model;
 
     public bool IsEmpty => _calls.Count == 0 && _text.ToString().AsSpan().IsWhiteSpace();
@@ -61,7 +69,7 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
                     Show("", null, _calls[^1]);
                     break;
                 case UsageContent usage:
-                    Usage = Read(usage.Details);
+                    _reported = usage.Details;
                     break;
             }
         }
@@ -69,22 +77,40 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
 
     public void End() => HasEnded = true;
 
-    /// <summary>What it took: where the server does not say, a guess, since nothing that is spent goes uncounted; null where nothing came of it, as of a request that was refused.</summary>
-    public TokenUsage? Taken(long inputTokens) => Usage ?? (HasBegun || (HasEnded && !IsFiltered) ? Guess(inputTokens) : null);
-
-    public Message ToMessage() => new()
+    /// <summary>
+    /// Returns the usage to charge for the call. Numbers that the server does not report, or that are not plausible, are estimated, so that
+    /// no spending goes uncounted. Returns null if nothing was generated, for example because the request was refused.
+    /// </summary>
+    public TokenUsage? Taken(long inputTokens)
     {
-        Type = MessageType.Ai,
-        Id = messageId,
-        Text = _text.ToString(),
-        Name = agent,
-        ToolCalls = Calls(),
-        Usage = Usage,
-        FinishReason = FinishReason,
-        Reasoning = _reasoning.Length > 0 ? _reasoning.ToString() : null,
-        ThinkingBlocks = IsEmpty || _thinking.Sum(block => block.Length) > ThinkingBlock.MostOfMessage ? [] : _thinking.ToImmutable(),
-        Model = new AnsweringModel(spec.Provider, ModelName),
-    };
+        var counts = _reported;
+        var anyCount = Plausible(counts?.InputTokenCount) ?? Plausible(counts?.OutputTokenCount) ?? Plausible(counts?.TotalTokenCount);
+        if (counts is not { } report || anyCount is null)
+        {
+            return HasBegun || (HasEnded && !IsFiltered) ? new TokenUsage(inputTokens, EstimatedOutput) : null;
+        }
+        var (reported, total) = (Plausible(report.OutputTokenCount), Plausible(report.TotalTokenCount));
+        var input =
+            Plausible(report.InputTokenCount)
+            ?? (total is { } all ? Math.Clamp(all - (reported ?? EstimatedOutput), 0, MaxTokens) : inputTokens);
+        var output = reported ?? (total > input ? total.Value - input : EstimatedOutput);
+        return ToUsage(report, input, output);
+    }
+
+    public Message ToMessage() =>
+        new()
+        {
+            Type = MessageType.Ai,
+            Id = messageId,
+            Text = _text.ToString(),
+            Name = agent,
+            ToolCalls = Calls(),
+            Usage = Usage,
+            FinishReason = FinishReason,
+            Reasoning = _reasoning.Length > 0 ? _reasoning.ToString() : null,
+            ThinkingBlocks = IsEmpty || _thinking.Sum(block => block.Length) > ThinkingBlock.MaxPerMessage ? [] : _thinking.ToImmutable(),
+            Model = new AnsweringModel(spec.Provider, ModelName),
+        };
 
     public void SupersedeShown(string reason)
     {
@@ -94,9 +120,10 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         }
     }
 
-    public void Supersede(string reason) => scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
+    public void Supersede(string reason) =>
+        scope.Session.Publish(new RunEvent.LlmSuperseded(agent, messageId, reason) { Namespace = scope.Namespace });
 
-    /// <summary>Protected data ends a block: its text is what was thought since the one before it.</summary>
+    /// <summary>Protected data completes a thinking block, whose text is the reasoning since the previous block.</summary>
     private void Take(TextReasoningContent thought)
     {
         _reasoning.Append(thought.Text);
@@ -106,15 +133,21 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         }
         if (thought.ProtectedData is { Length: > 0 } data)
         {
-            _thinking.Add(new ThinkingBlock(data, _reasoning.ToString(_thoughtsKept, _reasoning.Length - _thoughtsKept), _text.Length));
-            _thoughtsKept = _reasoning.Length;
+            _thinking.Add(
+                new ThinkingBlock(data, _reasoning.ToString(_reasoningStored, _reasoning.Length - _reasoningStored), _text.Length)
+            );
+            _reasoningStored = _reasoning.Length;
         }
     }
 
-    /// <summary>Where the answer was cut, a last call without arguments may have had some: it must not be made, and the model is told.</summary>
+    /// <summary>
+    /// If the answer was cut off, the arguments of the last call may be missing. Such a call must not be made; its arguments become
+    /// invalid, so that the model is informed.
+    /// </summary>
     private ImmutableArray<ToolCall> Calls()
     {
-        if (FinishReason == ChatFinishReason.Length.Value && _calls is [.., { Arguments.ValueKind: JsonValueKind.Object } last] && !last.Arguments.EnumerateObject().Any())
+        var isCut = FinishReason == ChatFinishReason.Length.Value;
+        if (isCut && _calls is [.., { Arguments.ValueKind: JsonValueKind.Object } last] && !last.Arguments.EnumerateObject().Any())
         {
             _calls[^1] = last with { Arguments = JsonBytes.Text("") };
         }
@@ -127,25 +160,59 @@ internal sealed class ModelAnswer(string agent, ModelSpec spec, string messageId
         scope.Session.Publish(new RunEvent.LlmStream(agent, messageId, text, reasoning, call) { Namespace = scope.Namespace });
     }
 
-    private TokenUsage Guess(long inputTokens) =>
-        new(inputTokens, TokenEstimate.Of(_text.Length + _reasoning.Length + _calls.Sum(static call => (long)call.Arguments.GetRawText().Length)));
+    private long EstimatedOutput =>
+        TokenEstimate.Of(
+            _text.Length + _reasoning.Length + _calls.Sum(static call => call.Name.Length + (long)call.Arguments.GetRawText().Length)
+        );
 
-    private static ToolCall Read(FunctionCallContent call) => new(
-        call.CallId,
-        call.Name,
-        call.Exception is not null ? JsonBytes.Text(call.RawRepresentation?.ToString() ?? "") : Arguments(call.Arguments));
+    private static ToolCall Read(FunctionCallContent call) =>
+        new(
+            WellFormedText.Of(call.CallId),
+            WellFormedText.Of(call.Name),
+            call.Exception is not null ? JsonBytes.Text(call.RawRepresentation?.ToString() ?? "") : Arguments(call.Arguments)
+        );
 
-    private static JsonElement Arguments(IDictionary<string, object?>? arguments) => arguments is null or { Count: 0 }
-        ? JsonElement.Parse("{}"u8)
-        : JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
-
-    /// <summary>What a server says of itself is not trusted far: it is charged to budgets that runs share.</summary>
-    private static TokenUsage Read(UsageDetails details)
+    /// <summary>
+    /// Returns the arguments as an object. If they are nested too deeply to be stored, returns them as a string, which no tool accepts, so
+    /// that the model learns the reason.
+    /// </summary>
+    private static JsonElement Arguments(IDictionary<string, object?>? arguments)
     {
-        var input = Within(details.InputTokenCount, MostTokens);
-        var output = Within(details.OutputTokenCount, MostTokens);
+        var json = JsonBytes.Element(arguments ?? new Dictionary<string, object?>(), WriteArguments);
+        return InputJson.IsTooDeep(json) ? JsonBytes.Text(JsonBytes.Compact(json)) : json;
+    }
+
+    private static void WriteArguments(Utf8JsonWriter writer, IDictionary<string, object?> arguments)
+    {
+        writer.WriteStartObject();
+        foreach (var (name, value) in arguments)
+        {
+            writer.WritePropertyName(name);
+            if (value is JsonElement json)
+            {
+                InputJson.Repaired(json).WriteTo(writer);
+            }
+            else
+            {
+                JsonSerializer.Serialize(writer, value, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(object)));
+            }
+        }
+        writer.WriteEndObject();
+    }
+
+    /// <summary>Reported numbers are charged to shared budgets, so only plausible ones are accepted.</summary>
+    private static long? Plausible(long? count) => count is >= 1 and <= MaxTokens ? count : null;
+
+    private static TokenUsage ToUsage(UsageDetails details, long input, long output)
+    {
         var cached = Within(details.CachedInputTokenCount, input);
-        return new TokenUsage(input, output, cached, Within(details.ReasoningTokenCount, output), Within(UsageCounts.CacheWrite(details), input - cached));
+        return new TokenUsage(
+            input,
+            output,
+            cached,
+            Within(details.ReasoningTokenCount, output),
+            Within(UsageCounts.CacheWrite(details), input - cached)
+        );
     }
 
     private static long Within(long? count, long most) => Math.Clamp(count ?? 0, 0, most);

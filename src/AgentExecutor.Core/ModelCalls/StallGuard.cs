@@ -2,19 +2,24 @@ using System.Runtime.CompilerServices;
 
 namespace AgentExecutor.Core.ModelCalls;
 
-/// <summary>Reads a stream, and gives it up when nothing comes for too long: also where whoever sends it does not heed cancellation.</summary>
+/// <summary>Reads a stream and abandons it if nothing arrives for too long, even if the sender ignores cancellation.</summary>
 public static class StallGuard
 {
-    /// <param name="open">Begins the stream.</param>
-    /// <param name="first">How long the first item may take, whatever signs of life come before it.</param>
-    /// <param name="next">How long any other may take, from the item or the sign of life before it.</param>
-    /// <param name="isSignOfLife">The item only says that there is somebody.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="FaultException"><see cref="FaultCodes.ModelTimeout"/>: it stalled.</exception>
+    /// <param name="open">Opens the stream.</param>
+    /// <param name="first">The time limit for the first item, regardless of keep-alive items before it.</param>
+    /// <param name="next">The time limit for every other item, since the previous item of any kind.</param>
+    /// <param name="isKeepAlive">Returns true for keep-alive items.</param>
+    /// <param name="time">The source of time.</param>
+    /// <param name="cancellationToken">Ends the enumeration.</param>
+    /// <exception cref="FaultException">The stream stalled (<see cref="FaultCodes.ModelTimeout"/>).</exception>
     public static async IAsyncEnumerable<T> ReadAsync<T>(
-        Func<CancellationToken, IAsyncEnumerable<T>> open, TimeSpan first, TimeSpan next, Func<T, bool> isSignOfLife, TimeProvider time,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        Func<CancellationToken, IAsyncEnumerable<T>> open,
+        TimeSpan first,
+        TimeSpan next,
+        Func<T, bool> isKeepAlive,
+        TimeProvider time,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         var (opened, hasBegun) = (time.GetTimestamp(), false);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -33,7 +38,7 @@ public static class StallGuard
                 bool hasNext;
                 if (moving.IsCompleted)
                 {
-                    hasNext = await moving; // the commonest case in mid-stream, without a timer
+                    hasNext = await moving; // in the middle of a stream, the next item is usually available, so no timer is needed
                 }
                 else
                 {
@@ -45,7 +50,7 @@ public static class StallGuard
                     break;
                 }
                 yield return items.Current;
-                hasBegun |= !isSignOfLife(items.Current);
+                hasBegun |= !isKeepAlive(items.Current);
             }
         }
         finally
@@ -57,12 +62,19 @@ public static class StallGuard
             }
             else
             {
-                _ = AbandonAsync(items, pending, stop); // nobody waits for a stream that may never end; it holds nothing of ours
+                // The stream may never end, so it is not awaited. It holds none of our resources.
+                _ = AbandonAsync(items, pending, stop);
             }
         }
     }
 
-    private static async Task<bool> WithinAsync(Task<bool> moving, TimeSpan left, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<bool> WithinAsync(
+        Task<bool> moving,
+        TimeSpan left,
+        TimeSpan limit,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -70,14 +82,14 @@ public static class StallGuard
         }
         catch (TimeoutException)
         {
-            return moving.IsCompleted ? await moving : throw Stalled(limit); // it may have come at the last moment
+            return moving.IsCompleted ? await moving : throw Stalled(limit); // the item may have arrived at the last moment
         }
     }
 
     private static FaultException Stalled(TimeSpan limit) =>
         new(FaultCodes.ModelTimeout, $"the model sent nothing for {limit.TotalSeconds:0.###} s") { IsTransient = true };
 
-    /// <summary>An enumerator must not be disposed of while it moves.</summary>
+    /// <summary>An enumerator must not be disposed of while it is moving.</summary>
     private static async Task AbandonAsync<T>(IAsyncEnumerator<T> items, Task pending, CancellationTokenSource stop)
     {
         try
@@ -86,9 +98,8 @@ public static class StallGuard
             await pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await items.DisposeAsync();
         }
-        catch (Exception) // the border of what nobody waits for: whatever it throws has been said, as a stall
-        {
-        }
+        catch (Exception) // The stream has been reported as stalled, so later errors of it are ignored.
+        { }
         finally
         {
             stop.Dispose();

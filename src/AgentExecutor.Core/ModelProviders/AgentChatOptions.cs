@@ -3,12 +3,10 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.ModelProviders;
 
-/// <summary>Chat options with what the runtime knows of the call. Never sent to a model server.</summary>
+/// <summary>Chat options with additional information about the call. Nothing of it is sent to a model server.</summary>
 public sealed class AgentChatOptions : ChatOptions
 {
-    public AgentChatOptions()
-    {
-    }
+    public AgentChatOptions() { }
 
     [SetsRequiredMembers]
     private AgentChatOptions(AgentChatOptions other)
@@ -19,13 +17,13 @@ public sealed class AgentChatOptions : ChatOptions
         Attempt = other.Attempt;
     }
 
-    /// <summary>The agent that speaks.</summary>
+    /// <summary>The agent that makes the call.</summary>
     public required string Agent { get; init; }
 
-    /// <summary>How many answers the conversation holds already.</summary>
+    /// <summary>The number of answers that the conversation already contains.</summary>
     public int Turn { get; init; }
 
-    /// <summary>Which attempt at this answer it is, from 1.</summary>
+    /// <summary>The number of this attempt at the answer, starting with 1.</summary>
     public int Attempt { get; init; } = 1;
 
     public override ChatOptions Clone() => new AgentChatOptions(this);

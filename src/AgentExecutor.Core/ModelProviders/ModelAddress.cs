@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.ModelProviders;
 
-/// <summary>Where a model's calls go.</summary>
-/// <param name="Name">Of one form for each server, such as its URL in lower case without the port that goes without saying.</param>
-/// <param name="IsOperators">The operator or the provider chose it, and not a definition.</param>
+/// <summary>The server that a model's calls go to.</summary>
+/// <param name="Name">A unique name of the server, such as its URL in lower case without the default port.</param>
+/// <param name="IsOperators">True if the operator or the provider chose the address, rather than a definition.</param>
 public readonly record struct ModelAddress(string Name, bool IsOperators);

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AgentExecutor.Core.ModelProviders;
 
-/// <summary>Which model an agent speaks with, and how.</summary>
+/// <summary>The model that an agent uses, with its settings.</summary>
 public sealed record ModelSpec
 {
     public required string Provider { get; init; }
@@ -14,26 +14,26 @@ public sealed record ModelSpec
 
     public int? MaxTokens { get; init; }
 
-    /// <summary>One of <see cref="ReasoningEfforts"/>; the model's own where it is null.</summary>
+    /// <summary>One of <see cref="ReasoningEfforts"/>; null for the model's default.</summary>
     public string? ReasoningEffort { get; init; }
 
     public string? BaseUrl { get; init; }
 
-    /// <summary>The most input tokens that the model takes; what triggers summarisation.</summary>
+    /// <summary>The maximum number of input tokens that the model accepts. It determines when a conversation is summarised.</summary>
     public int ContextTokens { get; init; } = 128_000;
 
-    /// <summary>The models that are asked, in order, when this one fails for good.</summary>
+    /// <summary>The models that are asked, in this order, when this model fails for good.</summary>
     public ImmutableArray<ModelSpec> Fallbacks { get; init; } = [];
 
-    /// <summary>They are asked also where this one refuses to answer.</summary>
+    /// <summary>True if the fallbacks are also asked when this model refuses to answer.</summary>
     public bool FallbackOnRefusal { get; init; }
 
-    /// <summary>Of the scripted provider: its turns.</summary>
+    /// <summary>For the scripted provider: its turns.</summary>
     public JsonElement Script { get; init; }
 
     public override string ToString() => $"{Provider}:{Model}";
 
-    /// <summary>Reads <c>provider:model</c>; null where the text is not of that form.</summary>
+    /// <summary>Parses <c>provider:model</c>. Returns null if the text does not have this form.</summary>
     public static ModelSpec? TryParse(string text)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);

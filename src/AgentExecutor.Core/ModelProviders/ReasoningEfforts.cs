@@ -1,9 +1,10 @@
 namespace AgentExecutor.Core.ModelProviders;
 
-/// <summary>How much a model is asked to think before it answers, as providers call it. A model takes some of them.</summary>
+/// <summary>The levels of reasoning effort, as providers name them. Each model supports some of them.</summary>
 public static class ReasoningEfforts
 {
-    public const string None = "none", Minimal = "minimal";
+    public const string None = "none",
+        Minimal = "minimal";
 
     public static readonly IReadOnlyList<string> All = [None, Minimal, "low", "medium", "high", "xhigh", "max"];
 }

@@ -5,7 +5,9 @@ using AgentExecutor.Core.Messaging;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>A request in the one form in which it is hashed and recorded: no secrets, members in order, no spaces.</summary>
+/// <summary>
+/// A request in the canonical form in which it is hashed and recorded: without secrets, with sorted members and without whitespace.
+/// </summary>
 public sealed class CanonicalRequest
 {
     private CanonicalRequest(string kind, byte[] json) =>
@@ -13,19 +15,20 @@ public sealed class CanonicalRequest
 
     public string Kind { get; }
 
-    /// <summary>Canonical UTF-8 JSON.</summary>
+    /// <summary>The canonical JSON as UTF-8.</summary>
     public ReadOnlyMemory<byte> Json { get; }
 
-    /// <summary>64 hex digits.</summary>
+    /// <summary>The SHA-256 hash of the canonical JSON, as 64 hexadecimal digits.</summary>
     public string Hash { get; }
 
-    public JsonElement Element => JsonElement.Parse(Json.Span, RecordingFormat.ReadOptions);
+    public JsonElement Element => StoredJson.Parse(Json.Span);
 
     /// <param name="kind">One of <see cref="ExchangeKinds"/>.</param>
-    /// <param name="request">The request, its secrets removed.</param>
+    /// <param name="request">The request without its secrets.</param>
     public static CanonicalRequest Of(string kind, JsonElement request)
     {
-        // What it finds, such as members that are there twice, is for senders: here the request is what it is.
+        // Faults such as duplicate members only matter for events that are received. Here the request is recorded as it is, so they are
+        // ignored.
         using var canonical = new CanonicalJson(new EventFaults());
         canonical.Append(JsonBytes.Of(request), "", RecordingFormat.ExtraDepth);
         return new CanonicalRequest(kind, canonical.Written.ToArray());

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>What was asked, by the names that stand in recordings.</summary>
+/// <summary>The kinds of exchanges, by their names in recordings.</summary>
 public static class ExchangeKinds
 {
     public const string Model = "model";

@@ -7,34 +7,43 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// A model's answer as it was streamed: <c>{"updates": [{"contents": [...], "finish_reason"?, "model"?}], "fault"?}</c>. A content is one of
-/// <c>text</c>, <c>reasoning</c>, <c>tool_call</c> and <c>usage</c> (with <c>counts</c> of the provider's own): the runtime takes no others.
+/// A model's streamed answer as JSON: <c>{"updates": [{"contents": [...], "finish_reason"?, "model"?}], "fault"?}</c>. A content is one of
+/// <c>text</c>, <c>reasoning</c>, <c>tool_call</c> and <c>usage</c> (with the provider's own <c>counts</c>), which are the only contents
+/// that the runtime uses.
 /// </summary>
 internal static class ModelAnswerJson
 {
     public static JsonElement Of(IReadOnlyList<ChatResponseUpdate> updates, RecordedFault? fault) =>
-        JsonElement.Parse(JsonBytes.Write((updates, fault), static (writer, it) => Write(writer, it.updates, it.fault)), RecordingFormat.ReadOptions);
+        StoredJson.Parse(JsonBytes.Write((updates, fault), static (writer, it) => Write(writer, it.updates, it.fault)));
 
-    /// <summary>The updates, made anew: whoever reads them may change them.</summary>
+    /// <summary>Reads the updates. Each call returns new objects, because callers may modify them.</summary>
     public static IEnumerable<ChatResponseUpdate> Read(JsonElement json) =>
         json.Property("updates") is { ValueKind: JsonValueKind.Array } updates ? updates.EnumerateArray().Select(ReadUpdate) : [];
 
     /// <summary>
-    /// The same answer, its chunks gathered where one secret lies across several of them: piece by piece none of them would be found to hold it.
+    /// Returns the same answer. If a secret spans several chunks, they are merged, because the redaction could not find the secret in the
+    /// individual chunks.
     /// </summary>
-    public static IReadOnlyList<ChatResponseUpdate> Gather(IReadOnlyList<ChatResponseUpdate> updates, Redaction redaction)
+    public static IReadOnlyList<ChatResponseUpdate> MergeChunks(IReadOnlyList<ChatResponseUpdate> updates, Redaction redaction)
     {
         var contents = updates.SelectMany(update => update.Contents).ToList();
         var text = string.Concat(contents.OfType<TextContent>().Select(it => it.Text));
-        var thought = string.Concat(contents.OfType<TextReasoningContent>().Select(it => it.Text));
-        if (redaction.Clean(text) == text && redaction.Clean(thought) == thought)
+        var reasoning = string.Concat(contents.OfType<TextReasoningContent>().Select(it => it.Text));
+        if (redaction.Clean(text) == text && redaction.Clean(reasoning) == reasoning)
         {
             return updates;
         }
         var last = updates.LastOrDefault(update => update.FinishReason is not null);
         return
         [
-            new ChatResponseUpdate(ChatRole.Assistant, [.. GatherThoughts(contents.OfType<TextReasoningContent>()), new TextContent(text), .. contents.Where(it => it is not (TextContent or TextReasoningContent))])
+            new ChatResponseUpdate(
+                ChatRole.Assistant,
+                [
+                    .. MergeReasoning(contents.OfType<TextReasoningContent>()),
+                    new TextContent(text),
+                    .. contents.Where(it => it is not (TextContent or TextReasoningContent)),
+                ]
+            )
             {
                 ModelId = updates.LastOrDefault(update => update.ModelId is not null)?.ModelId,
                 FinishReason = last?.FinishReason,
@@ -42,14 +51,14 @@ internal static class ModelAnswerJson
         ];
     }
 
-    /// <summary>One for each block that protected data ends, and one for the rest.</summary>
-    private static IEnumerable<TextReasoningContent> GatherThoughts(IEnumerable<TextReasoningContent> thoughts)
+    /// <summary>Merges reasoning into one content per block that ends with protected data, and one for the rest.</summary>
+    private static IEnumerable<TextReasoningContent> MergeReasoning(IEnumerable<TextReasoningContent> contents)
     {
         var text = new StringBuilder();
-        foreach (var thought in thoughts)
+        foreach (var reasoning in contents)
         {
-            text.Append(thought.Text);
-            if (thought.ProtectedData is { } data)
+            text.Append(reasoning.Text);
+            if (reasoning.ProtectedData is { } data)
             {
                 yield return new TextReasoningContent(text.ToString()) { ProtectedData = data };
                 text.Clear();
@@ -107,9 +116,9 @@ internal static class ModelAnswerJson
         writer.WriteStartObject();
         switch (content)
         {
-            case TextReasoningContent thought:
-                writer.WriteString("reasoning"u8, thought.Text);
-                if (thought.ProtectedData is { } data)
+            case TextReasoningContent reasoning:
+                writer.WriteString("reasoning"u8, reasoning.Text);
+                if (reasoning.ProtectedData is { } data)
                 {
                     writer.WriteString("protected_data"u8, data);
                 }
@@ -123,15 +132,22 @@ internal static class ModelAnswerJson
                 break;
             case UsageContent usage:
                 writer.WritePropertyName("usage"u8);
-                MessageJson.WriteUsage(writer, new TokenUsage(
-                    usage.Details.InputTokenCount ?? 0, usage.Details.OutputTokenCount ?? 0, usage.Details.CachedInputTokenCount ?? 0, usage.Details.ReasoningTokenCount ?? 0));
+                MessageJson.WriteUsage(
+                    writer,
+                    new TokenUsage(
+                        usage.Details.InputTokenCount ?? 0,
+                        usage.Details.OutputTokenCount ?? 0,
+                        usage.Details.CachedInputTokenCount ?? 0,
+                        usage.Details.ReasoningTokenCount ?? 0
+                    )
+                );
                 WriteCounts(writer, usage.Details.AdditionalCounts);
                 break;
         }
         writer.WriteEndObject();
     }
 
-    /// <summary>What a provider counts besides, such as tokens that it wrote to a cache.</summary>
+    /// <summary>Writes additional counts of the provider, such as tokens written to a cache.</summary>
     private static void WriteCounts(Utf8JsonWriter writer, IEnumerable<KeyValuePair<string, long>>? counts)
     {
         if (counts is not null)
@@ -145,18 +161,25 @@ internal static class ModelAnswerJson
         }
     }
 
-    private static ChatResponseUpdate ReadUpdate(JsonElement json) => new(
-        ChatRole.Assistant, [.. json.Property("contents") is { ValueKind: JsonValueKind.Array } contents ? contents.EnumerateArray().Select(ReadContent).OfType<AIContent>() : []])
-    {
-        FinishReason = json.TextProperty("finish_reason") is { } reason ? new ChatFinishReason(reason) : null,
-        ModelId = json.TextProperty("model"),
-    };
+    private static ChatResponseUpdate ReadUpdate(JsonElement json) =>
+        new(
+            ChatRole.Assistant,
+            [
+                .. json.Property("contents") is { ValueKind: JsonValueKind.Array } contents
+                    ? contents.EnumerateArray().Select(ReadContent).OfType<AIContent>()
+                    : [],
+            ]
+        )
+        {
+            FinishReason = json.TextProperty("finish_reason") is { } reason ? new ChatFinishReason(reason) : null,
+            ModelId = json.TextProperty("model"),
+        };
 
     private static AIContent? ReadContent(JsonElement json)
     {
-        if (json.TextProperty("reasoning") is { } thought)
+        if (json.TextProperty("reasoning") is { } reasoning)
         {
-            return new TextReasoningContent(thought) { ProtectedData = json.TextProperty("protected_data") };
+            return new TextReasoningContent(reasoning) { ProtectedData = json.TextProperty("protected_data") };
         }
         if (json.TextProperty("text") is { } text)
         {
@@ -169,18 +192,24 @@ internal static class ModelAnswerJson
         return json.Property("usage") is { } usage ? new UsageContent(Details(MessageJson.ReadUsage(usage), ReadCounts(json))) : null;
     }
 
-    private static AdditionalPropertiesDictionary<long>? ReadCounts(JsonElement json) => json.Property("counts") is { ValueKind: JsonValueKind.Object } counts
-        ? new AdditionalPropertiesDictionary<long>(counts.EnumerateObject().Where(it => it.Value.ValueKind == JsonValueKind.Number && it.Value.TryGetInt64(out _))
-            .Select(it => KeyValuePair.Create(it.Name, it.Value.GetInt64())))
-        : null;
+    private static AdditionalPropertiesDictionary<long>? ReadCounts(JsonElement json) =>
+        json.Property("counts") is { ValueKind: JsonValueKind.Object } counts
+            ? new AdditionalPropertiesDictionary<long>(
+                counts
+                    .EnumerateObject()
+                    .Where(it => it.Value.ValueKind == JsonValueKind.Number && it.Value.TryGetInt64(out _))
+                    .Select(it => KeyValuePair.Create(it.Name, it.Value.GetInt64()))
+            )
+            : null;
 
-    private static UsageDetails Details(TokenUsage usage, AdditionalPropertiesDictionary<long>? counts) => new()
-    {
-        InputTokenCount = usage.Input,
-        OutputTokenCount = usage.Output,
-        TotalTokenCount = usage.Total,
-        CachedInputTokenCount = usage.CachedInput,
-        ReasoningTokenCount = usage.Reasoning,
-        AdditionalCounts = counts,
-    };
+    private static UsageDetails Details(TokenUsage usage, AdditionalPropertiesDictionary<long>? counts) =>
+        new()
+        {
+            InputTokenCount = usage.Input,
+            OutputTokenCount = usage.Output,
+            TotalTokenCount = usage.Total,
+            CachedInputTokenCount = usage.CachedInput,
+            ReasoningTokenCount = usage.Reasoning,
+            AdditionalCounts = counts,
+        };
 }

@@ -7,13 +7,15 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// What of a model call decides over its answer, as JSON: who asks whom, the conversation, the tools and the options. Ids of messages, the attempt, the
-/// time and the server's address are left out: they differ from run to run.
+/// The parts of a model call that determine its answer, as JSON: the agent, the model, the conversation, the tools and the options. Ids of
+/// messages, the attempt, the time and the server's address are omitted, because they differ from run to run.
 /// </summary>
 internal static class ModelRequestJson
 {
     public static JsonElement Of(ModelSpec spec, IEnumerable<ChatMessage> messages, ChatOptions? options) =>
-        JsonElement.Parse(JsonBytes.Write((spec, messages, options), static (writer, it) => Write(writer, it.spec, it.messages, it.options)), RecordingFormat.ReadOptions);
+        StoredJson.Parse(
+            JsonBytes.Write((spec, messages, options), static (writer, it) => Write(writer, it.spec, it.messages, it.options))
+        );
 
     private static void Write(Utf8JsonWriter writer, ModelSpec spec, IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
@@ -26,7 +28,8 @@ internal static class ModelRequestJson
             Write(writer, message);
         }
         writer.WriteEndArray();
-        // The definition's, not that of the options: what is left of a budget may bound the call, and depends on what else has been spent by then.
+        // This is the definition's limit, not that of the options. The latter can be lower because of a budget, which depends on what else
+        // has been spent by then.
         WriteNumber(writer, "max_tokens", spec.MaxTokens);
         if ((spec.ReasoningEffort ?? options?.Reasoning?.Effort?.ToString()) is { } effort)
         {
@@ -50,7 +53,8 @@ internal static class ModelRequestJson
     private static void WriteContents(Utf8JsonWriter writer, IEnumerable<AIContent> contents)
     {
         writer.WriteStartArray("content"u8);
-        foreach (var content in contents.Where(content => content is not TextReasoningContent { ProtectedData: null })) // few are sent those, and they follow from the answers
+        // Unprotected reasoning is omitted: most providers do not receive it, and it follows from the recorded answers.
+        foreach (var content in contents.Where(content => content is not TextReasoningContent { ProtectedData: null }))
         {
             writer.WriteStartObject();
             Write(writer, content);
@@ -164,7 +168,7 @@ internal static class ModelRequestJson
         }
     }
 
-    /// <summary>The default, that the model decides, is not written: whoever says it asks for the same.</summary>
+    /// <summary>The default (the model decides) is omitted, because stating it explicitly makes no difference.</summary>
     private static void WriteToolMode(Utf8JsonWriter writer, ChatToolMode? mode)
     {
         if (mode is NoneChatToolMode)

@@ -4,19 +4,29 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>Passes an answer on as it is streamed; the exchange is written before its end is told, so that no run goes on with an answer that is not kept.</summary>
+/// <summary>
+/// Forwards an answer while it is streamed. The exchange is written before the end of the stream is forwarded, so that no run continues
+/// with an answer that is not recorded.
+/// </summary>
 internal sealed class RecordingClient(IChatClient inner, ModelSpec spec, Recorder recorder) : IChatClient
 {
     public async Task<ChatResponse> GetResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
-        await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options = null,
+        CancellationToken cancellationToken = default
+    ) => await GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
     {
         var request = recorder.Request(spec, messages, options);
         var updates = new List<ChatResponseUpdate>();
-        await using var answer = inner.GetStreamingResponseAsync(messages, options, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using var answer = inner
+            .GetStreamingResponseAsync(messages, options, cancellationToken)
+            .GetAsyncEnumerator(cancellationToken);
         while (true)
         {
             try
@@ -26,12 +36,12 @@ internal sealed class RecordingClient(IChatClient inner, ModelSpec spec, Recorde
                     break;
                 }
             }
-            catch (Exception exception) when (exception is not OperationCanceledException) // however it failed, it is kept, and the failure goes on its way
+            catch (Exception exception) when (exception is not OperationCanceledException) // Every failure is recorded and then rethrown.
             {
                 await recorder.KeepAsync(request, updates, RecordedFault.Of(exception), cancellationToken);
                 throw;
             }
-            if (!SignOfLife.Is(answer.Current))
+            if (!KeepAlive.Is(answer.Current))
             {
                 updates.Add(answer.Current);
             }

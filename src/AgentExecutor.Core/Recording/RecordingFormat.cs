@@ -1,11 +1,10 @@
-using System.Text.Json;
 using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// A recording is UTF-8 JSON Lines: a header, then one line an exchange,
-/// <c>{"kind", "hash", "request", "response"}</c>, in the order in which they ended.
+/// The format of recordings: UTF-8 JSON Lines with a header and one line per exchange, <c>{"kind", "hash", "request", "response"}</c>, in
+/// the order in which the exchanges ended.
 /// </summary>
 public static class RecordingFormat
 {
@@ -13,25 +12,25 @@ public static class RecordingFormat
 
     public const int Version = 1;
 
-    /// <summary>Bytes that one line may have.</summary>
+    /// <summary>The maximum length of a line in bytes.</summary>
     public const int MaxLineBytes = 64 * 1024 * 1024;
 
-    /// <summary>Levels that a request puts around the JSON of arguments and schemas, and some to spare.</summary>
-    internal const int ExtraDepth = 64;
+    /// <summary>The number of nesting levels that a request can add around the JSON of arguments and schemas.</summary>
+    internal const int ExtraDepth = StoredJson.MaxDepth - InputJson.MaxDepth;
 
-    /// <summary>Deeper than what a run can hold, so that all that was recorded can be read.</summary>
-    internal static readonly JsonDocumentOptions ReadOptions = new() { MaxDepth = 64 + ExtraDepth };
-
-    /// <summary>The first line, with its end.</summary>
+    /// <summary>The first line, including its line break.</summary>
     public static byte[] Header { get; } =
     [
-        .. JsonBytes.Write(Version, static (writer, version) =>
-        {
-            writer.WriteStartObject();
-            writer.WriteString("format"u8, Name);
-            writer.WriteNumber("version"u8, version);
-            writer.WriteEndObject();
-        }),
+        .. JsonBytes.Write(
+            Version,
+            static (writer, version) =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("format"u8, Name);
+                writer.WriteNumber("version"u8, version);
+                writer.WriteEndObject();
+            }
+        ),
         (byte)'\n',
     ];
 }

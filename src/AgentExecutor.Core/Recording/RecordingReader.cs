@@ -3,11 +3,11 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>Reads recordings, line by line. A last line that a killed program did not finish is left out, and said to be.</summary>
+/// <summary>Reads recordings line by line. An incomplete last line, which a killed program leaves, is omitted and reported.</summary>
 public sealed class RecordingReader
 {
-    private const int FirstBuffer = 64 * 1024;
-    private const int MostAtOnce = 1024 * 1024;
+    private const int InitialBufferSize = 64 * 1024;
+    private const int MaxReadSize = 1024 * 1024;
 
     private readonly string _name;
     private readonly List<RecordedExchange> _exchanges = [];
@@ -17,8 +17,11 @@ public sealed class RecordingReader
 
     private RecordingReader(string name) => _name = name;
 
-    /// <param name="name">What errors call the file.</param>
-    /// <exception cref="FaultException"><see cref="FaultCodes.InvalidRecording"/>: it is none, or a line of it is damaged; the message names the line.</exception>
+    /// <param name="stream">The stream to read.</param>
+    /// <param name="name">The name of the file in error messages.</param>
+    /// <param name="cancellationToken">Cancels reading.</param>
+    /// <exception cref="FaultException">The stream is not a recording, or one of its lines is damaged
+    /// (<see cref="FaultCodes.InvalidRecording"/>); the message gives the line.</exception>
     public static async Task<RecordedExchanges> ReadAsync(Stream stream, string name, CancellationToken cancellationToken)
     {
         var reader = new RecordingReader(name);
@@ -28,14 +31,14 @@ public sealed class RecordingReader
 
     private async Task<bool> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
-        var (buffer, start, end) = (new byte[FirstBuffer], 0, 0);
+        var (buffer, start, end) = (new byte[InitialBufferSize], 0, 0);
         while (true)
         {
             if (end == buffer.Length)
             {
                 (buffer, end, start) = (WithRoom(buffer, start), end - start, 0);
             }
-            var read = await stream.ReadAsync(buffer.AsMemory(end, Math.Min(MostAtOnce, buffer.Length - end)), cancellationToken);
+            var read = await stream.ReadAsync(buffer.AsMemory(end, Math.Min(MaxReadSize, buffer.Length - end)), cancellationToken);
             if (read == 0)
             {
                 return End(buffer.AsSpan(start, end - start));
@@ -45,21 +48,23 @@ public sealed class RecordingReader
             if (end - start > RecordingFormat.MaxLineBytes)
             {
                 _line++;
-                throw Fault($"it is longer than {RecordingFormat.MaxLineBytes} bytes");
+                throw Fault($"the line is longer than {RecordingFormat.MaxLineBytes} bytes");
             }
         }
     }
 
-    /// <summary>The line that is not whole yet in a buffer that has as much room again.</summary>
+    /// <summary>Copies the incomplete line to a buffer with at least the same amount of free space.</summary>
     private static byte[] WithRoom(byte[] buffer, int start)
     {
         var kept = buffer.AsSpan(start);
-        var next = new byte[Math.Max(FirstBuffer, kept.Length * 2)];
+        var next = new byte[Math.Max(InitialBufferSize, kept.Length * 2)];
         kept.CopyTo(next);
         return next;
     }
 
-    /// <summary>Takes the whole lines; only what is new is searched for their ends. Gives where the next one begins.</summary>
+    /// <summary>
+    /// Processes the complete lines, searching only the new bytes for line breaks. Returns the position at which the next line starts.
+    /// </summary>
     private int TakeLines(byte[] buffer, int start, int scanned, int end)
     {
         for (int length; (length = buffer.AsSpan(scanned, end - scanned).IndexOf((byte)'\n')) >= 0; start = scanned)
@@ -81,11 +86,11 @@ public sealed class RecordingReader
         JsonElement json;
         try
         {
-            json = JsonElement.Parse(line, RecordingFormat.ReadOptions);
+            json = StoredJson.Parse(line);
         }
         catch (JsonException exception)
         {
-            throw _hasHeader ? Fault($"it is no JSON: {exception.Message}") : NoRecording();
+            throw _hasHeader ? Fault($"the line is not valid JSON: {exception.Message}") : NotARecording();
         }
         if (_hasHeader)
         {
@@ -98,7 +103,10 @@ public sealed class RecordingReader
         }
     }
 
-    /// <summary>What follows the last line break: nothing, a line whose break an editor took away, or one that was not finished.</summary>
+    /// <summary>
+    /// Handles the bytes after the last line break: nothing, a line whose line break an editor removed, or an incomplete line. Returns true
+    /// if it is incomplete.
+    /// </summary>
     private bool End(ReadOnlySpan<byte> rest)
     {
         if (!rest.IsEmpty)
@@ -113,40 +121,58 @@ public sealed class RecordingReader
                 return true;
             }
         }
-        return _hasHeader ? false : throw NoRecording();
+        return _hasHeader ? false : throw NotARecording();
     }
 
     private void CheckHeader(JsonElement json)
     {
         if (json.TextProperty("format") != RecordingFormat.Name)
         {
-            throw NoRecording();
+            throw NotARecording();
         }
-        if (json.Property("version") is not { ValueKind: JsonValueKind.Number } version || !version.TryGetInt32(out var number) || number != RecordingFormat.Version)
+        if (
+            json.Property("version") is not { ValueKind: JsonValueKind.Number } version
+            || !version.TryGetInt32(out var number)
+            || number != RecordingFormat.Version
+        )
         {
             throw new FaultException(
-                FaultCodes.InvalidRecording, $"'{_name}' is a recording of version {JsonBytes.Display(json.Property("version") ?? default)}, and this program reads version {RecordingFormat.Version}",
-                "replay it with the program that wrote it, or record anew");
+                FaultCodes.InvalidRecording,
+                $"'{_name}' is a recording of version {JsonBytes.Display(json.Property("version") ?? default)}, "
+                    + $"but this program reads version {RecordingFormat.Version}",
+                "replay it with the program that wrote it, or record the run again"
+            );
         }
     }
 
     private RecordedExchange Exchange(JsonElement json)
     {
-        if (json.TextProperty("kind") is not (ExchangeKinds.Model or ExchangeKinds.Tool)
+        if (
+            json.TextProperty("kind") is not (ExchangeKinds.Model or ExchangeKinds.Tool)
             || json.TextProperty("hash") is not { } hash
             || json.Property("request") is not { ValueKind: JsonValueKind.Object } request
-            || json.Property("response") is not { ValueKind: JsonValueKind.Object } response)
+            || json.Property("response") is not { ValueKind: JsonValueKind.Object } response
+        )
         {
-            throw Fault("""it is no {"kind", "hash", "request", "response"}""");
+            throw Fault("""the line does not have the form {"kind", "hash", "request", "response"}""");
         }
         var kind = json.TextProperty("kind")!;
         return CanonicalRequest.Of(kind, request).Hash == hash
             ? new RecordedExchange(kind, hash, request, response, _line)
-            : throw Fault("its hash is not that of its request, which was changed by hand");
+            : throw Fault("the hash does not match the request, which was probably edited");
     }
 
-    private FaultException NoRecording() => new(FaultCodes.InvalidRecording, $"'{_name}' is no recording: line 1 is no header", "name a file that --record made");
+    private FaultException NotARecording() =>
+        new(
+            FaultCodes.InvalidRecording,
+            $"'{_name}' is not a recording: line 1 is not a header",
+            "use a file that was written with --record"
+        );
 
     private FaultException Fault(string what) =>
-        new(FaultCodes.InvalidRecording, $"line {_line} of the recording '{_name}' is damaged: {what}", "mend or delete the line, or record anew");
+        new(
+            FaultCodes.InvalidRecording,
+            $"line {_line} of the recording '{_name}' is damaged: {what}",
+            "correct or delete the line, or record the run again"
+        );
 }

@@ -6,33 +6,38 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// Takes secrets out of texts: the values it is given, the passwords in them where they are URLs or connection strings, and of every URL the user part and the
-/// values in its query whose names say that they are credentials.
-/// What it has cleaned it leaves as it is, so that requests with and without a secret's mark compare as equal.
+/// Removes secrets from texts: the given values, the passwords in those that are URLs or connection strings, and in every URL the user part
+/// and the values of query parameters whose names indicate credentials. Text that has been cleaned is not changed again, so that requests
+/// compare as equal whether or not a secret has been replaced.
 /// </summary>
-/// <param name="secrets">Values of keys and passwords; blank ones are passed over.</param>
+/// <param name="secrets">The values of keys and passwords; blank ones are ignored.</param>
 public sealed partial class Redaction(IEnumerable<string> secrets)
 {
-    /// <summary>What stands in the place of a secret.</summary>
+    /// <summary>The text that replaces a secret.</summary>
     public const string Mark = "***";
 
-    // A shorter value is a word of other texts too: it is looked for as a whole word, not inside of others.
+    // A shorter value can be part of ordinary words, so it is replaced only where it is a whole word.
     private const int ShortSecret = 8;
 
-    // A URL's user without a password is a name, unless it is as long as tokens are.
-    private const int LeastToken = 16;
+    // The user part of a URL without a password is a name, unless it is as long as a token.
+    private const int MinTokenLength = 16;
 
     private static readonly string[] SensitiveNames = ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"];
 
     private readonly Lock _gate = new();
     private volatile string[] _secrets = Sorted(secrets);
 
-    /// <summary>Takes the values of headers that carry credentials as secrets too.</summary>
+    /// <summary>Adds the values of headers that contain credentials to the secrets.</summary>
     public void AddHeaders(IEnumerable<KeyValuePair<string, string>> headers)
     {
-        var values = headers.Where(header => IsSensitive(header.Key))
-            .SelectMany(header => header.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 1 } words
-                ? words[1..].Append(header.Value) : [header.Value]); // "Bearer KEY": the key alone may be quoted somewhere
+        var values = headers
+            .Where(header => IsSensitive(header.Key))
+            .SelectMany(header =>
+                header.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 1 } words
+                    // In "Bearer KEY", the key alone may be quoted elsewhere.
+                    ? words[1..].Append(header.Value)
+                    : [header.Value]
+            );
         lock (_gate)
         {
             _secrets = Sorted([.. _secrets, .. values]);
@@ -46,13 +51,17 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
             text = secret.Length >= ShortSecret ? text.Replace(secret, Mark, StringComparison.Ordinal) : WithoutWord(text, secret);
         }
         return text.Contains("://", StringComparison.Ordinal)
-            ? Query().Replace(UserInfo().Replace(text, $"://{Mark}@"), static match => IsSensitive(match.Groups[1].ValueSpan) ? $"{match.Groups[1]}={Mark}" : match.Value)
+            ? Query()
+                .Replace(
+                    UserInfo().Replace(text, $"://{Mark}@"),
+                    static match => IsSensitive(match.Groups[1].ValueSpan) ? $"{match.Groups[1]}={Mark}" : match.Value
+                )
             : text;
     }
 
-    /// <summary>The same for all texts in it, names of members too.</summary>
+    /// <summary>Cleans all strings in the JSON, including the names of members.</summary>
     public JsonElement Clean(JsonElement json) =>
-        JsonElement.Parse(JsonBytes.Write((json, this), static (writer, it) => it.Item2.Write(writer, it.json)), RecordingFormat.ReadOptions);
+        StoredJson.Parse(JsonBytes.Write((json, this), static (writer, it) => it.Item2.Write(writer, it.json)));
 
     private static bool IsSensitive(ReadOnlySpan<char> name)
     {
@@ -117,14 +126,26 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
         return clean.Append(text, from, text.Length - from).ToString();
     }
 
-    /// <summary>The longest first, so that no part of one is left where another is inside of it.</summary>
+    /// <summary>Sorts the longest first, so that a secret that contains another one is replaced completely.</summary>
     private static string[] Sorted(IEnumerable<string> secrets) =>
-        [.. secrets.SelectMany(Parts).Where(it => !string.IsNullOrWhiteSpace(it) && it != Mark).Distinct().OrderByDescending(it => it.Length).ThenBy(it => it, StringComparer.Ordinal)];
+        [
+            .. secrets
+                .SelectMany(Parts)
+                .Where(it => !string.IsNullOrWhiteSpace(it) && it != Mark)
+                .Distinct()
+                .OrderByDescending(it => it.Length)
+                .ThenBy(it => it, StringComparer.Ordinal),
+        ];
 
     private static IEnumerable<string> Parts(string secret)
     {
-        var inside = UserAndPassword().Matches(secret)
-            .Select(match => match.Groups[2].Success ? match.Groups[2].Value : match.Groups[1].Length >= LeastToken ? match.Groups[1].Value : "")
+        var inside = UserAndPassword()
+            .Matches(secret)
+            .Select(match =>
+                match.Groups[2].Success ? match.Groups[2].Value
+                : match.Groups[1].Length >= MinTokenLength ? match.Groups[1].Value
+                : ""
+            )
             .Concat(ConnectionPassword().Matches(secret).Select(match => match.Groups[1].Value.Trim()));
         foreach (var part in inside.Append(secret))
         {
@@ -137,7 +158,7 @@ public sealed partial class Redaction(IEnumerable<string> secrets)
     [GeneratedRegex("""://[^\s/?#@"'<>]+@""")]
     private static partial Regex UserInfo();
 
-    /// <summary>A name and a value in a query.</summary>
+    /// <summary>Matches a name and a value in a query.</summary>
     [GeneratedRegex("""(?<=[?&])([^\s=&#"'<>?]+)=([^\s&#"'<>]+)""")]
     private static partial Regex Query();
 

@@ -1,8 +1,8 @@
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// Recorded exchanges by the hash of their request. A request that was made several times gets its answers in the order in which they were recorded, and
-/// the last of them from then on: a run that was killed may ask once more than it was recorded.
+/// Recorded exchanges by the hash of their request. A request that was made several times receives its answers in the order in which they
+/// were recorded. Afterwards it receives the last one again, because a run that was killed may repeat a request.
 /// </summary>
 public sealed class ReplayIndex
 {
@@ -19,7 +19,7 @@ public sealed class ReplayIndex
 
     public int Count => _all.Count;
 
-    /// <summary>Exchanges that were handed out, each counted once.</summary>
+    /// <summary>The number of exchanges that have been used, each counted once.</summary>
     public int Used
     {
         get
@@ -31,7 +31,7 @@ public sealed class ReplayIndex
         }
     }
 
-    /// <summary>The next answer to the request; null where it was not recorded.</summary>
+    /// <summary>Returns the next answer to the request; null if the request was not recorded.</summary>
     public RecordedExchange? Take(CanonicalRequest request)
     {
         lock (_lock)
@@ -46,14 +46,18 @@ public sealed class ReplayIndex
         }
     }
 
-    /// <summary>The recorded request of the same kind that differs least, one that was not yet used before others; null where there is none.</summary>
+    /// <summary>
+    /// Returns the recorded request of the same kind with the fewest differences, preferring unused ones; null if there is none.
+    /// </summary>
     public RecordedExchange? Nearest(CanonicalRequest request)
     {
         var asked = request.Element;
         lock (_lock)
         {
             return _all.Where(it => it.Kind == request.Kind)
-                .OrderBy(it => RequestDiff.Distance(it.Request, asked)).ThenBy(_used.Contains).ThenBy(it => it.Line)
+                .OrderBy(it => RequestDiff.Distance(it.Request, asked))
+                .ThenBy(_used.Contains)
+                .ThenBy(it => it.Line)
                 .FirstOrDefault();
         }
     }

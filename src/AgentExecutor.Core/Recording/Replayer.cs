@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Tools;
@@ -8,24 +8,32 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Core.Recording;
 
 /// <summary>
-/// Answers every call from a recording, and makes none: neither keys nor servers are needed. A request that was not recorded is a fault which tells what of
-/// it differs; it is never tried again.
+/// Answers every call from a recording, so that neither keys nor servers are needed. A request that was not recorded fails with a fault
+/// that lists the differences and is not retried.
 /// </summary>
 /// <param name="index">The recorded exchanges.</param>
-/// <param name="redaction">As the recording was written, so that requests with secrets compare without them.</param>
-/// <param name="name">What faults call the recording.</param>
-public sealed class Replayer(ReplayIndex index, Redaction redaction, string name) : IExchangeTap
+/// <param name="redaction">The redaction with which the recording was written, so that requests compare without their secrets.</param>
+/// <param name="name">The name of the recording in error messages.</param>
+public sealed class Replayer(ReplayIndex index, Redaction redaction, string name) : ICallInterceptor
 {
-    public IModelProvider Over(IModelProvider provider) => new TapedProvider(provider, _ => [], spec => new ReplayClient(spec, this));
+    public IModelProvider Intercept(IModelProvider provider) =>
+        new InterceptedProvider(provider, _ => [], spec => new ReplayClient(spec, this));
 
-    public IToolSource Over(IToolSource source) => new TapedToolSource(
-        source, redaction, (definition, tool) => new TapedTool(tool, (arguments, _, cancellationToken) => Call(definition, arguments, cancellationToken)));
+    public IToolSource Intercept(IToolSource source) =>
+        new InterceptedToolSource(
+            source,
+            redaction,
+            isCalled: false,
+            (definition, tool) =>
+                new InterceptedTool(tool, (arguments, _, cancellationToken) => Call(definition, arguments, cancellationToken))
+        );
 
-    /// <exception cref="FaultException"><see cref="FaultCodes.ReplayMismatch"/>.</exception>
+    /// <exception cref="FaultException">The request was not recorded (<see cref="FaultCodes.ReplayMismatch"/>).</exception>
     internal JsonElement Answer(ModelSpec spec, IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         var request = CanonicalRequest.Of(ExchangeKinds.Model, redaction.Clean(ModelRequestJson.Of(spec, messages, options)));
-        return (index.Take(request) ?? throw Mismatch(request, $"the request of the agent '{(options as AgentChatOptions)?.Agent}' to the model {spec}")).Response;
+        var what = $"the request of the agent '{(options as AgentChatOptions)?.Agent}' to the model {spec}";
+        return (index.Take(request) ?? throw Mismatch(request, what)).Response;
     }
 
     private ValueTask<ToolResult> Call(ToolDefinition definition, JsonElement arguments, CancellationToken cancellationToken)
@@ -42,10 +50,13 @@ public sealed class Replayer(ReplayIndex index, Redaction redaction, string name
     {
         var nearest = index.Nearest(request);
         var difference = nearest is null
-            ? $"it holds no exchange with a {request.Kind}"
-            : $"the nearest, in line {nearest.Line}, differs in\n{string.Join('\n', RequestDiff.Lines(nearest.Request, request.Element).Select(line => $"  {line}"))}";
+            ? $"it contains no exchange with a {request.Kind}"
+            : $"the nearest one, in line {nearest.Line}, differs in\n"
+                + string.Join('\n', RequestDiff.Lines(nearest.Request, request.Element).Select(line => $"  {line}"));
         return new FaultException(
-            FaultCodes.ReplayMismatch, $"{what} is not in the recording '{name}': {difference}",
-            "undo the change, or record anew: the same command with --record and another file in the place of --replay");
+            FaultCodes.ReplayMismatch,
+            $"{what} is not in the recording '{name}': {difference}",
+            "undo the change, or record the run again: use the same command with --record and a new file instead of --replay"
+        );
     }
 }

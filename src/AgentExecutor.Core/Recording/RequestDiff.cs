@@ -3,23 +3,24 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>What differs between a recorded request and the one that was made, by JSON paths, in few and short lines.</summary>
+/// <summary>Lists the differences between a recorded request and an actual one by JSON path, in a few short lines.</summary>
 public static class RequestDiff
 {
     private const int MaxLines = 8;
     private const int ShownBefore = 20;
     private const int Shown = 80;
 
-    /// <summary>One line a difference, such as <c>$.temperature: recorded 0.2, now 0.7</c>; the last says how many more there are.</summary>
+    /// <summary>
+    /// Returns one line per difference, such as <c>$.temperature: recorded 0.2, now 0.7</c>. The last line gives the number of further
+    /// differences.
+    /// </summary>
     public static IReadOnlyList<string> Lines(JsonElement recorded, JsonElement asked)
     {
         var all = Differences("$", recorded, asked).ToList();
-        return all.Count <= MaxLines
-            ? [.. all.Select(Text)]
-            : [.. all.Take(MaxLines).Select(Text), $"and {all.Count - MaxLines} more"];
+        return all.Count <= MaxLines ? [.. all.Select(Text)] : [.. all.Take(MaxLines).Select(Text), $"and {all.Count - MaxLines} more"];
     }
 
-    /// <summary>How many values differ, or stand on one side alone.</summary>
+    /// <summary>Returns the number of values that differ or occur on one side only.</summary>
     public static int Distance(JsonElement recorded, JsonElement asked) =>
         Differences("", recorded, asked).Sum(it => Math.Max(Values(it.Recorded), Values(it.Asked)));
 
@@ -32,13 +33,15 @@ public static class RequestDiff
         return AreSame(recorded, asked) ? [] : [new Difference(path, recorded, asked)];
     }
 
-    /// <summary>As hashes see it: 1 and 1.0 are two numbers.</summary>
-    private static bool AreSame(JsonElement recorded, JsonElement asked) => recorded.ValueKind == asked.ValueKind && recorded.ValueKind switch
-    {
-        JsonValueKind.String => recorded.GetString() == asked.GetString(),
-        JsonValueKind.Number => recorded.GetRawText() == asked.GetRawText(),
-        _ => true,
-    };
+    /// <summary>Compares values as their hashes do: 1 and 1.0 are different numbers.</summary>
+    private static bool AreSame(JsonElement recorded, JsonElement asked) =>
+        recorded.ValueKind == asked.ValueKind
+        && recorded.ValueKind switch
+        {
+            JsonValueKind.String => recorded.GetString() == asked.GetString(),
+            JsonValueKind.Number => recorded.GetRawText() == asked.GetRawText(),
+            _ => true,
+        };
 
     private static IEnumerable<Difference> OfMembers(string path, JsonElement recorded, JsonElement asked)
     {
@@ -58,23 +61,30 @@ public static class RequestDiff
 
     private static IEnumerable<Difference> OfItems(string path, JsonElement recorded, JsonElement asked)
     {
-        var (before, now) = (recorded.GetArrayLength(), asked.GetArrayLength());
-        for (var i = 0; i < Math.Max(before, now); i++)
+        var (recordedCount, askedCount) = (recorded.GetArrayLength(), asked.GetArrayLength());
+        for (var i = 0; i < Math.Max(recordedCount, askedCount); i++)
         {
-            foreach (var difference in Differences($"{path}[{i}]", i < before ? recorded[i] : default, i < now ? asked[i] : default))
+            foreach (
+                var difference in Differences(
+                    $"{path}[{i}]",
+                    i < recordedCount ? recorded[i] : default,
+                    i < askedCount ? asked[i] : default
+                )
+            )
             {
                 yield return difference;
             }
         }
     }
 
-    private static int Values(JsonElement json) => json.ValueKind switch
-    {
-        JsonValueKind.Undefined => 0,
-        JsonValueKind.Object => 1 + json.EnumerateObject().Sum(member => Values(member.Value)),
-        JsonValueKind.Array => 1 + json.EnumerateArray().Sum(Values),
-        _ => 1,
-    };
+    private static int Values(JsonElement json) =>
+        json.ValueKind switch
+        {
+            JsonValueKind.Undefined => 0,
+            JsonValueKind.Object => 1 + json.EnumerateObject().Sum(member => Values(member.Value)),
+            JsonValueKind.Array => 1 + json.EnumerateArray().Sum(Values),
+            _ => 1,
+        };
 
     private static string Text(Difference it)
     {
@@ -91,7 +101,7 @@ public static class RequestDiff
             : $"{it.Path}: recorded {Value(it.Recorded)}, now {Value(it.Asked)}";
     }
 
-    /// <summary>Two texts from a little before where they part.</summary>
+    /// <summary>Shows two strings from shortly before their first difference.</summary>
     private static string Texts(string path, string recorded, string asked)
     {
         var same = recorded.AsSpan().CommonPrefixLength(asked);

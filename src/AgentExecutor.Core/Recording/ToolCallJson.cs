@@ -4,7 +4,10 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.Recording;
 
-/// <summary>A model's tool call as <c>{"id", "name", "arguments"}</c>; arguments that are no object of JSON as <c>"malformed"</c>, as the model wrote them.</summary>
+/// <summary>
+/// A tool call of a model as <c>{"id", "name", "arguments"}</c>. Arguments that are not a JSON object are stored as <c>"malformed"</c>, as
+/// the model wrote them.
+/// </summary>
 internal static class ToolCallJson
 {
     public static void Write(Utf8JsonWriter writer, FunctionCallContent call)
@@ -19,7 +22,9 @@ internal static class ToolCallJson
         else if (call.Arguments is { } arguments)
         {
             writer.WritePropertyName("arguments"u8);
-            JsonSerializer.SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>))).WriteTo(writer);
+            JsonSerializer
+                .SerializeToElement(arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)))
+                .WriteTo(writer);
         }
         writer.WriteEndObject();
     }
@@ -28,9 +33,17 @@ internal static class ToolCallJson
     {
         var (id, name) = (json.TextProperty("id") ?? "", json.TextProperty("name") ?? "");
         return json.TextProperty("malformed") is { } raw
-            ? new FunctionCallContent(id, name) { RawRepresentation = raw, Exception = new JsonException("The arguments are no object.") }
+            ? new FunctionCallContent(id, name)
+            {
+                RawRepresentation = raw,
+                Exception = new JsonException("The arguments are not an object."),
+            }
             : new FunctionCallContent(
-                id, name, json.Property("arguments") is { ValueKind: JsonValueKind.Object } arguments
-                    ? arguments.EnumerateObject().ToDictionary(it => it.Name, object? (it) => it.Value) : null);
+                id,
+                name,
+                json.Property("arguments") is { ValueKind: JsonValueKind.Object } arguments
+                    ? arguments.EnumerateObject().ToDictionary(it => it.Name, object? (it) => it.Value)
+                    : null
+            );
     }
 }

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Core.Runs;
 
-/// <summary>One advance of a thread. Immutable: each file of <c>Transitions</c> makes the next state.</summary>
+/// <summary>One execution of an agent on a thread. It is immutable: the types in <c>Transitions</c> create its next states.</summary>
 public sealed record Run
 {
     public required string ThreadId { get; init; }
@@ -11,15 +11,15 @@ public sealed record Run
 
     public required string DefinitionHash { get; init; }
 
-    /// <summary>The definition's name, for lists.</summary>
+    /// <summary>The name of the definition, for lists.</summary>
     public string Name { get; init; } = "";
 
     public RunStatus Status { get; init; } = RunStatus.Pending;
 
-    /// <summary>The fencing token: grows with each attempt on the thread. Only the holder of the newest may commit.</summary>
+    /// <summary>The fencing token, which grows with each attempt on the thread. Only the holder of the newest token may commit.</summary>
     public long Fence { get; init; }
 
-    /// <summary>How often a worker took the run.</summary>
+    /// <summary>How often a worker has started the run.</summary>
     public int Attempt { get; init; }
 
     /// <summary>The last event sequence number that this thread is known to have used.</summary>

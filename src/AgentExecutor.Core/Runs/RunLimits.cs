@@ -1,30 +1,38 @@
 namespace AgentExecutor.Core.Runs;
 
-/// <summary>What a run may use. The server sets the ceilings; a definition may only lower them.</summary>
+/// <summary>The limits of a run. The service sets the maximum values, and a definition can only lower them.</summary>
 public sealed record RunLimits
 {
-    /// <summary>Supersteps of the root graph and all its sub-graphs together.</summary>
+    /// <summary>The maximum number of supersteps of the root graph and all its sub-graphs together.</summary>
+    [AboveZero]
     public long MaxSupersteps { get; init; } = 1_000;
 
-    /// <summary>Tool calls of all agents together.</summary>
+    /// <summary>The maximum number of tool calls of all agents together.</summary>
     public long MaxToolCalls { get; init; } = 1_000;
 
-    /// <summary>How deep sub-agents may nest; 0 for none at all.</summary>
+    /// <summary>The maximum nesting depth of sub-agents; 0 allows none.</summary>
     public int MaxSubagentDepth { get; init; } = 5;
 
-    /// <summary>Tasks of one superstep that run at once.</summary>
+    /// <summary>The maximum number of tasks of a superstep that execute at once.</summary>
+    [AboveZero]
     public int MaxParallelTasks { get; init; } = 16;
 
-    /// <summary>Tasks that one superstep may start.</summary>
+    /// <summary>The maximum number of tasks that one superstep may start.</summary>
+    [AboveZero]
     public int MaxFanOut { get; init; } = 1_000;
 
-    /// <summary>Input and output tokens of all model calls together.</summary>
+    /// <summary>The maximum number of input and output tokens of all model calls together.</summary>
+    [AboveZero]
     public long MaxTokens { get; init; } = 20_000_000;
 
-    /// <summary>US dollars that all model calls together may cost, by the price table; calls of models without a price are not counted.</summary>
+    /// <summary>
+    /// The maximum cost of all model calls together, in US dollars according to the price table. Models without a price are not counted.
+    /// </summary>
+    [AboveZero]
     public double MaxCostUsd { get; init; } = 100;
 
-    /// <summary>Seconds that workers may spend on the run; waiting for a person does not count.</summary>
+    /// <summary>The maximum time in seconds that workers may spend on the run. Waiting for a person does not count.</summary>
+    [AboveZero]
     public double MaxSeconds { get; init; } = 3_600;
 
     public static readonly RunLimits None = new()

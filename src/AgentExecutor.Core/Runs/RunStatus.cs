@@ -1,12 +1,12 @@
 namespace AgentExecutor.Core.Runs;
 
-/// <summary>Where a run stands; stored by its lower-case name.</summary>
+/// <summary>The status of a run. Stored by its lower-case name.</summary>
 public enum RunStatus
 {
-    /// <summary>Waits for a worker: new, forked, or given back at a checkpoint.</summary>
+    /// <summary>Waits for a worker: the run is new, forked, or was returned to the queue at a checkpoint.</summary>
     Pending,
 
-    /// <summary>A worker has it, or died with it.</summary>
+    /// <summary>A worker executes the run, or was lost while it did so.</summary>
     Running,
 
     /// <summary>Waits for a person's answer.</summary>

@@ -6,10 +6,10 @@ using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Core.Runs;
 
-/// <summary>What a run spent, in the store and in what is told of it. What there is none of is left out.</summary>
+/// <summary>Writes and reads the usage of a run, for the store and for events and results. Values of zero are omitted.</summary>
 internal static class UsageJson
 {
-    /// <summary>For the store: all that a run goes on with.</summary>
+    /// <summary>Writes everything that a run needs to continue, for the store.</summary>
     public static void WriteSpending(Utf8JsonWriter writer, RunUsage usage)
     {
         WriteCost(writer, usage);
@@ -36,7 +36,7 @@ internal static class UsageJson
         }
     }
 
-    /// <summary>For those who read results and events.</summary>
+    /// <summary>Writes the cost, for results and events.</summary>
     public static void WriteCost(Utf8JsonWriter writer, RunUsage usage)
     {
         if (usage.ByModel.IsEmpty && usage.CostUsd == 0)
@@ -69,7 +69,9 @@ internal static class UsageJson
         writer.WriteEndArray();
     }
 
-    public static void WriteCost(Utf8JsonWriter writer, decimal cost) => writer.WriteNumber("cost_usd"u8, decimal.Round(cost, 12) / 1.000000000000000000000000m); // without trailing zeros
+    // The division removes trailing zeros.
+    public static void WriteCost(Utf8JsonWriter writer, decimal cost) =>
+        writer.WriteNumber("cost_usd"u8, decimal.Round(cost, 12) / 1.000000000000000000000000m);
 
     public static decimal? Cost(JsonElement json) =>
         json.Property("cost_usd") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var cost) ? cost : null;
@@ -77,18 +79,39 @@ internal static class UsageJson
     public static long Count(JsonElement json, string name) =>
         json.Property(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var count) ? count : 0;
 
-    public static ImmutableArray<ModelUsage> ReadByModel(JsonElement json) => json.Property("by_model") is { ValueKind: JsonValueKind.Array } list
-        ? [.. list.EnumerateArray().Select(it => new ModelUsage(
-            it.TextProperty("agent") ?? "", it.TextProperty("model") ?? "", Count(it, "calls"),
-            new TokenUsage(
-                Count(it, "input_tokens"), Count(it, "output_tokens"), Count(it, "cached_input_tokens"), Count(it, "reasoning_tokens"), Count(it, "cache_write_tokens")),
-            Cost(it)))]
-        : [];
+    public static ImmutableArray<ModelUsage> ReadByModel(JsonElement json) =>
+        json.Property("by_model") is { ValueKind: JsonValueKind.Array } list
+            ?
+            [
+                .. list.EnumerateArray()
+                    .Select(it => new ModelUsage(
+                        it.TextProperty("agent") ?? "",
+                        it.TextProperty("model") ?? "",
+                        Count(it, "calls"),
+                        new TokenUsage(
+                            Count(it, "input_tokens"),
+                            Count(it, "output_tokens"),
+                            Count(it, "cached_input_tokens"),
+                            Count(it, "reasoning_tokens"),
+                            Count(it, "cache_write_tokens")
+                        ),
+                        Cost(it)
+                    )),
+            ]
+            : [];
 
-    public static ImmutableArray<BudgetRaise> ReadRaises(JsonElement json) => json.Property("raises") is { ValueKind: JsonValueKind.Array } list
-        ? [.. list.EnumerateArray().Select(it => new BudgetRaise(
-            it.TextProperty("id") ?? "", Enum.Parse<BudgetScope>(it.TextProperty("scope") ?? "", ignoreCase: true), new Spending(Count(it, "tokens"), Cost(it) ?? 0)))]
-        : [];
+    public static ImmutableArray<BudgetRaise> ReadRaises(JsonElement json) =>
+        json.Property("raises") is { ValueKind: JsonValueKind.Array } list
+            ?
+            [
+                .. list.EnumerateArray()
+                    .Select(it => new BudgetRaise(
+                        it.TextProperty("id") ?? "",
+                        Enum.Parse<BudgetScope>(it.TextProperty("scope") ?? "", ignoreCase: true),
+                        new Spending(Count(it, "tokens"), Cost(it) ?? 0)
+                    )),
+            ]
+            : [];
 
     public static string NameOf(BudgetScope scope) => scope.ToString().ToLowerInvariant();
 }

@@ -5,32 +5,35 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Core.Schemas;
 
 /// <summary>
-/// Checks JSON against the part of JSON Schema that tools and definitions use: type, enum, const, properties, required,
-/// additionalProperties, items, anyOf, oneOf, allOf, local $ref, and the bounds of numbers, texts and lists. What it does not know it lets pass.
+/// Checks JSON against the subset of JSON Schema that tools and definitions use: type, enum, const, properties, required,
+/// additionalProperties, items, anyOf, oneOf, allOf, local $ref, and the limits of numbers, strings and arrays. Keywords outside this
+/// subset are ignored.
 /// </summary>
 public static class JsonSchemaChecker
 {
     private const int MaxDepth = 64;
     private const int MaxFaults = 50;
 
-    /// <summary>Schemas come from definitions, and alternatives multiply: beyond so many steps a value is refused.</summary>
+    /// <summary>
+    /// Schemas come from definitions, and nested alternatives multiply the work, so a value that needs more steps than this is rejected.
+    /// </summary>
     private const int MaxSteps = 200_000;
 
-    /// <summary>All faults, each with the path of the value, such as <c>$.items[2].name</c>.</summary>
+    /// <summary>Returns all problems, each with the path of the value, such as <c>$.items[2].name</c>.</summary>
     public static IReadOnlyList<SchemaFault> Check(JsonElement value, JsonElement schema)
     {
         var faults = new List<SchemaFault>();
         if (schema.ValueKind == JsonValueKind.Object)
         {
-            new Walk(schema, faults, new Budget(MaxSteps), MaxFaults).Check(value, schema, "$", 0);
+            new Checker(schema, faults, new StepBudget(MaxSteps), MaxFaults).Check(value, schema, "$", 0);
         }
         return faults;
     }
 
-    /// <summary>What is wrong with a schema itself, as far as it is checked by here.</summary>
+    /// <summary>Checks the schema itself, as far as this class supports it.</summary>
     public static IReadOnlyList<SchemaFault> CheckSchema(JsonElement schema) => Check(schema, SchemaOfSchemas.Json);
 
-    private sealed class Budget(int steps)
+    private sealed class StepBudget(int steps)
     {
         private int _left = steps;
 
@@ -39,7 +42,7 @@ public static class JsonSchemaChecker
         public bool Take() => --_left >= 0;
     }
 
-    private sealed class Walk(JsonElement root, List<SchemaFault> faults, Budget budget, int maxFaults)
+    private sealed class Checker(JsonElement root, List<SchemaFault> faults, StepBudget budget, int maxFaults)
     {
         private int _counted;
 
@@ -80,7 +83,7 @@ public static class JsonSchemaChecker
                     CheckArray(value, schema, path, depth);
                     break;
                 case JsonValueKind.String:
-                    CheckText(value.GetString()!, schema, path);
+                    CheckText(WellFormedText.Of(value), schema, path);
                     break;
                 case JsonValueKind.Number:
                     CheckNumber(value.GetDouble(), schema, path);
@@ -101,9 +104,13 @@ public static class JsonSchemaChecker
 
         private void CheckValue(JsonElement value, JsonElement schema, string path)
         {
-            if (schema.Property("enum") is { ValueKind: JsonValueKind.Array } allowed && !allowed.EnumerateArray().Any(one => JsonElement.DeepEquals(one, value)))
+            if (
+                schema.Property("enum") is { ValueKind: JsonValueKind.Array } allowed
+                && !allowed.EnumerateArray().Any(one => JsonElement.DeepEquals(one, value))
+            )
             {
-                Add(path, SchemaFaultKind.Value, $"must be one of {string.Join(", ", allowed.EnumerateArray().Where(one => one.ValueKind != JsonValueKind.Null).Select(JsonBytes.Display))}");
+                var values = allowed.EnumerateArray().Where(one => one.ValueKind != JsonValueKind.Null).Select(JsonBytes.Display);
+                Add(path, SchemaFaultKind.Value, $"must be one of {string.Join(", ", values)}");
             }
             if (schema.Property("const") is { } constant && !JsonElement.DeepEquals(constant, value))
             {
@@ -127,7 +134,7 @@ public static class JsonSchemaChecker
             }
         }
 
-        /// <summary>Of several alternatives, the one of the value's own type tells best what is wrong.</summary>
+        /// <summary>If exactly one of several alternatives has the value's type, its problems are the most helpful ones.</summary>
         private void ExplainBest(JsonElement value, IReadOnlyList<JsonElement> alternatives, string path, int depth)
         {
             var fitting = alternatives.Where(one => Types(one).Any(type => IsOf(value, type))).ToList();
@@ -137,20 +144,22 @@ public static class JsonSchemaChecker
             }
             else
             {
-                Add(path, SchemaFaultKind.Value, "fits none of the allowed forms");
+                Add(path, SchemaFaultKind.Value, "does not match any of the allowed forms");
             }
         }
 
         private bool Passes(JsonElement value, JsonElement schema, int depth)
         {
             var tried = new List<SchemaFault>();
-            new Walk(root, tried, budget, maxFaults: 1).Check(value, schema, "$", depth + 1);
+            new Checker(root, tried, budget, maxFaults: 1).Check(value, schema, "$", depth + 1);
             return tried.Count == 0 && !budget.IsSpent;
         }
 
         private void CheckObject(JsonElement value, JsonElement schema, string path, int depth)
         {
-            foreach (var name in Items(schema, "required").Select(name => name.GetString()!).Where(name => !value.TryGetProperty(name, out _)))
+            foreach (
+                var name in Items(schema, "required").Select(name => name.GetString()!).Where(name => !value.TryGetProperty(name, out _))
+            )
             {
                 Add(path, SchemaFaultKind.Missing, $"lacks '{name}'");
             }
@@ -164,6 +173,11 @@ public static class JsonSchemaChecker
                 }
                 else if (schema.TryGetProperty("additionalProperties", out var others))
                 {
+                    if (others.ValueKind == JsonValueKind.False)
+                    {
+                        Add(below, SchemaFaultKind.Unknown, "is not allowed", properties);
+                        continue;
+                    }
                     Check(property.Value, others, below, depth + 1);
                 }
             }
@@ -197,11 +211,11 @@ public static class JsonSchemaChecker
             CheckBound(path, number, schema, "minimum", "maximum", null);
             if (Limit(schema, "exclusiveMinimum") is { } above && number <= above)
             {
-                Add(path, SchemaFaultKind.Value, $"must be above {above}");
+                Add(path, SchemaFaultKind.Value, $"must be greater than {above}");
             }
             if (Limit(schema, "exclusiveMaximum") is { } below && number >= below)
             {
-                Add(path, SchemaFaultKind.Value, $"must be below {below}");
+                Add(path, SchemaFaultKind.Value, $"must be less than {below}");
             }
         }
 
@@ -223,29 +237,32 @@ public static class JsonSchemaChecker
             foreach (var step in reference.TrimStart('#').Split('/', StringSplitOptions.RemoveEmptyEntries))
             {
                 var name = step.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
-                found = found.ValueKind == JsonValueKind.Array && int.TryParse(name, out var index) && index < found.GetArrayLength() ? found[index]
-                    : found.Property(name) ?? default;
+                found =
+                    found.ValueKind == JsonValueKind.Array && int.TryParse(name, out var index) && index < found.GetArrayLength()
+                        ? found[index]
+                        : found.Property(name) ?? default;
             }
             return found;
         }
 
-        private void Add(string path, SchemaFaultKind kind, string message)
+        private void Add(string path, SchemaFaultKind kind, string message, JsonElement? known = null)
         {
-            // What is merely unknown does not use up the places of real faults; within an alternative it is one.
+            // Unknown properties do not count against the limit of faults, except within an alternative, where the first fault decides.
             _counted += kind == SchemaFaultKind.Unknown && maxFaults > 1 ? 0 : 1;
-            faults.Add(new SchemaFault(path, kind, message));
+            faults.Add(new SchemaFault(path, kind, message, known));
         }
     }
 
     private static IReadOnlyList<JsonElement> Items(JsonElement schema, string name) =>
         schema.Property(name) is { ValueKind: JsonValueKind.Array } list ? [.. list.EnumerateArray()] : [];
 
-    private static IReadOnlyList<string> Types(JsonElement schema) => schema.Property("type") switch
-    {
-        { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(JsonBytes.Display)],
-        { } type => [JsonBytes.Display(type)],
-        null => [],
-    };
+    private static IReadOnlyList<string> Types(JsonElement schema) =>
+        schema.Property("type") switch
+        {
+            { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(JsonBytes.Display)],
+            { } type => [JsonBytes.Display(type)],
+            null => [],
+        };
 
     private static double? Limit(JsonElement schema, string name) =>
         schema.Property(name) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null;
@@ -258,29 +275,35 @@ public static class JsonSchemaChecker
         }
         catch (Exception exception) when (exception is ArgumentException or RegexMatchTimeoutException)
         {
-            return true; // a pattern that we cannot apply forbids nothing
+            return true; // a pattern that cannot be evaluated does not reject anything
         }
     }
 
-    private static bool IsOf(JsonElement value, string type) => type switch
-    {
-        "integer" => value.ValueKind == JsonValueKind.Number && value.GetDouble() % 1 == 0,
-        "number" => value.ValueKind == JsonValueKind.Number,
-        "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
-        _ => NameOf(value) == type,
-    };
+    private static bool IsOf(JsonElement value, string type) =>
+        type switch
+        {
+            "integer" => value.ValueKind == JsonValueKind.Number && value.GetDouble() % 1 == 0,
+            "number" => value.ValueKind == JsonValueKind.Number,
+            "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
+            _ => NameOf(value) == type,
+        };
 
-    private static string NameOf(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.True or JsonValueKind.False => "boolean",
-        _ => value.ValueKind.ToString().ToLowerInvariant(),
-    };
+    private static string NameOf(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.True or JsonValueKind.False => "boolean",
+            _ => value.ValueKind.ToString().ToLowerInvariant(),
+        };
 }
 
-/// <summary>Where and how a value breaks its schema.</summary>
-public readonly record struct SchemaFault(string Path, SchemaFaultKind Kind, string Message);
+/// <summary>A violation of the schema.</summary>
+/// <param name="Path">The path of the value.</param>
+/// <param name="Kind">The kind of violation.</param>
+/// <param name="Message">What is wrong, as the end of a sentence that starts with the value.</param>
+/// <param name="Known">For an unknown property: the <c>properties</c> of the schema.</param>
+public readonly record struct SchemaFault(string Path, SchemaFaultKind Kind, string Message, JsonElement? Known = null);
 
-/// <summary>What is wrong with a value.</summary>
+/// <summary>The kind of violation.</summary>
 public enum SchemaFaultKind
 {
     Type,

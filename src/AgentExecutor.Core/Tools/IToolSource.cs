@@ -1,18 +1,34 @@
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Definitions;
 
 namespace AgentExecutor.Core.Tools;
 
-/// <summary>Makes tools of one runtime (<c>tool_definitions[].runtime.type</c>).</summary>
+/// <summary>Creates the tools of one runtime (<c>tool_definitions[].runtime.type</c>).</summary>
 public interface IToolSource
 {
-    /// <summary>What definitions call it.</summary>
+    /// <summary>The name of the runtime in definitions.</summary>
     string RuntimeType { get; }
 
-    /// <summary>Why the tool cannot be made here; empty where it can. Paths are below the tool definition, such as <c>runtime.url</c>.</summary>
+    /// <summary>
+    /// Returns the reasons why the tool cannot be created here; empty if there are none. Paths are relative to the tool definition, such as
+    /// <c>runtime.url</c>.
+    /// </summary>
     IEnumerable<ToolFault> Check(ToolDefinition definition);
 
+    /// <summary>
+    /// Creates a tool. Its definition must have no faults, except for faults of the environment: such a tool can be inspected but not
+    /// called.
+    /// </summary>
     Tool Create(ToolDefinition definition);
 }
 
-/// <summary>Why a tool cannot be made.</summary>
-public sealed record ToolFault(string Path, string Code, string Message, string Hint);
+/// <summary>A reason why a tool cannot be created.</summary>
+/// <param name="Path">The path relative to the tool definition, such as <c>runtime.url</c>.</param>
+/// <param name="Code">The stable code.</param>
+/// <param name="Message">What is wrong.</param>
+/// <param name="Hint">How to fix it.</param>
+/// <param name="IsWarning">True if the tool can be created nevertheless.</param>
+public sealed record ToolFault(string Path, string Code, string Message, string Hint, bool IsWarning = false)
+{
+    /// <summary>True if the definition itself is valid but the operator's settings prevent the tool from being used here.</summary>
+    public bool IsEnvironment { get; init; }
+}

@@ -2,16 +2,17 @@ using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Sessions;
 
 namespace AgentExecutor.Core.Tools;
 
 /// <summary>
-/// Calls a tool that does something to the world by way of the journal:
+/// Calls a tool that has side effects, using the journal of tool calls:
 /// <list type="number">
-/// <item>An outcome from before is the outcome: nothing is called.</item>
-/// <item>A call without one was in flight when its worker died. It is made again with the same key, unless each call has its effect: then a person is
-/// asked, or the model is told.</item>
-/// <item>The intent is stored, the call made, and its outcome kept for the next commit.</item>
+/// <item>If the journal holds an outcome, that outcome is returned and the tool is not called.</item>
+/// <item>If it holds a call without an outcome, the worker died during the call. The call is repeated with the same key, unless every call
+/// takes effect: then a person is asked, or the model is informed, depending on the settings.</item>
+/// <item>Otherwise the intent is stored, the tool is called, and the outcome is stored with the next commit.</item>
 /// </list>
 /// </summary>
 internal static class JournaledCall
@@ -20,8 +21,16 @@ internal static class JournaledCall
     private const string Unknown = "unknown";
     private const string Result = "result";
 
-    /// <param name="invoke">Makes the call; throws only what ends or suspends the run.</param>
-    public static async ValueTask<ToolResult> CallAsync(Tool tool, ToolContext context, Func<ValueTask<ToolResult>> invoke, CancellationToken cancellationToken)
+    /// <param name="tool">The tool.</param>
+    /// <param name="context">The task and the call.</param>
+    /// <param name="invoke">Makes the call. It throws only exceptions that end or suspend the run.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static async ValueTask<ToolResult> CallAsync(
+        Tool tool,
+        ToolContext context,
+        Func<ValueTask<ToolResult>> invoke,
+        CancellationToken cancellationToken
+    )
     {
         var journal = context.Node.Session.Journal;
         if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier)
@@ -49,57 +58,67 @@ internal static class JournaledCall
         return result;
     }
 
-    /// <summary>As exact as every store keeps it: the question to a person is named by it.</summary>
+    /// <summary>
+    /// Truncates the time to the precision that every store keeps, because the key of the question to a person is derived from it.
+    /// </summary>
     private static DateTimeOffset Microseconds(DateTimeOffset time) => time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
 
-    /// <summary>Null to call again.</summary>
+    /// <summary>Returns the outcome to use, or null to repeat the call.</summary>
     private static ToolResult? Decide(StoredToolCall earlier, ToolContext context)
     {
         if (context.Node.Session.Services.UnknownOutcome == UnknownOutcome.TellModel)
         {
-            return NobodyKnows(earlier);
+            return OutcomeUnknown(earlier);
         }
-        // Named by the call's start: an answer counts for that one attempt, and a second crash asks again.
+        // The key contains the start of the call: an answer applies to that attempt only, and a second crash asks again.
         var key = $"outcome-{earlier.StartedAt.UtcTicks.ToString("x", CultureInfo.InvariantCulture)}";
         string? note = null;
         for (var round = 0; ; round++)
         {
             var answer = context.Node.Interrupt(Question(earlier, context, note), round == 0 ? key : $"{key}-{round}");
-            switch (answer.ValueKind == JsonValueKind.String ? answer.GetString() : answer.TextProperty("decision"))
+            switch (answer.ValueKind == JsonValueKind.String ? WellFormedText.Of(answer) : answer.TextProperty("decision"))
             {
                 case Retry:
                     return null;
                 case Unknown:
-                    return NobodyKnows(earlier);
+                    return OutcomeUnknown(earlier);
                 case Result when answer.Property("content") is { } content:
                     return new ToolResult(JsonBytes.Display(content));
             }
-            note = $"the answer {JsonBytes.Compact(answer)} is none of \"{Retry}\", \"{Unknown}\" and {{\"decision\": \"{Result}\", \"content\": ...}}";
+            note =
+                $"the answer {JsonBytes.Compact(answer)} is not one of \"{Retry}\", \"{Unknown}\" and {{\"decision\": \"{Result}\", "
+                + "\"content\": ...}}";
         }
     }
 
-    private static ToolResult NobodyKnows(StoredToolCall call) => ToolResult.Error(
-        $"Error: the outcome of this call of {call.Tool} is unknown: the program stopped while it ran, and it was not repeated. Find out whether it took effect before you call it again.");
+    private static ToolResult OutcomeUnknown(StoredToolCall call) =>
+        ToolResult.Error(
+            $"Error: the outcome of this call of {call.Tool} is unknown: the program stopped while it ran, and it was not repeated. "
+                + "Find out whether it took effect before you call it again."
+        );
 
     private static JsonElement Question(StoredToolCall earlier, ToolContext context, string? note) =>
-        JsonBytes.Element((earlier, context, note), static (writer, it) =>
-        {
-            writer.WriteStartObject();
-            writer.WriteString("reason"u8, "outcome_unknown"u8);
-            writer.WriteString("tool"u8, it.earlier.Tool);
-            writer.WritePropertyName("args"u8);
-            it.context.Call.Arguments.WriteTo(writer);
-            writer.WriteString("started_at"u8, it.earlier.StartedAt);
-            writer.WriteStartArray("allowed"u8);
-            foreach (var decision in (string[])[Retry, Unknown, Result])
+        JsonBytes.Element(
+            (earlier, context, note),
+            static (writer, it) =>
             {
-                writer.WriteStringValue(decision);
+                writer.WriteStartObject();
+                writer.WriteString("reason"u8, "outcome_unknown"u8);
+                writer.WriteString("tool"u8, it.earlier.Tool);
+                writer.WritePropertyName("args"u8);
+                it.context.Call.Arguments.WriteTo(writer);
+                writer.WriteString("started_at"u8, it.earlier.StartedAt);
+                writer.WriteStartArray("allowed"u8);
+                foreach (var decision in (string[])[Retry, Unknown, Result])
+                {
+                    writer.WriteStringValue(decision);
+                }
+                writer.WriteEndArray();
+                if (it.note is not null)
+                {
+                    writer.WriteString("note"u8, it.note);
+                }
+                writer.WriteEndObject();
             }
-            writer.WriteEndArray();
-            if (it.note is not null)
-            {
-                writer.WriteString("note"u8, it.note);
-            }
-            writer.WriteEndObject();
-        });
+        );
 }

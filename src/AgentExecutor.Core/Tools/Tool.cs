@@ -1,51 +1,51 @@
 using System.Text.Json;
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Core.Tools;
 
-/// <summary>Something that a model may call. One instance serves all runs, so it keeps no state of its own.</summary>
+/// <summary>Something that a model can call. One instance serves all runs, so it must not keep state.</summary>
 public abstract class Tool
 {
     public abstract string Name { get; }
 
-    /// <summary>What it does and when to use it, for the model.</summary>
+    /// <summary>What the tool does and when to use it, for the model.</summary>
     public abstract string Description { get; }
 
-    /// <summary>The JSON Schema of its arguments, an object.</summary>
+    /// <summary>The JSON Schema of the arguments, an object.</summary>
     public abstract JsonElement Parameters { get; }
 
     public virtual ToolEffects Effects => ToolEffects.None;
 
-    /// <summary>True where its result is never moved to a file: it pages by itself.</summary>
-    public virtual bool PagesItself => false;
+    /// <summary>True if the tool limits the length of its results itself, so that they are never moved to a file.</summary>
+    public virtual bool LimitsItsResults => false;
 
     /// <summary>
-    /// What the call changes, where two calls of one turn that change the same must follow each other; null where none does.
+    /// Returns a key for what the call changes; null if it changes nothing. Calls of one turn with the same key run one after another.
     /// </summary>
     public virtual string? Changes(JsonElement arguments) => null;
 
     /// <summary>
-    /// Does it. What the model can mend is told as an error result; what it cannot is thrown. It may write to the state through
-    /// <see cref="ToolContext.Node"/>.
+    /// Executes the call. Errors that the model can correct are returned as an error result; other errors are thrown. The tool can write to
+    /// the state through <see cref="ToolContext.Node"/>.
     /// </summary>
     public abstract ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken);
 }
 
-/// <summary>What a tool does to the world, and so what may be done when nobody knows whether a call took place.</summary>
+/// <summary>The side effects of a tool. They determine what happens if it is unknown whether a call took place.</summary>
 public enum ToolEffects
 {
-    /// <summary>Nothing: it may be called again.</summary>
+    /// <summary>The tool has no side effects; a call can be repeated.</summary>
     None,
 
-    /// <summary>The same idempotency key has the effect once: it may be called again with it.</summary>
+    /// <summary>Calls with the same idempotency key take effect once; a call can be repeated with the same key.</summary>
     Idempotent,
 
-    /// <summary>Each call has its effect: it is never repeated on a guess.</summary>
+    /// <summary>Every call takes effect; a call is never repeated if its outcome is unknown.</summary>
     Once,
 }
 
-/// <summary>What a tool says to the model.</summary>
+/// <summary>The answer of a tool to the model.</summary>
 public readonly record struct ToolResult(string Content, bool IsError = false)
 {
     public static ToolResult Error(string message) => new(message, true);
@@ -55,15 +55,17 @@ public readonly record struct ToolResult(string Content, bool IsError = false)
     public static ToolResult ToToolResult(string content) => new(content);
 }
 
-/// <summary>In which task a tool is called.</summary>
-/// <param name="Node">The task.</param>
+/// <summary>The context in which a tool is called.</summary>
+/// <param name="Node">The task that makes the call.</param>
 /// <param name="Call">The model's call.</param>
-/// <param name="Agent">The agent that called.</param>
+/// <param name="Agent">The agent that made the call.</param>
 public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
 {
-    /// <summary>The same for every attempt at this call.</summary>
+    /// <summary>A key that is the same for every attempt of this call.</summary>
     public string IdempotencyKey => Node.TaskId;
 
-    /// <summary>An error of the tool fails its node, and is not told to a model: then whoever resumes the run wants the call made again.</summary>
+    /// <summary>
+    /// True if an error of the tool fails the node instead of being returned to a model. Resuming the run then repeats the call.
+    /// </summary>
     public bool ErrorsFail { get; init; }
 }

@@ -3,7 +3,7 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Tools;
 
-/// <summary>Reads arguments that were checked against the tool's schema.</summary>
+/// <summary>Reads arguments that have been checked against the tool's schema.</summary>
 internal static class ToolArguments
 {
     public static string Text(this JsonElement arguments, string name, string otherwise = "") => arguments.TextProperty(name) ?? otherwise;
@@ -13,5 +13,5 @@ internal static class ToolArguments
 
     public static bool Flag(this JsonElement arguments, string name) => arguments.Property(name) is { ValueKind: JsonValueKind.True };
 
-    public static JsonElement Schema([System.Diagnostics.CodeAnalysis.StringSyntax("Json")] string json) => JsonElement.Parse(json);
+    public static JsonElement Schema([System.Diagnostics.CodeAnalysis.StringSyntax("Json")] string json) => StoredJson.Parse(json);
 }

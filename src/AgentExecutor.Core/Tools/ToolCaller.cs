@@ -1,31 +1,70 @@
+using System.Diagnostics;
 using System.Text.Json;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Schemas;
 
 namespace AgentExecutor.Core.Tools;
 
-/// <summary>Makes a tool call: counted, checked against the tool's schema, told to whoever watches. Here and nowhere else a tool is invoked.</summary>
+/// <summary>
+/// Makes tool calls: counts them, checks them against the tool's schema, and publishes their events. All invocations of tools go through
+/// this class.
+/// </summary>
 public static class ToolCaller
 {
-    /// <exception cref="FaultException">A limit was passed, or the tool says that the run cannot go on.</exception>
+    /// <exception cref="FaultException">A limit was exceeded, or the tool reports that the run cannot continue.</exception>
     public static async ValueTask<ToolResult> CallAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
     {
         var (session, ns) = (context.Node.Session, context.Node.Scope.Namespace);
         session.Usage.CountToolCall();
         session.Publish(new RunEvent.ToolStarted(context.Agent, context.Call) { Namespace = ns });
         var started = session.Services.Time.GetTimestamp();
-        using var span = Telemetry.Source.StartActivity(Telemetry.ToolSpan);
-        span?.SetTag("gen_ai.tool.name", tool.Name).SetTag("gen_ai.tool.call.id", context.Call.Id);
-        var result = await InvokeAsync(tool, context, cancellationToken);
+        var result = await TraceAsync(tool, context, cancellationToken);
         Telemetry.ToolCalls.Add(1, new KeyValuePair<string, object?>("outcome", result.IsError ? "error" : "success"));
         var duration = session.Services.Time.GetElapsedTime(started);
         session.Publish(new RunEvent.ToolEnded(context.Agent, context.Call, result.Content, result.IsError, duration) { Namespace = ns });
         return result;
     }
 
-    /// <summary>Questions, faults and a stop at a checkpoint inside a sub-agent are not the tool's failures.</summary>
-    private static bool IsForTheRun(Exception exception, ToolContext context) => exception is InterruptSignal or FaultException
+    private static async ValueTask<ToolResult> TraceAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
+    {
+        using var span = StartSpan(tool, context.Call.Id);
+        try
+        {
+            var result = await InvokeAsync(tool, context, cancellationToken);
+            if (result.IsError)
+            {
+                span.Fail(Telemetry.ToolError);
+            }
+            return result;
+        }
+        catch (FaultException fault)
+        {
+            span.Fail(fault.Code);
+            throw;
+        }
+    }
+
+    private static Activity? StartSpan(Tool tool, string callId)
+    {
+        var span = Telemetry.Source.StartActivity(Telemetry.ToolSpan);
+        if (span is null)
+        {
+            return null;
+        }
+        span.DisplayName = $"{Telemetry.ToolSpan} {tool.Name}";
+        return span.SetTag("gen_ai.operation.name", Telemetry.ToolSpan)
+            .SetTag("gen_ai.tool.name", tool.Name)
+            .SetTag("gen_ai.tool.call.id", callId);
+    }
+
+    /// <summary>
+    /// Returns true for exceptions that concern the run and are not a failure of the tool: interrupts, faults, and a sub-agent that was
+    /// asked to stop.
+    /// </summary>
+    private static bool IsForTheRun(Exception exception, ToolContext context) =>
+        exception is InterruptSignal or FaultException
         || (exception is OperationCanceledException && context.Node.Session.Stopping.IsCancellationRequested);
 
     private static async ValueTask<ToolResult> InvokeAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
@@ -33,27 +72,38 @@ public static class ToolCaller
         var arguments = context.Call.Arguments;
         if (arguments.ValueKind != JsonValueKind.Object)
         {
-            return ToolResult.Error($"Error: the arguments of {tool.Name} are no JSON object. Call it again with well-formed JSON.");
+            return Malformed(tool, arguments);
         }
         var faults = JsonSchemaChecker.Check(arguments, tool.Parameters);
         if (faults.Count > 0)
         {
-            return ToolResult.Error($"Error: {string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}. Mend the arguments and call again.");
+            var problems = string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"));
+            return ToolResult.Error($"Error: {problems}. Correct the arguments and call again.");
         }
         return tool.Effects == ToolEffects.None
             ? await TryAsync(tool, context, cancellationToken)
             : await JournaledCall.CallAsync(tool, context, () => TryAsync(tool, context, cancellationToken), cancellationToken);
     }
 
+    /// <summary>Reports arguments that are not an object. They are a string with the text that the model wrote.</summary>
+    private static ToolResult Malformed(Tool tool, JsonElement arguments) =>
+        arguments.ValueKind == JsonValueKind.String && InputJson.IsTooDeep(arguments.GetString()!)
+            ? ToolResult.Error(
+                $"Error: the JSON of the arguments of {tool.Name} {InputJson.TooDeep}. Call it again with fewer levels of nesting."
+            )
+            : ToolResult.Error($"Error: the arguments of {tool.Name} are not a JSON object. Call it again with well-formed JSON.");
+
     private static async ValueTask<ToolResult> TryAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
     {
         try
         {
-            return await tool.InvokeAsync(context.Call.Arguments, context, cancellationToken);
+            var result = await tool.InvokeAsync(context.Call.Arguments, context, cancellationToken);
+            return result with { Content = WellFormedText.Of(result.Content) };
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested && !IsForTheRun(exception, context))
         {
-            return ToolResult.Error($"Error: {tool.Name} failed: {exception.Message}"); // a tool's own failure is the model's to work around
+            // The model decides how to proceed after a failure of a tool.
+            return ToolResult.Error($"Error: {tool.Name} failed: {exception.Message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Tools.Builtin;
 
 namespace AgentExecutor.Core.Tools;
@@ -12,17 +12,29 @@ public sealed class ToolCatalog(IEnumerable<IToolSource> sources)
 
     public const string BuiltinRuntime = "builtin";
 
-    /// <summary>The tools that a deep agent always has, but for <c>task</c>, which depends on its sub-agents.</summary>
+    /// <summary>The tools that every deep agent has, except <c>task</c>, which depends on its sub-agents.</summary>
     public static IReadOnlyList<Tool> Builtin { get; } =
-        [new WriteTodosTool(), new ListFilesTool(), new ReadFileTool(), new WriteFileTool(), new EditFileTool(), new GlobTool(), new GrepTool()];
+    [
+        new WriteTodosTool(),
+        new ListFilesTool(),
+        new ReadFileTool(),
+        new WriteFileTool(),
+        new EditFileTool(),
+        new GlobTool(),
+        new GrepTool(),
+    ];
 
     public static Tool? FindBuiltin(string name) => Builtin.FirstOrDefault(tool => tool.Name == name);
 
     public IToolSource? Find(string runtimeType) => _sources.GetValueOrDefault(runtimeType);
 
-    /// <summary>Makes the tool; the definition must have passed validation.</summary>
-    public Tool Create(ToolDefinition definition) => definition.RuntimeType == BuiltinRuntime
-        ? FindBuiltin(definition.Name) ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no built-in tool '{definition.Name}'")
-        : (Find(definition.RuntimeType) ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no tool runtime '{definition.RuntimeType}'"))
-            .Create(definition);
+    /// <summary>Creates the tool. Its definition must be valid.</summary>
+    public Tool Create(ToolDefinition definition) =>
+        definition.RuntimeType == BuiltinRuntime
+            ? FindBuiltin(definition.Name)
+                ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no built-in tool '{definition.Name}'")
+            : (
+                Find(definition.RuntimeType)
+                ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no tool runtime '{definition.RuntimeType}'")
+            ).Create(definition);
 }

@@ -1,21 +1,24 @@
 namespace AgentExecutor.Core.Workers;
 
-/// <summary>What is kept, and for how long. Nothing of a thread is deleted unless a limit is set here; threads that have not ended stay in any case.</summary>
+/// <summary>What is kept, and for how long. By default no thread is deleted. Threads that have not ended are never deleted.</summary>
 public sealed record RetentionSettings
 {
-    /// <summary>Days that an ended thread is kept; 0 for ever.</summary>
+    /// <summary>The time in days that ended threads are kept; 0 keeps them forever.</summary>
     public double FinishedDays { get; init; }
 
-    /// <summary>Ended threads that are kept, the last ended first; 0 for all.</summary>
+    /// <summary>The number of most recently ended threads that are kept; 0 keeps all.</summary>
     public int FinishedThreads { get; init; }
 
-    /// <summary>Checkpoints that an ended thread keeps, the newest; 0 for all. What rebuilds their values stays too.</summary>
+    /// <summary>
+    /// The number of newest checkpoints that are kept of an ended thread, in addition to the data needed to rebuild their state; 0 keeps
+    /// all.
+    /// </summary>
     public int Checkpoints { get; init; }
 
-    /// <summary>Hours that an outcome stays in the outbox once it was announced.</summary>
+    /// <summary>The time in hours that a result stays in the outbox after it was published.</summary>
     public double ResultHours { get; init; } = 24;
 
-    /// <summary>Seconds between two rounds of the janitor.</summary>
+    /// <summary>The interval in seconds at which the janitor runs.</summary>
     [AboveZero]
     public double SweepSeconds { get; init; } = 60;
 }

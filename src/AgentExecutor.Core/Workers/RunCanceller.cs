@@ -1,8 +1,9 @@
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Workers;
 
-/// <summary>Breaks off those of this worker's runs that someone asked to cancel, wherever he asked.</summary>
+/// <summary>Polls for requests to cancel runs of this worker, which any process may have stored, and cancels those runs.</summary>
 internal sealed class RunCanceller(IRunQueue queue, Lease lease, WorkerSettings settings, RunCompleter completer, TimeProvider time)
 {
     public async Task RunAsync(CancellationToken stopping)
@@ -16,14 +17,14 @@ internal sealed class RunCanceller(IRunQueue queue, Lease lease, WorkerSettings 
             }
             try
             {
-                foreach (var run in await queue.CancelledAsync(lease, stopping))
+                foreach (var run in await queue.FindCancelRequestsAsync(lease, stopping))
                 {
                     await completer.CancelAsync(run);
                 }
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
             {
-                // the store says so itself, once
+                // The store logs its own outages.
             }
         }
     }

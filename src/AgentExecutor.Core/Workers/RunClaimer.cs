@@ -1,13 +1,20 @@
+using AgentExecutor.Core.Jobs;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Workers;
 
-/// <summary>Takes runs for the free slots, and no more: at a wake-up, when a run ends, and now and then in case a wake-up was lost.</summary>
-internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings settings, Func<int> taken, RunCompleter completer, Nudge nudge, TimeProvider time)
+/// <summary>Claims runs for the free slots: after a wake-up, when a run ends, and at an interval in case a wake-up was lost.</summary>
+internal sealed class RunClaimer(
+    IRunQueue queue,
+    Lease lease,
+    WorkerSettings settings,
+    RunCompleter completer,
+    JobIntake intake,
+    WorkerSignals signals,
+    TimeProvider time
+)
 {
-    /// <summary>The last look left runs that wait, or there was no room to look.</summary>
-    public bool MayHaveMore { get; private set; } = true;
-
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -16,9 +23,9 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
             {
                 if (!await ClaimAsync(stopping))
                 {
-                    // A little early or late, so that the workers of a fleet do not look all at once.
+                    // The pause varies by 20 percent, so that the workers of a fleet do not poll all at once.
                     var pause = TimeSpan.FromSeconds(settings.PollSeconds * (0.8 + (0.4 * Random.Shared.NextDouble())));
-                    await nudge.WaitAsync(pause, time, stopping);
+                    await signals.Claimer.WaitAsync(pause, time, stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -28,13 +35,13 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
         }
     }
 
-    /// <summary>True where there may be more at once.</summary>
+    /// <summary>Claims once. Returns true if there may be more runs to claim at once.</summary>
     private async Task<bool> ClaimAsync(CancellationToken stopping)
     {
-        var free = settings.Slots - taken();
+        var free = settings.Slots - completer.Taken - intake.Submitting;
         if (free <= 0)
         {
-            MayHaveMore = true;
+            signals.MayHaveMore = true;
             return false;
         }
         try
@@ -44,12 +51,13 @@ internal sealed class RunClaimer(IRunQueue queue, Lease lease, WorkerSettings se
             {
                 completer.Begin(run);
             }
-            MayHaveMore = claimed.Length == free;
+            signals.MayHaveMore = claimed.Length == free;
             return claimed.Length > 0;
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
         {
-            return false; // the store says so itself, once
+            // The store logs its own outages.
+            return false;
         }
     }
 }

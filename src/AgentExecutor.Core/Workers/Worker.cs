@@ -1,131 +1,127 @@
 using AgentExecutor.Core.Jobs;
+using AgentExecutor.Core.Sessions;
 using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Core.Workers;
 
 /// <summary>
-/// Runs what the bus and the queue have, until it is asked to stop. Small agents do it, each with one job: the intake takes messages and makes them runs, the
-/// claimer takes runs that wait, the keeper renews their leases, the rescuer finds those whose worker died, the canceller breaks off what is to be cancelled,
-/// the completer sees each to its end, the relay announces the outcomes, the ledger acknowledges the messages, and the listener wakes the claimer.
+/// Executes the jobs of the bus and the runs of the queue until it is asked to stop. Each part has one task: the intake stores messages as
+/// runs, the claimer claims waiting runs, the lease keeper renews their leases, the rescuer finds runs whose worker was lost, the canceller
+/// handles requests to cancel, the completer executes each run to its end, the relay publishes outcomes, the held messages are
+/// acknowledged, and the listener wakes the claimer.
 /// </summary>
 public sealed class Worker(WorkerServices services, WorkerSettings settings, TimeProvider time, ILoggerFactory loggers)
 {
     private static readonly TimeSpan RestartPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LastRelay = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(3);
 
     private readonly ILogger _logger = loggers.CreateLogger<Worker>();
     private readonly LeaseKeeper _keeper = services.Keeper;
 
-    /// <param name="grace">How long runs may take to reach their next checkpoint once the worker is asked to stop.</param>
+    /// <param name="grace">How long runs may take to reach their next checkpoint after the worker is asked to stop.</param>
     public async Task RunAsync(TimeSpan grace, CancellationToken stopping)
     {
-        using var claimNudge = new Nudge();
-        using var intakeNudge = new Nudge();
-        using var relayNudge = new Nudge();
-        RunClaimer? claimer = null;
+        using var signals = new WorkerSignals();
+        var lease = _keeper.Lease;
         var deadLetters = new DeadLetters(services.Bus, time);
-        var ledger = new JobLedger(services.Outbox, services.Queue, services.AckWait, time);
-        var relay = new ResultRelay(services.Outbox, services.Bus, ledger, services.Waits, relayNudge, time, loggers.CreateLogger<ResultRelay>());
-        using var completer = new RunCompleter(services.Queue, services.Executor, deadLetters, settings, Ended, RoomMade, time, loggers.CreateLogger<RunCompleter>());
-        void Ended(ClaimedRun run)
-        {
-            intakeNudge.Give();
-            relayNudge.Give();
-            if (!run.IsNewThread || claimer!.MayHaveMore) // a run that came with its message made room for nobody in the queue
-            {
-                claimNudge.Give();
-            }
-        }
-        void RoomMade()
-        {
-            intakeNudge.Give();
-            if (claimer!.MayHaveMore)
-            {
-                claimNudge.Give();
-            }
-        }
-        var rescuer = new RunRescuer(services.Queue, settings, claimNudge, time, loggers.CreateLogger<RunRescuer>());
-        var canceller = new RunCanceller(services.Queue, _keeper.Lease, settings, completer, time);
-        var intake = new JobIntake(
-            services.Bus, services.Desk, ledger, deadLetters, completer, services.Control, _keeper.Lease, settings, intakeNudge, time,
-            loggers.CreateLogger<JobIntake>());
-        claimer = new RunClaimer(services.Queue, _keeper.Lease, settings, () => completer.Taken + intake.Admitting, completer, claimNudge, time);
+        var heldMessages = new HeldMessages(services.Outbox, services.Bus, time);
+        var relay = new ResultRelay(
+            services.Outbox,
+            services.Bus,
+            heldMessages,
+            services.Waiters,
+            signals.Relay,
+            time,
+            loggers.CreateLogger<ResultRelay>()
+        );
+        using var completer = new RunCompleter(
+            services.Queue,
+            services.Executor,
+            deadLetters,
+            settings,
+            signals,
+            time,
+            loggers.CreateLogger<RunCompleter>()
+        );
+        var rescuer = new RunRescuer(
+            services.Queue,
+            services.Control,
+            _keeper,
+            completer,
+            settings,
+            signals,
+            time,
+            loggers.CreateLogger<RunRescuer>()
+        );
+        var canceller = new RunCanceller(services.Queue, lease, settings, completer, time);
+        var messages = new JobMessages(services.Admitter, deadLetters, settings.MaxDeliveries, loggers.CreateLogger<JobMessages>());
+        var starter = new JobStarter(messages, services.Admitter, services.Control, heldMessages, completer, lease);
+        var intake = new JobIntake(services.Bus, starter, heldMessages, completer, signals.Intake, time, loggers.CreateLogger<JobIntake>());
+        var claimer = new RunClaimer(services.Queue, lease, settings, completer, intake, signals, time);
 
         using var stopKeeping = new CancellationTokenSource();
-        Log.WorkerStarted(_logger, _keeper.Lease.Holder, settings.Slots, settings.LeaseSeconds);
+        completer.ShowFreeSlots();
+        Log.WorkerStarted(_logger, lease.Holder, settings.Slots, settings.LeaseSeconds);
         var keeping = Task.WhenAll(
-            KeepGoingAsync("keeper", _keeper.RunAsync, stopKeeping.Token),
-            KeepGoingAsync("canceller", canceller.RunAsync, stopKeeping.Token),
-            KeepGoingAsync("relay", relay.RunAsync, stopKeeping.Token),
-            KeepGoingAsync("ledger", ledger.RunAsync, stopKeeping.Token));
+            KeepRunningAsync("keeper", _keeper.RunAsync, stopKeeping.Token),
+            KeepRunningAsync("canceller", canceller.RunAsync, stopKeeping.Token),
+            KeepRunningAsync("relay", relay.RunAsync, stopKeeping.Token),
+            KeepRunningAsync("held messages", heldMessages.RunAsync, stopKeeping.Token),
+            KeepRunningAsync("renewal of held messages", heldMessages.RenewAsync, stopKeeping.Token)
+        );
         await Task.WhenAll(
-            KeepGoingAsync("intake", intake.RunAsync, stopping),
-            KeepGoingAsync("claimer", claimer.RunAsync, stopping),
-            KeepGoingAsync("rescuer", rescuer.RunAsync, stopping),
-            KeepGoingAsync("listener", token => ListenAsync(claimNudge, token), stopping));
-        Log.WorkerStopping(_logger, _keeper.Lease.Holder, completer.Count, grace.TotalSeconds);
+            KeepRunningAsync("intake", intake.RunAsync, stopping),
+            KeepRunningAsync("claimer", claimer.RunAsync, stopping),
+            KeepRunningAsync("rescuer", rescuer.RunAsync, stopping),
+            KeepRunningAsync("listener", token => ListenAsync(signals.Claimer, token), stopping)
+        );
+        Log.WorkerStopping(_logger, lease.Holder, completer.Count, grace.TotalSeconds);
         await completer.StopAsync(grace);
-        await stopKeeping.CancelAsync(); // leases are kept until the last run is given back
+        // The leases are renewed until the last run is returned.
+        await stopKeeping.CancelAsync();
         await keeping;
-        await HandOverAsync(relay, ledger);
-        Log.WorkerStopped(_logger, _keeper.Lease.Holder);
+        await DrainAsync(relay, heldMessages);
+        Log.WorkerStopped(_logger, lease.Holder);
     }
 
-    /// <summary>Announces what has ended, and returns the messages of what has not; what cannot be done in time others do.</summary>
-    private async Task HandOverAsync(ResultRelay relay, JobLedger ledger)
+    /// <summary>
+    /// Publishes the last outcomes and returns the messages of unfinished jobs. Other workers take over what cannot be done in time.
+    /// </summary>
+    private async Task DrainAsync(ResultRelay relay, HeldMessages heldMessages)
     {
-        using var limit = new CancellationTokenSource(LastRelay, time);
+        using var limit = new CancellationTokenSource(DrainTimeout, time);
         try
         {
-            while (await relay.RelayAsync(limit.Token) > 0)
-            {
-            }
-            await ledger.ReturnAsync(limit.Token);
+            while (await relay.RelayAsync(limit.Token) > 0) { }
+            await heldMessages.ReturnAsync(limit.Token);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            // the messages come again by themselves
+            // The bus redelivers the messages after their ack wait.
         }
         catch (FaultException fault) when (fault.Code == FaultCodes.BusUnavailable)
         {
-            // likewise
+            // The bus redelivers the messages after their ack wait.
         }
     }
 
-    private async Task ListenAsync(Nudge nudge, CancellationToken stopping)
+    private async Task ListenAsync(WakeSignal wakeSignal, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
         {
             try
             {
                 await services.Queue.WaitAsync(stopping);
-                nudge.Give();
+                wakeSignal.Set();
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.StoreUnavailable)
             {
-                await Task.Delay(RestartPause, time, stopping); // the store says so itself, once; meanwhile the poll stands in
+                // The store logs its own outages. Until it answers, the claimer polls.
+                await Task.Delay(RestartPause, time, stopping);
             }
         }
     }
 
-    /// <summary>An agent that fails is started again: no fault of one may stop the worker.</summary>
-    private async Task KeepGoingAsync(string agent, Func<CancellationToken, Task> run, CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await run(stopping);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception) // the border of an agent
-            {
-                Log.AgentFailed(_logger, exception, agent);
-                await Task.Delay(RestartPause, time, CancellationToken.None);
-            }
-        }
-    }
+    private Task KeepRunningAsync(string loop, Func<CancellationToken, Task> run, CancellationToken stopping) =>
+        new RestartedLoop(loop, run, time, _logger).RunAsync(stopping);
 }

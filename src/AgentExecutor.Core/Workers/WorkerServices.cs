@@ -1,18 +1,27 @@
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Messaging;
-using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Queues;
+using AgentExecutor.Core.Sessions;
+using AgentExecutor.Core.Threads;
 
 namespace AgentExecutor.Core.Workers;
 
-/// <summary>What a worker works with; shared with whatever else the process does.</summary>
-/// <param name="Queue">The runs that wait, and their leases.</param>
-/// <param name="Outbox">Their outcomes.</param>
-/// <param name="Bus">Jobs in, results out.</param>
-/// <param name="AckWait">How long the bus waits for a sign of a job.</param>
-/// <param name="Desk">Makes runs of jobs.</param>
-/// <param name="Executor">Runs them.</param>
-/// <param name="Control">Has runs begin again.</param>
-/// <param name="Keeper">Keeps this process's leases.</param>
-/// <param name="Waits">Who waits for outcomes.</param>
+/// <summary>The services that a worker uses. It shares them with the rest of the process.</summary>
+/// <param name="Queue">The waiting runs and the leases of the running ones.</param>
+/// <param name="Outbox">The outcomes of runs.</param>
+/// <param name="Bus">Delivers jobs and receives their results.</param>
+/// <param name="Admitter">Stores jobs as runs.</param>
+/// <param name="Executor">Executes runs.</param>
+/// <param name="Control">Starts failed runs again and cancels runs.</param>
+/// <param name="Keeper">Renews the leases of this process.</param>
+/// <param name="Waiters">The callers that wait for outcomes.</param>
 public sealed record WorkerServices(
-    IRunQueue Queue, IOutbox Outbox, IEventBus Bus, TimeSpan AckWait, JobDesk Desk, RunExecutor Executor, RunControl Control, LeaseKeeper Keeper, RunWaits Waits);
+    IRunQueue Queue,
+    IOutbox Outbox,
+    IEventBus Bus,
+    JobAdmitter Admitter,
+    RunExecutor Executor,
+    RunControl Control,
+    LeaseKeeper Keeper,
+    OutcomeWaiters Waiters
+);

@@ -1,32 +1,38 @@
 namespace AgentExecutor.Core.Workers;
 
-/// <summary>How a worker takes runs and keeps them.</summary>
+/// <summary>How a worker claims and executes runs.</summary>
 public sealed record WorkerSettings
 {
-    /// <summary>Runs at once. A run that waits for a model costs little: hundreds are fine.</summary>
+    /// <summary>The maximum number of runs that execute at once. A run that waits for a model costs little, so hundreds are fine.</summary>
     [AboveZero]
     public int Slots { get; init; } = 100;
 
-    /// <summary>Runs in hand beside those, that do nothing but wait for a retry or a rate limit: they keep their lease and give their slot away. What waits beyond so many keeps its slot.</summary>
+    /// <summary>
+    /// The maximum number of additional runs that wait for a retry or a rate limit. They keep their lease but do not occupy a slot. Further
+    /// waiting runs keep their slot.
+    /// </summary>
     public int MaxWaiting { get; init; } = 1_000;
 
-    /// <summary>Seconds that a lease lasts from each renewal; it is renewed three times as often. When a worker dies its runs wait so long.</summary>
+    /// <summary>
+    /// The duration of a lease in seconds. A lease is renewed three times within it. When a worker dies, its runs wait this long for
+    /// another worker.
+    /// </summary>
     [AboveZero]
     public double LeaseSeconds { get; init; } = 5;
 
-    /// <summary>Seconds between two looks for runs whose lease ran out.</summary>
+    /// <summary>The interval in seconds at which expired leases are looked for.</summary>
     [AboveZero]
     public double RescueSeconds { get; init; } = 0.2;
 
-    /// <summary>Seconds between two looks for due runs when no wake-up comes.</summary>
+    /// <summary>The interval in seconds at which due runs are looked for, in addition to notifications.</summary>
     [AboveZero]
     public double PollSeconds { get; init; } = 1;
 
-    /// <summary>How often a message may be delivered without its job being done with, before it goes to the dead letters.</summary>
+    /// <summary>The maximum number of deliveries of a message, after which it becomes a dead letter.</summary>
     [AboveZero]
     public int MaxDeliveries { get; init; } = 20;
 
-    /// <summary>How many workers a run may lose, without a checkpoint in between, before it fails.</summary>
+    /// <summary>The maximum number of workers that may die on a run without a checkpoint in between, after which the run fails.</summary>
     [AboveZero]
     public int MaxCrashes { get; init; } = 5;
 }

@@ -5,14 +5,12 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Reads the body of a resumption: nothing, <c>{"answer": ...}</c>, or <c>{"answers": {ID: ...}}</c>.</summary>
+/// <summary>Reads the body of a request to resume a thread: empty, <c>{"answer": ...}</c>, or <c>{"answers": {ID: ...}}</c>.</summary>
 internal static class AnswerReader
 {
     private const string Hint = """send {"answer": ...}, or {"answers": {"INTERRUPT_ID": ...}}""";
 
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
-
-    /// <returns>By interrupt id; the id <c>""</c> stands for the only open one.</returns>
+    /// <returns>The answers by interrupt id. The id <c>""</c> means the only open interrupt.</returns>
     /// <exception cref="FaultException"><see cref="FaultCodes.InvalidAnswer"/>.</exception>
     public static IReadOnlyDictionary<string, JsonElement> Read(ReadOnlyMemory<byte> body)
     {
@@ -20,13 +18,15 @@ internal static class AnswerReader
         {
             return new Dictionary<string, JsonElement>();
         }
-        if (!Utf8.IsValid(body.Span) || HasHalfCharacters(body.Span))
+        if (!Utf8.IsValid(body.Span) || HasLoneSurrogate(body.Span))
         {
-            throw Fault("the body is no JSON in UTF-8");
+            throw Fault("the body is not valid JSON in UTF-8");
         }
-        var json = JsonElement.Parse(body.Span, Strict);
-        return json.ValueKind != JsonValueKind.Object ? throw Fault("the body is no JSON object")
-            : json.Property("answer") is { } only ? json.Property("answers") is null ? Only(only) : throw Fault("the body has both 'answer' and 'answers'")
+        var json = InputJson.Parse(body.Span, isStrict: true);
+        return json.ValueKind != JsonValueKind.Object ? throw Fault("the body is not a JSON object")
+            : json.Property("answer") is { } only
+                ? json.Property("answers") is null ? Only(only)
+                    : throw Fault("the body has both 'answer' and 'answers'")
             : json.Property("answers") is { } answers ? ReadAll(answers)
             : !json.EnumerateObject().Any() ? new Dictionary<string, JsonElement>()
             : throw Fault("the body has neither 'answer' nor 'answers'");
@@ -34,15 +34,17 @@ internal static class AnswerReader
 
     private static Dictionary<string, JsonElement> Only(JsonElement answer) => new(StringComparer.Ordinal) { [""] = answer };
 
-    private static Dictionary<string, JsonElement> ReadAll(JsonElement answers) => answers.ValueKind == JsonValueKind.Object
-        ? answers.EnumerateObject().ToDictionary(it => it.Name, it => it.Value, StringComparer.Ordinal)
-        : throw Fault("'answers' is no JSON object");
+    private static Dictionary<string, JsonElement> ReadAll(JsonElement answers) =>
+        answers.ValueKind == JsonValueKind.Object
+            ? answers.EnumerateObject().ToDictionary(it => it.Name, it => it.Value, StringComparer.Ordinal)
+            : throw Fault("'answers' is not a JSON object");
 
     /// <summary>
-    /// An escape for half a surrogate pair is JSON, and no text: nothing that reads the answer later could make a string of it.
+    /// Returns true if a string contains half of a surrogate pair as an escape sequence. This is valid JSON, but code that reads the answer
+    /// later could not convert it to a string.
     /// </summary>
-    /// <exception cref="FaultException">It is no JSON.</exception>
-    private static bool HasHalfCharacters(ReadOnlySpan<byte> body)
+    /// <exception cref="FaultException">The body is not valid JSON.</exception>
+    private static bool HasLoneSurrogate(ReadOnlySpan<byte> body)
     {
         try
         {
@@ -54,12 +56,12 @@ internal static class AnswerReader
                     _ = reader.GetString();
                 }
             }
-            _ = JsonElement.Parse(body, Strict);
+            _ = InputJson.Parse(body, isStrict: true);
             return false;
         }
         catch (JsonException exception)
         {
-            throw Fault($"the body is no JSON: {exception.Message}");
+            throw Fault($"the body is not valid JSON: {exception.Message}");
         }
         catch (InvalidOperationException)
         {

@@ -1,35 +1,54 @@
 using AgentExecutor.Core;
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Messaging;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Reads a batch: every fault of every event, of its definition too. One bad event keeps the whole batch out, so that sending it again does no harm.</summary>
+/// <summary>
+/// Reads a batch, and reports all errors of all events and their definitions. If one event is invalid, the whole batch is rejected, so that
+/// the client can correct it and send it again.
+/// </summary>
 internal static class BatchRequests
 {
-    /// <exception cref="EventException">Some event is at fault; the faults' paths begin with its place, as in <c>[1].data.job_id</c>.</exception>
-    public static IReadOnlyList<JobRequest> Read(ReadOnlyMemory<byte> body, JobDesk desk)
+    /// <exception cref="EventException">
+    /// An event is invalid. The path of each error starts with the index of its event, as in <c>[1].data.job_id</c>.
+    /// </exception>
+    public static IReadOnlyList<JobRequest> Read(ReadOnlyMemory<byte> body, JobAdmitter admitter)
     {
         var entries = JobRequestReader.ReadBatch(body);
-        var faults = entries.SelectMany((entry, index) => entry.Fault?.Faults ?? Check(entry.Value!, index, desk)).ToList();
+        var faults = entries.SelectMany((entry, index) => entry.Fault?.Faults ?? Check(entry.Value!, index, admitter)).ToList();
         return faults.Count == 0 ? [.. entries.Select(entry => entry.Value!)] : throw new EventException(FaultCodes.InvalidEvent, faults);
     }
 
-    private static IReadOnlyList<EventFault> Check(JobRequest request, int index, JobDesk desk)
+    private static IReadOnlyList<EventFault> Check(JobRequest request, int index, JobAdmitter admitter)
     {
         try
         {
-            desk.Check(request);
+            admitter.Check(request);
             return [];
         }
         catch (DefinitionException definition)
         {
-            return [.. definition.Faults.Select(fault => new EventFault($"[{index}].data.agent_definition{fault.Path.TrimStart('$')}", fault.Message, fault.Hint))];
+            return
+            [
+                .. definition.Faults.Select(fault => new EventFault(
+                    $"[{index}].data.agent_definition{fault.Path.TrimStart('$')}",
+                    fault.Message,
+                    fault.Hint
+                )),
+            ];
         }
         catch (FaultException fault)
         {
-            return [new EventFault($"[{index}].data", fault.Message, fault.Hint ?? "see the documentation of the definition and its input")];
+            return
+            [
+                new EventFault(
+                    $"[{index}].data",
+                    fault.Message,
+                    fault.Hint ?? "docs/agent-definition.md describes the definition and its input"
+                ),
+            ];
         }
     }
 }

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
+using System.Text;
+using AgentExecutor.Adapters;
 using AgentExecutor.Core;
-using AgentExecutor.Server.Metrics;
+using AgentExecutor.Server.Api.Checks;
 using AgentExecutor.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -13,111 +14,107 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Kestrel with the service's routes. Each request is counted by its route and guarded against every fault.</summary>
-internal sealed class HttpServer : IAsyncDisposable
+/// <summary>Kestrel with the routes of the service. Each request is counted by its route, and every exception becomes a response.</summary>
+internal static class HttpServer
 {
-    private readonly WebApplication _app;
-
-    private HttpServer(WebApplication app) => _app = app;
-
-    /// <summary>Where it listens.</summary>
-    public string Url => _app.Urls.First();
-
-    /// <summary>The routes, for whoever describes them.</summary>
-    public IEnumerable<RouteEndpoint> Routes => ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();
-
-    /// <exception cref="FaultException">The port is taken, or the address is not this machine's.</exception>
-    public static async Task<HttpServer> StartAsync(ServerSettings settings, bool isLocal, ServiceGate gate, Readiness readiness, MetricsRegistry metrics, ILoggerFactory loggers)
+    /// <summary>Registers the web server, its endpoints, and what they need.</summary>
+    public static void AddHttp(this WebApplicationBuilder builder, ServerSettings settings)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(loggers);
         builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = settings.Http.MaxBodyBytes;
-        });
-        var host = settings.Http.Host.Length > 0 ? settings.Http.Host : isLocal ? IPAddress.Loopback.ToString() : "*";
-        builder.WebHost.UseUrls($"http://{host}:{settings.Port}");
-        var app = builder.Build();
-        Map(app, settings, isLocal, gate, readiness, metrics, loggers);
-        try
-        {
-            await app.StartAsync();
-        }
-        catch (Exception exception) when (exception is IOException or SocketException or FormatException)
-        {
-            await app.DisposeAsync();
-            throw new FaultException("invalid_settings", $"cannot listen on {host}:{settings.Port}: {exception.Message}", "set PORT to a free port, and AGENT_EXECUTOR_HTTP_HOST to an address of this machine", exception);
-        }
-        return new HttpServer(app);
+        builder
+            .Services.AddSingleton(_ => new RequestCheck(settings.Http, RouteMediaTypes.Current))
+            .AddSingleton<ReadLimit>()
+            .AddSingleton<RunStates>()
+            .AddSingleton<JobEndpoints>()
+            .AddSingleton<ThreadEndpoints>()
+            .AddSingleton<StreamEndpoints>()
+            .AddSingleton<StatusEndpoints>();
+        builder
+            .WebHost.UseKestrelCore()
+            .UseUrls($"http://{Address(settings)}")
+            .ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                // Latin1 accepts every byte. Requests.Headers decodes the values that are UTF-8.
+                kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+                kestrel.Limits.MaxRequestBodySize = settings.Http.MaxBodyBytes;
+            });
     }
 
-    /// <summary>Answers what is being answered, for so long, and closes.</summary>
-    public async Task StopAsync(TimeSpan atMost)
+    /// <summary>The host and port to listen on. By default, a process without PostgreSQL and NATS only accepts local connections.</summary>
+    public static string Address(ServerSettings settings)
     {
-        using var limit = new CancellationTokenSource(atMost, TimeProvider.System);
-        await _app.StopAsync(limit.Token);
+        var isEmbedded = !AdapterCatalog.IsNamed(settings.Postgres) && !AdapterCatalog.IsNamed(settings.Nats);
+        return $"{(settings.Http.Host.Length > 0 ? settings.Http.Host : isEmbedded ? IPAddress.Loopback.ToString() : "*")}:{settings.Port}";
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
-
-    private static void Map(WebApplication app, ServerSettings settings, bool isLocal, ServiceGate gate, Readiness readiness, MetricsRegistry metrics, ILoggerFactory loggers)
+    /// <summary>Maps the routes, and adds the checks for all requests.</summary>
+    public static void MapHttp(this WebApplication app)
     {
-        var problems = new Problems(settings.Http, loggers.CreateLogger<HttpServer>());
+        var services = app.Services;
+        var check = services.GetRequiredService<RequestCheck>();
+        var problems = new Problems(
+            services.GetRequiredService<HttpSettings>(),
+            services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(HttpServer))
+        );
         app.Use(next => context => CountAsync(context, problems, next));
         app.UseWebSockets(new WebSocketOptions());
         app.UseRouting();
+        app.Use(next => context => check.RunAsync(context, next));
         app.Use(next => context => FindRouteAsync(context, next));
-        var jobs = new JobEndpoints(gate);
-        var threads = new ThreadEndpoints(gate);
-        var streams = new StreamEndpoints(gate, new Origins(settings.Http, isLocal && settings.Http.Host.Length == 0), TimeSpan.FromSeconds(settings.Stream.HeartbeatSeconds), TimeProvider.System);
-        var status = new StatusEndpoints(gate, readiness, metrics, TimeProvider.System);
-        app.MapPost("/", jobs.ReceiveAsync);
-        app.MapPost("/deepagents-runtime/invoke", jobs.InvokeAsync);
-        Get("/deepagents-runtime/state/{thread_id}", jobs.StateAsync);
-        app.MapPost("/threads/{thread_id}/cancel", threads.CancelAsync);
-        app.MapPost("/threads/{thread_id}/resume", threads.ResumeAsync);
-        Get("/threads/{thread_id}/history", threads.HistoryAsync);
-        Get("/threads/{thread_id}/events", streams.EventsAsync);
-        Get("/deepagents-runtime/stream/{thread_id}", streams.SocketAsync);
-        Get("/health", status.HealthAsync);
-        Get("/ready", status.ReadyAsync);
-        Get("/metrics", status.MetricsAsync);
-        Get("/openapi.json", StatusEndpoints.OpenApiAsync);
-
-        // Kestrel leaves the body out of an answer to HEAD, and keeps its headers.
-        void Get(string pattern, RequestDelegate answer) => app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], answer);
+        JobEndpoints.Map(app);
+        ThreadEndpoints.Map(app);
+        StreamEndpoints.Map(app);
+        services.GetRequiredService<StatusEndpoints>().Map(app);
     }
 
-    /// <summary>A path or a method that nothing answers is a fault like others.</summary>
-    private static Task FindRouteAsync(HttpContext context, RequestDelegate next) => context.GetEndpoint() switch
-    {
-        null => throw new FaultException(FaultCodes.UnknownRoute, $"there is nothing at {context.Request.Path}", "GET /openapi.json lists what there is"),
-        RouteEndpoint => next(context),
-        { } rejection => RejectAsync(context, rejection),
-    };
+    /// <summary>Maps GET and HEAD. For HEAD, Kestrel sends the headers of the response without its body.</summary>
+    public static void MapRead(this WebApplication app, string pattern, RequestDelegate respond) =>
+        app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], respond);
 
-    /// <summary>The path is one of ours and the method is not. The router's own endpoint knows which methods the path takes.</summary>
+    /// <summary>Reports an unknown path or method like every other error.</summary>
+    private static Task FindRouteAsync(HttpContext context, RequestDelegate next) =>
+        context.GetEndpoint() switch
+        {
+            null => throw new FaultException(
+                FaultCodes.UnknownRoute,
+                $"there is no route {context.Request.Path}",
+                "GET /openapi.json lists all routes"
+            ),
+            RouteEndpoint => next(context),
+            { } rejection => RejectAsync(context, rejection),
+        };
+
+    /// <summary>
+    /// Answers a request whose path exists, but not with this method. The endpoint of the router knows the allowed methods.
+    /// </summary>
     private static async Task RejectAsync(HttpContext context, Endpoint rejection)
     {
         await rejection.RequestDelegate!(context);
         context.Response.Headers.Allow = $"{context.Response.Headers.Allow}, OPTIONS";
         if (!HttpMethods.IsOptions(context.Request.Method))
         {
-            throw new FaultException(FaultCodes.MethodNotAllowed, $"{context.Request.Path} takes no {context.Request.Method}", "GET /openapi.json lists what there is");
+            throw new FaultException(
+                FaultCodes.MethodNotAllowed,
+                $"{context.Request.Path} does not accept {context.Request.Method}",
+                "GET /openapi.json lists all routes"
+            );
+        }
+        if (Origins.IsPreflight(context.Request))
+        {
+            context.Response.Headers.AccessControlAllowMethods = context.Response.Headers.Allow;
         }
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    /// <summary>Counts a request when its answer begins: who watches is answered at once, however long the events go on.</summary>
+    /// <summary>Counts a request when its response starts, because the response to a watcher can last for hours.</summary>
     private static async Task CountAsync(HttpContext context, Problems problems, RequestDelegate next)
     {
         var started = Stopwatch.GetTimestamp();
         var isCounted = false;
         context.Response.OnStarting(CountOnceAsync);
         await problems.GuardAsync(context, it => next(it));
-        await CountOnceAsync(); // one that was not answered, or without a body
+        await CountOnceAsync(); // for requests whose response has no body or was never started
 
         Task CountOnceAsync()
         {
@@ -133,11 +130,19 @@ internal sealed class HttpServer : IAsyncDisposable
     private static void Count(HttpContext context, long started)
     {
         var endpoint = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
-        var method = context.Request.Method is "GET" or "POST" or "PUT" or "DELETE" or "HEAD" or "OPTIONS" or "PATCH" ? context.Request.Method : "other";
+        var method = context.Request.Method is "GET" or "POST" or "PUT" or "DELETE" or "HEAD" or "OPTIONS" or "PATCH"
+            ? context.Request.Method
+            : "other";
         Telemetry.HttpRequests.Add(
-            1, KeyValuePair.Create<string, object?>("method", method), KeyValuePair.Create<string, object?>("endpoint", endpoint),
-            KeyValuePair.Create<string, object?>("status", context.Response.StatusCode));
+            1,
+            KeyValuePair.Create<string, object?>("method", method),
+            KeyValuePair.Create<string, object?>("endpoint", endpoint),
+            KeyValuePair.Create<string, object?>("status", context.Response.StatusCode)
+        );
         Telemetry.HttpRequestDuration.Record(
-            Stopwatch.GetElapsedTime(started).TotalSeconds, KeyValuePair.Create<string, object?>("method", method), KeyValuePair.Create<string, object?>("endpoint", endpoint));
+            Stopwatch.GetElapsedTime(started).TotalSeconds,
+            KeyValuePair.Create<string, object?>("method", method),
+            KeyValuePair.Create<string, object?>("endpoint", endpoint)
+        );
     }
 }

@@ -4,125 +4,159 @@ using AgentExecutor.Core;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Sessions;
+using AgentExecutor.Server.Hosting;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Jobs by HTTP: CloudEvents at <c>/</c>, plain requests at <c>/deepagents-runtime/invoke</c>, and how a job stands.</summary>
-internal sealed class JobEndpoints(ServiceGate gate)
+/// <summary>
+/// The routes for jobs: CloudEvents at <c>/</c>, plain requests at <c>/deepagents-runtime/invoke</c>, and the state of a job.
+/// </summary>
+internal sealed class JobEndpoints(JobAdmitter admitter, OutcomeWaiters waiters, RunStates states, ReadLimit reads, ServiceGate gate)
 {
-    /// <summary>Takes one event, or a batch; answers when the job has come to its end, or at once where the caller prefers that.</summary>
+    public static void Map(WebApplication app)
+    {
+        app.MapJobPost<JobEndpoints>("/", static (jobs, context) => jobs.ReceiveAsync(context));
+        app.MapJobPost<JobEndpoints>("/deepagents-runtime/invoke", static (jobs, context) => jobs.InvokeAsync(context));
+        app.MapStoreRead<JobEndpoints>("/deepagents-runtime/state/{thread_id}", static (jobs, context) => jobs.StateAsync(context));
+    }
+
+    /// <summary>Accepts an event or a batch of events. Responds when the jobs have ended, or at once if the client prefers that.</summary>
     public async Task ReceiveAsync(HttpContext context)
     {
-        var service = gate.RequireTaking();
         var body = await Requests.ReadBodyAsync(context);
         var isBatch = JobRequestReader.IsBatch(context.Request.ContentType);
         IReadOnlyList<JobRequest> requests = isBatch
-            ? BatchRequests.Read(body, service.Desk)
+            ? BatchRequests.Read(body, admitter)
             : [JobRequestReader.ReadMessage(context.Request.ContentType, Requests.Headers(context), body)];
         if (!isBatch)
         {
-            service.Desk.Check(requests[0]);
+            admitter.Check(requests[0]);
         }
-        var admissions = await AdmitAsync(context, service, [.. requests]);
+        var admissions = await AdmitAsync(context, [.. requests]);
         if (Requests.PrefersAsync(context))
         {
             await AcceptAsync(context, admissions, isBatch);
         }
         else
         {
-            await AnswerAsync(context, service, admissions, isBatch);
+            await WaitAsync(context, admissions, isBatch);
         }
     }
 
-    /// <summary>Starts a job and says so.</summary>
+    /// <summary>Accepts a job, and responds without waiting for its end.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
-        var service = gate.RequireTaking();
         var request = JobRequestReader.ReadMessage(context.Request.ContentType, [], await Requests.ReadBodyAsync(context));
-        service.Desk.Check(request);
-        await AdmitAsync(context, service, [request]);
-        await Requests.WriteAsync(context, StatusCodes.Status200OK, writer =>
-        {
-            writer.WriteString("thread_id"u8, request.JobId);
-            writer.WriteString("status"u8, "started"u8);
-        });
+        admitter.Check(request);
+        await AdmitAsync(context, [request]);
+        await Requests.WriteAsync(
+            context,
+            StatusCodes.Status200OK,
+            writer =>
+            {
+                writer.WriteString("thread_id"u8, request.JobId);
+                writer.WriteString("status"u8, "started"u8);
+            }
+        );
     }
 
-    /// <summary>How a job stands, and its result where it has one.</summary>
+    /// <summary>Responds with the state of a job, and its result if it has one.</summary>
     public async Task StateAsync(HttpContext context)
     {
-        var (service, threadId) = (gate.Require(), Requests.ThreadId(context));
+        var threadId = Requests.ThreadId(context);
         using var deadline = Requests.Deadline(context);
-        var state = await new RunStates(service).FindAsync(threadId, deadline.Token)
-            ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "check the id");
+        using var turn = await reads.EnterAsync(context, deadline.Token);
+        var state = await states.FindAsync(threadId, deadline.Token) ?? throw Requests.UnknownThread(threadId);
         await Requests.WriteAsync(context, StatusCodes.Status200OK, state.Write);
     }
 
-    /// <summary>Who gives up does no harm: what was stored meanwhile is found when the same job is sent again.</summary>
-    private static async Task<ImmutableArray<Admission>> AdmitAsync(HttpContext context, Service service, ImmutableArray<JobRequest> requests)
+    /// <summary>
+    /// Stores jobs. If the deadline expires, the client can send the same jobs again, because jobs that were stored are recognised.
+    /// </summary>
+    private async Task<ImmutableArray<Admission>> AdmitAsync(HttpContext context, ImmutableArray<JobRequest> requests)
     {
         using var deadline = Requests.Deadline(context);
-        var admissions = await service.Desk.AdmitAsync(requests, null, deadline.Token);
-        RefuseConflicts(admissions);
+        var admissions = await admitter.AdmitAsync(requests, null, deadline.Token);
+        RejectConflicts(admissions);
         return admissions;
     }
 
-    private static void RefuseConflicts(IReadOnlyList<Admission> admissions)
+    private static void RejectConflicts(IReadOnlyList<Admission> admissions)
     {
         var conflicts = admissions.Where(admission => admission.IsConflict).Select(admission => $"'{admission.Request.JobId}'").ToList();
         if (conflicts.Count > 0)
         {
             throw new FaultException(
-                FaultCodes.JobConflict, $"the job {string.Join(", ", conflicts)} was accepted before, with another definition or input",
-                admissions.Count == conflicts.Count ? "give yours another job_id" : "give yours another job_id; the other events of the batch were accepted");
+                FaultCodes.JobConflict,
+                $"the job {string.Join(", ", conflicts)} was already accepted with another definition or input",
+                admissions.Count == conflicts.Count
+                    ? "use another job_id"
+                    : "use another job_id; the other events of the batch were accepted"
+            );
         }
     }
 
     private static async Task AcceptAsync(HttpContext context, IReadOnlyList<Admission> admissions, bool isBatch)
     {
         context.Response.Headers["Preference-Applied"] = "respond-async";
-        await AnswerAsync(context, admissions, new Outcome?[admissions.Count], isBatch);
+        await RespondAsync(context, admissions, new Outcome?[admissions.Count], isBatch);
     }
 
-    private async Task AnswerAsync(HttpContext context, Service service, IReadOnlyList<Admission> admissions, bool isBatch)
+    private async Task WaitAsync(HttpContext context, IReadOnlyList<Admission> admissions, bool isBatch)
     {
-        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, gate.Leaving);
-        var outcomes = await Task.WhenAll(admissions.Select(admission => OutcomeAsync(context, service, admission, waiting.Token)));
-        await AnswerAsync(context, admissions, outcomes, isBatch);
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, gate.WaitingEnds);
+        var outcomes = await Task.WhenAll(admissions.Select(admission => OutcomeAsync(context, admission, waiting.Token)));
+        await RespondAsync(context, admissions, outcomes, isBatch);
     }
 
-    /// <summary>200 where all have come to their end; else 202, and where to ask for what has not.</summary>
-    private static async Task AnswerAsync(HttpContext context, IReadOnlyList<Admission> admissions, Outcome?[] outcomes, bool isBatch)
+    /// <summary>Responds with 200 if all jobs have ended, otherwise with 202 and the URLs of the states of the other jobs.</summary>
+    private static async Task RespondAsync(HttpContext context, IReadOnlyList<Admission> admissions, Outcome?[] outcomes, bool isBatch)
     {
-        var status = outcomes.All(outcome => outcome is { Status: not RunStatus.Interrupted }) ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
+        var status = outcomes.All(outcome => outcome is { Status: not RunStatus.Interrupted })
+            ? StatusCodes.Status200OK
+            : StatusCodes.Status202Accepted;
         if (isBatch)
         {
-            await Requests.WriteListAsync(context, status, [.. admissions.Zip(outcomes)], static (writer, it) => Write(writer, it.First, it.Second));
+            await Requests.WriteListAsync(
+                context,
+                status,
+                [.. admissions.Zip(outcomes)],
+                static (writer, it) => Write(writer, it.First, it.Second)
+            );
             return;
         }
         if (status == StatusCodes.Status202Accepted)
         {
             context.Response.Headers.Location = StatePath(admissions[0].Request.JobId);
         }
-        await Requests.WriteAsync(context, status, JsonBytes.Write((admissions[0], outcomes[0]), static (writer, it) => Write(writer, it.Item1, it.Item2)));
+        await Requests.WriteAsync(
+            context,
+            status,
+            JsonBytes.Write((admissions[0], outcomes[0]), static (writer, it) => Write(writer, it.Item1, it.Item2))
+        );
     }
 
-    /// <summary>Null where the service left before it came.</summary>
-    private async Task<Outcome?> OutcomeAsync(HttpContext context, Service service, Admission admission, CancellationToken waiting)
+    /// <summary>Waits for the outcome of a job. Returns null if the service shuts down before the job has ended.</summary>
+    private async Task<Outcome?> OutcomeAsync(HttpContext context, Admission admission, CancellationToken waiting)
     {
         var run = admission.Submitted.Run;
         if (RunResult.IsOutcome(run.Status))
         {
-            return await new RunStates(service).OutcomeAsync(run, context.RequestAborted);
+            using var deadline = Requests.Deadline(context);
+            using var turn = await reads.EnterAsync(context, deadline.Token);
+            return await states.OutcomeAsync(run, deadline.Token);
         }
         try
         {
-            return await service.Waits.WaitAsync(admission.Key, run.LastSequence, waiting);
+            return await waiters.WaitAsync(admission.Key, run.LastSequence, waiting);
         }
-        catch (OperationCanceledException) when (gate.Leaving.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException)
+            when (gate.WaitingEnds.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
             return null;
         }
@@ -142,5 +176,5 @@ internal sealed class JobEndpoints(ServiceGate gate)
         writer.WriteEndObject();
     }
 
-    private static string StatePath(string jobId) => $"/deepagents-runtime/state/{Uri.EscapeDataString(jobId)}";
+    public static string StatePath(string jobId) => $"/deepagents-runtime/state/{Uri.EscapeDataString(jobId)}";
 }

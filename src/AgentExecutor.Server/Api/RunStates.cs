@@ -1,60 +1,75 @@
 using System.Text.Json;
+using AgentExecutor.Adapters;
 using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Sessions;
+using AgentExecutor.Core.Threads;
+using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Tells how threads stand: from the outbox where the outcome is kept, else from the newest checkpoint.</summary>
-internal sealed class RunStates(Service service)
+/// <summary>Finds the state of threads: in the outbox if it contains the outcome, otherwise in the newest checkpoint.</summary>
+internal sealed class RunStates(ThreadStore store)
 {
+    /// <summary>Returns the state of a thread, or null if the thread does not exist.</summary>
     public async Task<RunState?> FindAsync(string threadId, CancellationToken cancellationToken)
     {
-        if (await service.App.Runs.FindAsync(threadId, cancellationToken) is not { } run)
+        if (await store.Read.Runs.FindAsync(threadId, cancellationToken) is not { } run)
         {
             return null;
         }
         var outcome = run.IsFinished || run.Status == RunStatus.Interrupted ? await OutcomeAsync(run, cancellationToken) : null;
-        return new RunState(run, outcome is null ? null : JsonElement.Parse(outcome.Json.Span));
+        return new RunState(run, outcome is null ? null : StoredJson.Parse(outcome.Json.Span));
     }
 
-    /// <summary>The outcome as it was announced; of a run so old that it is no longer kept, or that was never submitted, as it would be.</summary>
+    /// <summary>
+    /// Returns the outcome of a run as it was published. If the outbox does not contain it, because the run is too old or was not submitted
+    /// as a job, it is created from the checkpoint.
+    /// </summary>
     public async Task<Outcome> OutcomeAsync(Run run, CancellationToken cancellationToken)
     {
         var key = new RunKey(run.ThreadId, run.RunId);
-        var kept = await service.Outbox.FindAsync([key], cancellationToken);
-        if (kept is [var outcome] && outcome.Status == run.Status)
+        var kept = await store.Read.Outbox!.FindAsync([key], cancellationToken);
+        // A higher sequence means that the run has continued since it was read.
+        if (kept is [var outcome] && (outcome.Status == run.Status || outcome.Sequence > run.LastSequence))
         {
             return outcome;
         }
-        return new Outcome(key, run.LastSequence, run.Status, await EncodeAsync(run, cancellationToken), "", run.UpdatedAt, TimeSpan.Zero, IsAnnounced: true);
+        return new Outcome(
+            key,
+            run.LastSequence,
+            run.Status,
+            await EncodeAsync(run, cancellationToken),
+            "",
+            run.UpdatedAt,
+            TimeSpan.Zero,
+            IsPublished: true
+        );
     }
 
     private async Task<byte[]> EncodeAsync(Run run, CancellationToken cancellationToken)
     {
-        var loaded = await service.App.Services.Checkpoints.LoadAsync(run.ThreadId, "", null, cancellationToken);
-        if (loaded is null)
-        {
-            return RunResult.Encode(run, (ChannelState?)null, []);
-        }
-        var agent = await service.App.Executor.AgentOfAsync(run, cancellationToken);
-        var at = CheckpointReader.Read(loaded, agent.Graph.Channels);
-        return RunResult.Encode(run, at.State, OpenInterrupts.Of(run.ThreadId, at, agent.Graph));
+        var at = await new ThreadReader(store.Read.Checkpoints, store.Read.Runs).FindAsync(run, "", null, cancellationToken);
+        return RunResult.Encode(run, at?.State, at is null ? [] : OpenInterrupts.Of(at));
     }
 }
 
-/// <summary>How a thread stands.</summary>
-/// <param name="Run">Its run.</param>
-/// <param name="Outcome">What was announced of it; null while it runs.</param>
+/// <summary>The state of a thread.</summary>
+/// <param name="Run">The newest run of the thread.</param>
+/// <param name="Outcome">The published outcome; null while the run executes.</param>
 internal sealed record RunState(Run Run, JsonElement? Outcome)
 {
-    /// <summary>A run that waits for a worker is running to those outside.</summary>
+    /// <summary>Writes a run that waits for a worker as running. The phase distinguishes it from a run that executes.</summary>
     public void Write(Utf8JsonWriter writer)
     {
         writer.WriteString("thread_id"u8, Run.ThreadId);
         writer.WriteString("status"u8, Run.Status == RunStatus.Pending ? "running" : Run.Status.ToString().ToLowerInvariant());
+        if (RunPhase.Of(Run.Status) is { } phase)
+        {
+            writer.WriteString("phase"u8, phase);
+        }
         foreach (var name in (string[])["result", "error", "interrupts"])
         {
             if (Outcome is { } outcome && outcome.TryGetProperty(name, out var value))

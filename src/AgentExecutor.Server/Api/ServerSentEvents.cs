@@ -4,29 +4,34 @@ using System.IO.Pipelines;
 using System.Text;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Streaming;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Writes events as the HTML standard has them (https://html.spec.whatwg.org/multipage/server-sent-events.html): what is told at once goes out at once.</summary>
+/// <summary>
+/// Writes events in the format of the HTML standard (https://html.spec.whatwg.org/multipage/server-sent-events.html). Events that become
+/// available together are sent together.
+/// </summary>
 internal sealed class ServerSentEvents(PipeWriter writer)
 {
     private const int FlushEvery = 64 * 1024;
 
-    /// <summary>Says, in a comment, what follows: whoever looks at it in a terminal sees that it has begun.</summary>
+    /// <summary>Starts the stream with a comment, so that a person at a terminal sees that the connection works.</summary>
     public async Task BeginAsync(string threadId, long after, CancellationToken cancellationToken)
     {
         WriteText($": events of {threadId}{(after > 0 ? $" after {after}" : "")}\nretry: 1000\n\n");
         await writer.FlushAsync(cancellationToken);
     }
 
-    /// <param name="told">None: a sign of life.</param>
-    public async Task WriteAsync(IReadOnlyList<StreamEvent> told, CancellationToken cancellationToken)
+    /// <param name="events">The events to send. If there are none, a heartbeat is sent.</param>
+    /// <param name="cancellationToken">Cancelled when the client disconnects.</param>
+    public async Task WriteAsync(IReadOnlyList<StreamEvent> events, CancellationToken cancellationToken)
     {
-        if (told.Count == 0)
+        if (events.Count == 0)
         {
-            writer.Write(": still here\n\n"u8);
+            writer.Write(": heartbeat\n\n"u8);
         }
-        foreach (var value in told)
+        foreach (var value in events)
         {
             WriteNumber(value.Sequence);
             WriteText($"event: {value.Type}\n");
@@ -39,32 +44,41 @@ internal sealed class ServerSentEvents(PipeWriter writer)
         await writer.FlushAsync(cancellationToken);
     }
 
-    /// <summary>Where it ends before the run does, it says why. The event has no id: whoever comes again goes on after the last one that has.</summary>
+    /// <summary>
+    /// Sends the reason if the stream ends before the run. The event has no id, so a client that reconnects continues after the last event
+    /// that has one.
+    /// </summary>
     public async Task EndAsync(Watch watch, CancellationToken cancellationToken)
     {
         if (watch.End is { } end and not WatchEnd.RunEnded)
         {
             writer.Write("event: closed\n"u8);
-            WriteData(JsonBytes.Write((end, watch.Last), static (json, it) =>
-            {
-                json.WriteStartObject();
-                json.WriteString("reason"u8, ReasonOf(it.end));
-                json.WriteNumber("after"u8, it.Last);
-                json.WriteEndObject();
-            }));
+            WriteData(
+                JsonBytes.Write(
+                    (end, watch.Last),
+                    static (json, it) =>
+                    {
+                        json.WriteStartObject();
+                        json.WriteString("reason"u8, ReasonOf(it.end));
+                        json.WriteNumber("after"u8, it.Last);
+                        json.WriteEndObject();
+                    }
+                )
+            );
             await writer.FlushAsync(cancellationToken);
         }
     }
 
-    public static string ReasonOf(WatchEnd end) => end switch
-    {
-        WatchEnd.RunEnded => "run_ended",
-        WatchEnd.TooSlow => "too_slow",
-        WatchEnd.ThreadDeleted => "thread_deleted",
-        WatchEnd.Stopping => "stopping",
-        WatchEnd.Failed => "failed",
-        _ => throw new ArgumentOutOfRangeException(nameof(end)),
-    };
+    public static string ReasonOf(WatchEnd end) =>
+        end switch
+        {
+            WatchEnd.RunEnded => "run_ended",
+            WatchEnd.TooSlow => "too_slow",
+            WatchEnd.ThreadDeleted => "thread_deleted",
+            WatchEnd.Stopping => "stopping",
+            WatchEnd.Failed => "failed",
+            _ => throw new ArgumentOutOfRangeException(nameof(end)),
+        };
 
     private void WriteNumber(long sequence)
     {
@@ -75,7 +89,7 @@ internal sealed class ServerSentEvents(PipeWriter writer)
         writer.Advance(digits + 5);
     }
 
-    /// <summary>A line each, though our own JSON has one.</summary>
+    /// <summary>Each line of the JSON needs its own field.</summary>
     private void WriteData(ReadOnlySpan<byte> json)
     {
         foreach (var line in json.Split((byte)'\n'))

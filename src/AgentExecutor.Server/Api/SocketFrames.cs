@@ -1,19 +1,24 @@
 using System.Net.WebSockets;
-using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Streaming;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>Sends a watcher's events over a WebSocket, and reads what the other side sends only to know when it leaves.</summary>
+/// <summary>
+/// Sends events to a watcher over a WebSocket. Frames of the client are only read to notice when it closes the connection.
+/// </summary>
 internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
 {
     private const WebSocketCloseStatus ServiceRestart = (WebSocketCloseStatus)1012;
     private const WebSocketCloseStatus TryAgainLater = (WebSocketCloseStatus)1013;
 
-    /// <summary>A reader that takes nothing for so long, or answers nothing, is not waited for. What it has yet to read is lost to it when the connection is cut, so it is no short time.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// How long a client may read nothing, or not answer, before the connection is closed. The client then loses the data that it has not
+    /// read, so the time is long.
+    /// </summary>
+    public static readonly TimeSpan ClientTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>Bytes a second of the slowest line that a large frame is waited for.</summary>
-    private const double LowestRate = 8 * 1024;
+    /// <summary>The slowest supported connection in bytes per second. It determines how long a large frame may take.</summary>
+    private const double MinBytesPerSecond = 8 * 1024;
 
     public async Task SendAsync(Watch watch, CancellationToken aborted)
     {
@@ -21,9 +26,9 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         var listening = ListenAsync(left);
         try
         {
-            await foreach (var told in watch.ReadAsync(left.Token))
+            await foreach (var events in watch.ReadAsync(left.Token))
             {
-                foreach (var value in told)
+                foreach (var value in events)
                 {
                     await SendAsync(value.Json, left.Token);
                 }
@@ -32,11 +37,11 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         }
         catch (Exception exception) when (exception is OperationCanceledException or WebSocketException)
         {
-            await AnswerCloseAsync(); // the other side left, or takes nothing: it may come again
+            await AnswerCloseAsync(); // the client has disconnected, or reads nothing; it can reconnect
         }
         finally
         {
-            socket.Abort(); // where it was closed in order, this changes nothing
+            socket.Abort(); // this has no effect after a normal close
             await listening;
         }
     }
@@ -45,12 +50,17 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
     {
         if (socket.State == WebSocketState.CloseReceived)
         {
-            using var limit = new CancellationTokenSource(Patience, time);
-            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var limit = new CancellationTokenSource(ClientTimeout, time);
+            await socket
+                .CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>A frame that is broken off takes the socket with it, and whoever closed in order would get no answer: it is waited for no longer, and goes out all the same.</summary>
+    /// <summary>
+    /// Sends a frame. The send itself is never cancelled, because this would abort the socket, and a client that closes the connection
+    /// normally would receive no answer. Instead, this method stops waiting for it.
+    /// </summary>
     private async Task SendAsync(ReadOnlyMemory<byte> json, CancellationToken left)
     {
         var sending = socket.SendAsync(json, WebSocketMessageType.Text, endOfMessage: true, CancellationToken.None);
@@ -60,32 +70,32 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         }
         try
         {
-            await sending.AsTask().WaitAsync(Patience + TimeSpan.FromSeconds(json.Length / LowestRate), time, left);
+            await sending.AsTask().WaitAsync(ClientTimeout + TimeSpan.FromSeconds(json.Length / MinBytesPerSecond), time, left);
         }
         catch (TimeoutException)
         {
             socket.Abort();
-            throw new OperationCanceledException("the reader takes nothing");
+            throw new OperationCanceledException("the client reads nothing");
         }
     }
 
-    /// <summary>Says why it ends, and gives the other side time to read up to there and to answer.</summary>
+    /// <summary>Closes the connection with the reason, and gives the client time to read everything and to answer.</summary>
     private async Task CloseAsync(Watch watch, Task listening)
     {
         var (status, reason) = watch.End switch
         {
-            WatchEnd.TooSlow => (TryAgainLater, $"too slow: come again with ?after={watch.Last}"),
-            WatchEnd.Stopping => (ServiceRestart, $"the service stops: come again with ?after={watch.Last}"),
-            WatchEnd.Failed => (WebSocketCloseStatus.InternalServerError, $"the thread cannot be followed: come again with ?after={watch.Last}"),
+            WatchEnd.TooSlow => (TryAgainLater, $"too slow: reconnect with ?after={watch.Last}"),
+            WatchEnd.Stopping => (ServiceRestart, $"the service shuts down: reconnect with ?after={watch.Last}"),
+            WatchEnd.Failed => (WebSocketCloseStatus.InternalServerError, $"the events cannot be read: reconnect with ?after={watch.Last}"),
             WatchEnd.ThreadDeleted => (WebSocketCloseStatus.NormalClosure, "the thread was deleted"),
             _ => (WebSocketCloseStatus.NormalClosure, "the run has ended"),
         };
-        using var limit = new CancellationTokenSource(Patience, time);
+        using var limit = new CancellationTokenSource(ClientTimeout, time);
         await socket.CloseOutputAsync(status, reason, limit.Token);
         await listening.WaitAsync(limit.Token);
     }
 
-    /// <summary>Ends when the other side does.</summary>
+    /// <summary>Completes when the client closes the connection.</summary>
     private async Task ListenAsync(CancellationTokenSource left)
     {
         var ignored = new byte[1024];
@@ -93,12 +103,12 @@ internal sealed class SocketFrames(WebSocket socket, TimeProvider time)
         {
             while ((await socket.ReceiveAsync(ignored.AsMemory(), CancellationToken.None)).MessageType != WebSocketMessageType.Close)
             {
-                // watchers have nothing to say
+                // frames of the client have no meaning
             }
         }
         catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException)
         {
-            // it is gone
+            // the connection is broken
         }
         await left.CancelAsync();
     }

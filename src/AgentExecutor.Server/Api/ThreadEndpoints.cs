@@ -1,87 +1,135 @@
 using System.Globalization;
+using AgentExecutor.Adapters;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Threads;
 using AgentExecutor.Server.View;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
 namespace AgentExecutor.Server.Api;
 
-/// <summary>What may be asked of a thread: to end, to go on with an answer, and what happened so far.</summary>
-internal sealed class ThreadEndpoints(ServiceGate gate)
+/// <summary>The routes that cancel and resume threads, and list their checkpoints.</summary>
+internal sealed class ThreadEndpoints(RunControl control, ThreadStore store, ReadLimit reads)
 {
     private const int MostCheckpoints = 1_000;
 
-    /// <summary>200 where it is cancelled, 202 where its worker was told to.</summary>
+    public static void Map(WebApplication app)
+    {
+        app.MapStorePost<ThreadEndpoints>("/threads/{thread_id}/cancel", static (threads, context) => threads.CancelAsync(context));
+        app.MapJobPost<ThreadEndpoints>("/threads/{thread_id}/resume", static (threads, context) => threads.ResumeAsync(context));
+        app.MapStoreRead<ThreadEndpoints>("/threads/{thread_id}/history", static (threads, context) => threads.HistoryAsync(context));
+    }
+
+    /// <summary>Cancels a thread. Responds with 200 if it is cancelled, and with 202 if its worker was asked to cancel it.</summary>
     public async Task CancelAsync(HttpContext context)
     {
         using var deadline = Requests.Deadline(context);
-        var run = await gate.Require().Control.CancelAsync(Requests.ThreadId(context), deadline.Token);
+        var run = await control.CancelAsync(Requests.ThreadId(context), deadline.Token);
         if (run.Status is RunStatus.Completed or RunStatus.Failed)
         {
-            throw new FaultException(FaultCodes.NothingToCancel, $"the thread '{run.ThreadId}' is {run.Status.ToString().ToLowerInvariant()}; there is nothing to cancel");
+            throw new FaultException(
+                FaultCodes.NothingToCancel,
+                $"the thread '{run.ThreadId}' is {run.Status.ToString().ToLowerInvariant()}; there is nothing to cancel"
+            );
         }
         var isDone = run.Status == RunStatus.Cancelled;
-        await Requests.WriteAsync(context, isDone ? StatusCodes.Status200OK : StatusCodes.Status202Accepted, writer =>
-        {
-            writer.WriteString("thread_id"u8, run.ThreadId);
-            writer.WriteString("status"u8, isDone ? "cancelled"u8 : "cancelling"u8);
-        });
+        await Requests.WriteAsync(
+            context,
+            isDone ? StatusCodes.Status200OK : StatusCodes.Status202Accepted,
+            writer =>
+            {
+                writer.WriteString("thread_id"u8, run.ThreadId);
+                writer.WriteString("status"u8, isDone ? "cancelled"u8 : "cancelling"u8);
+            }
+        );
     }
 
-    /// <summary><c>{"answer": ...}</c> for the only open question, or <c>{"answers": {ID: ...}}</c>; a failed run goes on without.</summary>
+    /// <summary>
+    /// Resumes a thread. The body contains <c>{"answer": ...}</c> for the only open question, or <c>{"answers": {ID: ...}}</c>. A failed
+    /// run needs no answer.
+    /// </summary>
     public async Task ResumeAsync(HttpContext context)
     {
-        var (service, threadId) = (gate.RequireTaking(), Requests.ThreadId(context));
+        var threadId = Requests.ThreadId(context);
         var answers = AnswerReader.Read(await Requests.ReadBodyAsync(context));
         using var deadline = Requests.Deadline(context);
-        var run = await service.Control.AnswerAsync(threadId, answers, deadline.Token);
-        context.Response.Headers.Location = $"/deepagents-runtime/state/{Uri.EscapeDataString(threadId)}";
-        await Requests.WriteAsync(context, StatusCodes.Status202Accepted, writer =>
-        {
-            writer.WriteString("thread_id"u8, run.ThreadId);
-            writer.WriteString("status"u8, "running"u8);
-        });
+        var run = await control.AnswerAsync(threadId, answers, deadline.Token);
+        context.Response.Headers.Location = JobEndpoints.StatePath(threadId);
+        await Requests.WriteAsync(
+            context,
+            StatusCodes.Status202Accepted,
+            writer =>
+            {
+                writer.WriteString("thread_id"u8, run.ThreadId);
+                writer.WriteString("status"u8, "running"u8);
+            }
+        );
     }
 
-    /// <summary>Checkpoints, newest first; <c>?limit=</c>, <c>?before=CHECKPOINT_ID</c>, <c>?ns=</c> or <c>?all=true</c> for those of sub-agents.</summary>
+    /// <summary>
+    /// Lists checkpoints, newest first. The query can contain <c>limit</c>, <c>before</c> with a checkpoint id, and <c>ns</c> or
+    /// <c>all=true</c> for the checkpoints of sub-agents.
+    /// </summary>
     public async Task HistoryAsync(HttpContext context)
     {
-        var (service, threadId, query) = (gate.Require(), Requests.ThreadId(context), context.Request.Query);
+        var (threadId, query) = (Requests.ThreadId(context), context.Request.Query);
         using var deadline = Requests.Deadline(context);
-        _ = await service.App.Runs.FindAsync(threadId, deadline.Token)
-            ?? throw new FaultException(FaultCodes.UnknownThread, $"there is no thread '{threadId}'", "check the id");
+        using var turn = await reads.EnterAsync(context, deadline.Token);
+        _ = await store.Read.Runs.FindAsync(threadId, deadline.Token) ?? throw Requests.UnknownThread(threadId);
         var ns = ReadAll(query["all"].ToString()) ? null : ReadName(query, "ns");
         var before = ReadName(query, "before");
-        var list = service.App.Services.Checkpoints.ListAsync(
-            new CheckpointQuery(threadId, ns, before.Length > 0 ? before : null, Limit: ReadLimit(query["limit"].ToString())), deadline.Token);
+        var list = store.Read.Checkpoints.ListAsync(
+            new CheckpointQuery(threadId, ns, before.Length > 0 ? before : null, Limit: ReadLimit(query["limit"].ToString())),
+            deadline.Token
+        );
         var checkpoints = new List<StoredCheckpoint>();
         await foreach (var checkpoint in list)
         {
             checkpoints.Add(checkpoint);
         }
-        await Requests.WriteAsync(context, StatusCodes.Status200OK, writer =>
-        {
-            writer.WriteString("thread_id"u8, threadId);
-            writer.WriteStartArray("checkpoints"u8);
-            checkpoints.ForEach(checkpoint => CheckpointJson.Write(writer, checkpoint));
-            writer.WriteEndArray();
-        });
+        await Requests.WriteAsync(
+            context,
+            StatusCodes.Status200OK,
+            writer =>
+            {
+                writer.WriteString("thread_id"u8, threadId);
+                writer.WriteStartArray("checkpoints"u8);
+                checkpoints.ForEach(checkpoint => CheckpointJson.Write(writer, checkpoint));
+                writer.WriteEndArray();
+            }
+        );
     }
 
-    private static bool ReadAll(string text) => text switch
-    {
-        "" or "false" => false,
-        "true" => true,
-        _ => throw new FaultException(FaultCodes.InvalidInput, $"all: '{text}' is neither true nor false", "leave it out for false"),
-    };
+    private static bool ReadAll(string text) =>
+        text switch
+        {
+            "" or "false" => false,
+            "true" => true,
+            _ => throw new FaultException(
+                FaultCodes.InvalidInput,
+                $"all: '{text}' is neither true nor false",
+                "use true, or omit the parameter"
+            ),
+        };
 
-    /// <summary>No name that we gave holds control characters, and not every store can be asked for one.</summary>
-    private static string ReadName(IQueryCollection query, string parameter) => query[parameter].ToString() is var text && !text.Any(char.IsControl)
-        ? text
-        : throw new FaultException(FaultCodes.InvalidInput, $"{parameter}: it holds control characters", "copy it from the answer of this route");
+    /// <summary>No id or namespace contains control characters, and not every store accepts them in a query.</summary>
+    private static string ReadName(IQueryCollection query, string parameter) =>
+        query[parameter].ToString() is var text && !text.Any(char.IsControl)
+            ? text
+            : throw new FaultException(
+                FaultCodes.InvalidInput,
+                $"{parameter}: the value contains control characters",
+                "use a value from a response of this route"
+            );
 
-    private static int ReadLimit(string text) => text.Length == 0 ? 100
+    private static int ReadLimit(string text) =>
+        text.Length == 0 ? 100
         : int.TryParse(text, CultureInfo.InvariantCulture, out var limit) && limit is > 0 and <= MostCheckpoints ? limit
-        : throw new FaultException(FaultCodes.InvalidInput, $"limit: '{text}' is no number from 1 to {MostCheckpoints}", "leave it out for 100");
+        : throw new FaultException(
+            FaultCodes.InvalidInput,
+            $"limit: '{text}' is not a number from 1 to {MostCheckpoints}",
+            "use such a number, or omit the parameter for 100"
+        );
 }

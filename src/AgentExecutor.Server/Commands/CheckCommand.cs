@@ -1,5 +1,10 @@
 using System.CommandLine;
-using AgentExecutor.Core.Graphs.Definitions;
+using AgentExecutor.Core.Compilation;
+using AgentExecutor.Core.Definitions;
+using AgentExecutor.Server.Commands.Inputs;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Composition;
+using AgentExecutor.Server.Settings;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -12,19 +17,35 @@ internal static class CheckCommand
         var json = CommonOptions.Json();
         var mermaid = new Option<bool>("--mermaid") { Description = "Print the graph as a Mermaid flowchart." };
         var model = CommonOptions.Model();
-        var command = new Command("check", "Find every fault of a definition, or print the plan of its graph.") { definition, json, mermaid, model };
+        var command = new Command(
+            "check",
+            "Report every error in a definition, or print the plan of its graph. Keys that are missing on this machine are only warnings."
+        )
+        {
+            definition,
+            json,
+            mermaid,
+            model,
+        };
         command.SetAction(result =>
         {
-            var environment = App.EnvironmentOf(CommonOptions.Settings(null), result.GetValue(model) is { } name ? App.ParseModel(name) : null);
+            var environment = DefinitionEnvironments.Create(
+                CommonOptions.Settings(result, null),
+                result.GetValue(model) is { } name ? ModelNames.Parse(name) : null
+            );
             var bytes = DefinitionFile.Read(result.GetValue(definition)!);
-            var faults = DefinitionValidator.Validate(DefinitionReader.Read(bytes), environment);
-            if (faults.Any(fault => !fault.IsWarning))
+            var check = DefinitionCheck.ForThisMachine(bytes, environment);
+            if (!check.IsValid)
             {
-                Report(faults, result.GetValue(json));
+                Report(check.Faults, result.GetValue(json));
                 return ExitCode.Usage;
             }
-            var plan = new GraphPlan(new AgentCompiler(environment).Compile(bytes), faults);
-            Console.Write(result.GetValue(json) ? plan.ToJson() + "\n" : result.GetValue(mermaid) ? plan.ToMermaid() : plan.ToText());
+            var plan = new GraphPlan(AgentCompiler.CompilePlan(bytes, environment), check.Faults);
+            Console.Write(
+                result.GetValue(json) ? plan.ToJson() + "\n"
+                : result.GetValue(mermaid) ? plan.ToMermaid()
+                : plan.ToText()
+            );
             return ExitCode.Success;
         });
         return command;
@@ -37,7 +58,10 @@ internal static class CheckCommand
             Console.WriteLine(GraphPlan.FaultsToJson(faults));
             return;
         }
-        Console.WriteLine($"{faults.Count(fault => !fault.IsWarning)} faults, {faults.Count(fault => fault.IsWarning)} warnings");
-        DefinitionFaults.Write(Console.Out, faults);
+        Console.WriteLine($"{Count(faults, "error", isWarning: false)}, {Count(faults, "warning", isWarning: true)}");
+        DefinitionFaults.Write(Console.Out, faults.OrderBy(fault => fault.IsWarning));
     }
+
+    private static string Count(IReadOnlyList<DefinitionFault> faults, string what, bool isWarning) =>
+        faults.Count(fault => fault.IsWarning == isWarning) is var count && count == 1 ? $"1 {what}" : $"{count} {what}s";
 }

@@ -3,13 +3,17 @@ using System.Globalization;
 
 namespace AgentExecutor.Server.Commands;
 
-/// <summary>Reads <c>90s</c>, <c>15m</c>, <c>2h</c>, <c>30d</c>.</summary>
+/// <summary>Parses durations such as <c>90s</c>, <c>15m</c>, <c>2h</c>, <c>30d</c>.</summary>
 internal static class Durations
 {
     public static TimeSpan? Parse(ArgumentResult argument)
     {
         var text = argument.Tokens[0].Value;
-        if (text.Length > 1 && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number < 1_000_000)
+        if (
+            text.Length > 1
+            && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number < 1_000_000
+        )
         {
             switch (text[^1])
             {
@@ -23,7 +27,8 @@ internal static class Durations
                     return TimeSpan.FromDays(number);
             }
         }
-        argument.AddError($"'{text}' is no length of time: write 90s, 15m, 2h or 30d");
+        var name = (argument.Parent as OptionResult)?.Option.Name ?? argument.Argument.Name;
+        argument.AddError($"{name} takes a duration such as 90s, 15m, 2h or 30d, not '{text}'");
         return null;
     }
 }

@@ -1,7 +1,13 @@
 using System.CommandLine;
 using System.Text.Json;
 using AgentExecutor.Core;
-using AgentExecutor.Server.Commands.Recordings;
+using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Threads;
+using AgentExecutor.Server.Commands.Inputs;
+using AgentExecutor.Server.Commands.Remote;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Commands.Submitting;
+using AgentExecutor.Server.Composition;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -13,35 +19,98 @@ internal static class ResumeCommand
         var thread = CommonOptions.Thread();
         var answer = new Option<string[]>("--answer")
         {
-            Description = "An answer to an open question: text or JSON, with ID= before it where several are open. May be given several times.",
+            HelpName = "ANSWER",
+            Description = "The answer to an open question, as text or JSON. If several questions are open, repeat the option as ID=ANSWER.",
             AllowMultipleArgumentsPerToken = false,
         };
-        var (model, events, outDir, dataDir) = (CommonOptions.Model(), CommonOptions.Events(), CommonOptions.Out(), CommonOptions.DataDir());
-        var command = new Command("resume", "Go on with a thread that was stopped, killed, interrupted or failed.")
+        var execution = new ExecutionOptions();
+        var to = CommonOptions.To("The run continues there. Default: the run continues in this process.");
+        var wait = new Option<bool>("--wait")
         {
-            thread, answer, model, events, outDir, dataDir,
+            Description = "With --to: wait until the run ends or asks a question, and print the result.",
         };
-        var recording = new RecordingOptions();
-        recording.AddTo(command);
-        command.SetAction(async (result, cancellationToken) =>
+        var command = new Command("resume", "Continue a thread that was stopped, killed or interrupted, or that failed.")
         {
-            var settings = CommonOptions.Settings(result.GetValue(dataDir));
-            var threadId = result.GetValue(thread)!;
-            var answers = ReadAnswers(result.GetValue(answer) ?? []);
-            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: true, cancellationToken);
-            await using var app = await App.OpenAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tape.Tap);
-            var run = await app.Runs.FindAsync(threadId, cancellationToken);
-            OutDirectory.Check(result.GetValue(outDir));
-            var options = new FollowOptions(run?.Name ?? threadId, result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir))
+            thread,
+            answer,
+            to,
+            wait,
+        };
+        execution.AddTo(command);
+        ForbidBoth(command, to, execution.All);
+        command.SetAction(
+            async (result, cancellationToken) =>
             {
-                Recording = recording.Again(result),
-            };
-            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.ResumeAsync(threadId, answers, signals), tape);
-        });
+                var settings = execution.Settings(result);
+                var threadId = result.GetValue(thread)!;
+                var answers = ReadAnswers(result.GetValue(answer) ?? []);
+                if (result.GetValue(to) is { } service)
+                {
+                    return await ResumeAtServiceAsync(
+                        CommonOptions.Service(settings, service),
+                        threadId,
+                        answers,
+                        result.GetValue(wait),
+                        cancellationToken
+                    );
+                }
+                await using var recorded = await execution.OpenRecordingAsync(result, mayAppend: true, cancellationToken);
+                await using var app = await CommandServices.OpenAsync(settings, cancellationToken, execution.Model(result), recorded.Tap);
+                var run = await app.Runs.FindAsync(threadId, cancellationToken);
+                OutDirectory.Check(execution.OutDirectory(result));
+                var display = execution.Display(result, run?.Name ?? threadId);
+                if (run is { Status: RunStatus.Completed } && answers.Count == 0)
+                {
+                    // Repeating a resume must succeed, so the answer is printed again.
+                    Console.Error.WriteLine(
+                        $"the thread '{threadId}' is completed; there is nothing to resume [{FaultCodes.NothingToResume}]"
+                    );
+                    var at = await app.Reader.FindAsync(run, "", null, cancellationToken);
+                    return RunReport.Write(new RunOutcome(run, at?.State, []), display);
+                }
+                return await RunFollower.FollowAsync(
+                    app,
+                    threadId,
+                    display,
+                    signals => app.Executor.ResumeAsync(threadId, answers, signals),
+                    recorded
+                );
+            }
+        );
         return command;
     }
 
-    /// <summary><c>ID=ANSWER</c>, where the id is one of ours (32 hex digits, a colon and more), or the answer alone.</summary>
+    private static void ForbidBoth(Command command, Option to, IReadOnlyList<Option> others) =>
+        command.Validators.Add(result =>
+        {
+            foreach (var other in others.Where(other => result.GetResult(to) is not null && result.GetResult(other) is not null))
+            {
+                result.AddError($"--to and {other.Name} cannot be combined: the service continues the run as it was submitted");
+            }
+        });
+
+    private static async Task<int> ResumeAtServiceAsync(
+        Uri url,
+        string threadId,
+        IReadOnlyDictionary<string, JsonElement> answers,
+        bool wait,
+        CancellationToken cancellationToken
+    )
+    {
+        using var service = new ServiceThreads(url);
+        await service.ResumeAsync(threadId, answers, cancellationToken);
+        if (!wait)
+        {
+            Console.WriteLine(
+                $"thread {threadId} continues; to watch it: agent-executor watch {threadId} --to {ServiceResponses.Name(url)}"
+            );
+            return ExitCode.Success;
+        }
+        await using var sender = new HttpJobSender(url);
+        return JobReport.Write(threadId, await sender.WaitAsync(threadId, cancellationToken), service: url);
+    }
+
+    /// <summary>Reads <c>ID=ANSWER</c>, or only the answer. An interrupt id starts with 32 hexadecimal digits and a colon.</summary>
     private static Dictionary<string, JsonElement> ReadAnswers(string[] texts)
     {
         var answers = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
@@ -52,7 +121,11 @@ internal static class ResumeCommand
             var id = hasId ? text[..equals] : "";
             if (!answers.TryAdd(id, InputArgument.Value(hasId ? text[(equals + 1)..] : text)))
             {
-                throw new FaultException(FaultCodes.InvalidAnswer, "two answers are given for one question", "write --answer ID=ANSWER for each");
+                throw new FaultException(
+                    FaultCodes.InvalidAnswer,
+                    "a question has two answers",
+                    "use --answer ID=ANSWER once for each question"
+                );
             }
         }
         return answers;

@@ -1,7 +1,10 @@
 using System.CommandLine;
-using AgentExecutor.Core.Graphs.Definitions;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Server.Commands.Recordings;
+using AgentExecutor.Core.Compilation;
+using AgentExecutor.Core.Definitions;
+using AgentExecutor.Core.Threads;
+using AgentExecutor.Server.Commands.Inputs;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Composition;
 
 namespace AgentExecutor.Server.Commands;
 
@@ -11,34 +14,54 @@ internal static class RunCommand
     public static Command Create()
     {
         var definition = CommonOptions.Definition();
-        var input = new Option<string?>("--input") { Description = "The input: text, a JSON object, or @FILE with either." };
-        var thread = new Option<string?>("--thread") { Description = "The thread to run on; a new one where left out. An existing thread goes on with the input." };
-        var mount = new Option<string?>("--mount") { Description = "Give the agents the text files of this directory (copies: nothing is written back)." };
-        var (model, events, outDir, dataDir) = (CommonOptions.Model(), CommonOptions.Events(), CommonOptions.Out(), CommonOptions.DataDir());
-        var command = new Command("run", "Run an agent definition here and now, in this process.")
+        var input = new Option<string?>("--input")
         {
-            definition, input, thread, mount, model, events, outDir, dataDir,
+            HelpName = "INPUT",
+            Description = "The input: text, a JSON object, or @FILE to read either from a file.",
         };
-        var recording = new RecordingOptions();
-        recording.AddTo(command);
-        command.SetAction(async (result, cancellationToken) =>
+        var thread = new Option<string?>("--thread")
         {
-            var settings = CommonOptions.Settings(result.GetValue(dataDir));
-            var json = DefinitionFile.Read(result.GetValue(definition)!);
-            var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
-            var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
-            var request = new RunRequest(threadId, Guid.CreateVersion7().ToString(), json, InputArgument.Read(result.GetValue(input), files));
-            await using var tape = await Tape.OpenAsync(recording.Record(result), recording.Replay(result), mayGoOn: false, cancellationToken);
-            await using var app = await App.BuildAsync(settings, cancellationToken, result.GetValue(model) is { } name ? App.ParseModel(name) : null, tap: tape.Tap);
-            OutDirectory.Check(result.GetValue(outDir));
-            DefinitionFaults.Write(Console.Error, DefinitionValidator.Validate(DefinitionReader.Read(json), app.Environment).Where(fault => fault.IsWarning));
-            var options = new FollowOptions(
-                DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!), result.GetValue(events) is not null, result.GetValue(outDir), result.GetValue(dataDir))
+            HelpName = "ID",
+            Description = "The id of the thread. An existing thread continues with the input. Default: a new thread.",
+        };
+        var mount = new Option<string?>("--mount")
+        {
+            HelpName = "DIR",
+            Description = "Give the agents copies of the text files in this directory. The originals are not changed.",
+        };
+        var execution = new ExecutionOptions();
+        var command = new Command("run", "Run an agent definition in this process.") { definition, input, thread, mount };
+        execution.AddTo(command);
+        command.SetAction(
+            async (result, cancellationToken) =>
             {
-                Recording = recording.Again(result),
-            };
-            return await RunFollower.FollowAsync(app, threadId, options, signals => app.Executor.StartAsync(request, signals), tape);
-        });
+                var settings = execution.Settings(result);
+                var json = DefinitionFile.Read(result.GetValue(definition)!);
+                var files = result.GetValue(mount) is { } directory ? InputArgument.Mount(directory) : [];
+                var threadId = result.GetValue(thread) ?? Guid.CreateVersion7().ToString();
+                var request = new RunRequest(
+                    threadId,
+                    Guid.CreateVersion7().ToString(),
+                    json,
+                    InputArgument.Read(result.GetValue(input), files)
+                );
+                await using var recorded = await execution.OpenRecordingAsync(result, mayAppend: false, cancellationToken);
+                await using var app = await CommandServices.CreateAsync(settings, cancellationToken, execution.Model(result), recorded.Tap);
+                OutDirectory.Check(execution.OutDirectory(result));
+                DefinitionFaults.Write(
+                    Console.Error,
+                    DefinitionValidator.Validate(DefinitionReader.Read(json), app.Environment).Where(fault => fault.IsWarning)
+                );
+                var title = DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!);
+                return await RunFollower.FollowAsync(
+                    app,
+                    threadId,
+                    execution.Display(result, title),
+                    signals => app.Executor.StartAsync(request, signals),
+                    recorded
+                );
+            }
+        );
         return command;
     }
 }

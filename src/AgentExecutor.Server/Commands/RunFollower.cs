@@ -1,55 +1,50 @@
 using System.Runtime.InteropServices;
-using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Threads;
 using AgentExecutor.Server.Commands.Recordings;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Composition;
+using AgentExecutor.Server.Locks;
 using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands;
 
-/// <summary>How a run is shown.</summary>
-/// <param name="Title">What it is called.</param>
-/// <param name="JsonLines">Events as JSON lines on standard output.</param>
-/// <param name="OutDirectory">Where files that the agents wrote are saved.</param>
-/// <param name="DataDir">The data directory where the command line named one: the command that resumes must name it too.</param>
-internal sealed record FollowOptions(string Title, bool JsonLines, string? OutDirectory, string? DataDir)
-{
-    /// <summary>What the command that resumes must say of a recording, with a space before it; empty for nothing.</summary>
-    public string Recording { get; init; } = "";
-
-    /// <summary>The command that goes on with a thread.</summary>
-    public string ResumeCommand(string threadId) => $"agent-executor resume {threadId}{(DataDir is null ? "" : $" --data-dir {DataDir}")}{Recording}";
-}
-
 /// <summary>
-/// Runs something and shows its events until it ends. The first Ctrl-C or SIGTERM stops it at its next checkpoint, within the grace; the
-/// second at once.
+/// Executes a run and shows its events until it ends. The first Ctrl-C or SIGTERM stops the run at its next checkpoint, within the grace
+/// period; the second stops it at once.
 /// </summary>
 internal static class RunFollower
 {
-    public static async Task<int> FollowAsync(App app, string threadId, FollowOptions options, Func<RunSignals, Task<RunOutcome>> run, Tape tape)
+    public static async Task<int> FollowAsync(
+        CommandServices app,
+        string threadId,
+        DisplayOptions options,
+        Func<RunSignals, Task<RunOutcome>> run,
+        RunRecording recorded
+    )
     {
         using var threadLock = app.Keeper is null ? ThreadLock.Take(app.Settings.DataDir, threadId) : null;
         using var stopKeeping = new CancellationTokenSource();
         var keeping = app.Keeper?.RunAsync(stopKeeping.Token) ?? Task.CompletedTask;
-        using var giveBack = new CancellationTokenSource();
-        using var abandon = new CancellationTokenSource();
+        using var stopAtCheckpoint = new CancellationTokenSource();
+        using var stopNow = new CancellationTokenSource();
         void Stop(PosixSignalContext context)
         {
             context.Cancel = true;
-            if (giveBack.IsCancellationRequested)
+            if (stopAtCheckpoint.IsCancellationRequested)
             {
-                abandon.Cancel();
+                stopNow.Cancel();
                 return;
             }
-            giveBack.Cancel();
-            abandon.CancelAfter(TimeSpan.FromSeconds(app.Settings.GraceSeconds));
+            stopAtCheckpoint.Cancel();
+            stopNow.CancelAfter(TimeSpan.FromSeconds(app.Settings.GraceSeconds));
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var signals = new RunSignals(giveBack.Token, abandon.Token);
+        var signals = new RunSignals(stopAtCheckpoint.Token, stopNow.Token);
         try
         {
-            var outcome = await ShowAsync(app, threadId, options, () => run(signals), giveBack.Token);
-            tape.Tell();
+            var outcome = await ShowAsync(app, threadId, options, () => run(signals), stopAtCheckpoint.Token);
+            recorded.Report();
             return RunReport.Write(outcome, options);
         }
         finally
@@ -60,10 +55,15 @@ internal static class RunFollower
     }
 
     private static async Task<RunOutcome> ShowAsync(
-        App app, string threadId, FollowOptions options, Func<Task<RunOutcome>> run, CancellationToken stopping)
+        CommandServices app,
+        string threadId,
+        DisplayOptions options,
+        Func<Task<RunOutcome>> run,
+        CancellationToken stopping
+    )
     {
-        using var over = new CancellationTokenSource();
-        var events = app.Events.WatchAsync(threadId, over.Token);
+        using var ended = new CancellationTokenSource();
+        var events = app.Events.WatchAsync(threadId, ended.Token);
         async Task<RunOutcome> RunAndCloseAsync()
         {
             try
@@ -72,12 +72,12 @@ internal static class RunFollower
             }
             finally
             {
-                await over.CancelAsync();
+                await ended.CancelAsync();
             }
         }
         async Task<RunOutcome> FollowAsync(IRunView view)
         {
-            using var notice = stopping.Register(() => view.Notice("stopping at the next checkpoint; once more to stop at once"));
+            using var notice = stopping.Register(() => view.Notice("stopping at the next checkpoint; press Ctrl-C again to stop at once"));
             var running = RunAndCloseAsync();
             await foreach (var envelope in events)
             {

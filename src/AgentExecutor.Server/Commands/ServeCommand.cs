@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using AgentExecutor.Core;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Composition;
 using AgentExecutor.Server.Logging;
-using AgentExecutor.Server.Roles;
 using AgentExecutor.Server.Settings;
 
 namespace AgentExecutor.Server.Commands;
@@ -12,32 +12,46 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var roles = new Option<string?>("--roles") { Description = "What to do: all, or some of executor and janitor, with commas (ROLES)." };
-        var port = new Option<int?>("--port") { Description = "Listen for HTTP here (PORT; 8080); 0 for any free port." };
-        var dataDir = CommonOptions.DataDir();
-        var command = new Command("serve", "Take jobs from NATS, HTTP or the queue and run them, until SIGTERM or Ctrl-C. Logs JSON lines to standard output.") { roles, port, dataDir };
-        command.SetAction(async (result, _) =>
+        var roles = new Option<string?>("--roles")
         {
-            var settings = SettingsReader.FromEnvironment();
-            settings = settings with { Port = result.GetValue(port) ?? settings.Port };
-            settings = result.GetValue(dataDir) is { } directory ? settings with { DataDir = directory, Postgres = new() } : settings;
-            if (settings.Port is < 0 or > 65535)
+            HelpName = "ROLES",
+            Description = "The roles of this process: all, or a comma-separated list of executor and janitor. (ROLES; default all)",
+        };
+        var port = new Option<int?>("--port")
+        {
+            HelpName = "N",
+            Description = "The HTTP port; 0 selects a free port. (PORT; default 8080)",
+        };
+        var dataDir = CommonOptions.DataDir();
+        var command = new Command(
+            "serve",
+            "Run the service: execute jobs from NATS, HTTP and the queue until SIGTERM or Ctrl-C. Logs are JSON lines on standard output."
+        )
+        {
+            roles,
+            port,
+            dataDir,
+        };
+        command.SetAction(
+            async (result, _) =>
             {
-                throw new FaultException("invalid_settings", $"PORT: {settings.Port} is no port", "use 0 to 65535");
+                var settings = SettingsReader.FromEnvironment(result.GetValue(CommonOptions.Config));
+                settings = settings with { Port = result.GetValue(port) ?? settings.Port };
+                settings = result.GetValue(dataDir) is { } directory ? settings with { DataDir = directory, Postgres = new() } : settings;
+                if (settings.Port is < 0 or > 65535)
+                {
+                    throw new FaultException(
+                        "invalid_settings",
+                        $"--port: {settings.Port} is not a port number",
+                        "use a number from 0 to 65535"
+                    );
+                }
+                var active = RoleNames.Parse(result.GetValue(roles) ?? settings.Roles);
+                using var loggers = new LineLoggers(Console.Out, LineLoggers.Level(settings.LogLevel), isJson: true, TimeProvider.System);
+                await ServeHost.RunAsync(settings, active, loggers);
+                return ExitCode.Success;
             }
-            var active = RoleNames.Parse(result.GetValue(roles) ?? settings.Roles);
-            using var loggers = new LineLoggers(Console.Out, LineLoggers.Level(settings.LogLevel), isJson: true, TimeProvider.System);
-            using var stopping = new CancellationTokenSource();
-            void Stop(PosixSignalContext context)
-            {
-                context.Cancel = true;
-                stopping.Cancel();
-            }
-            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-            await new ServiceHost(settings, active, loggers).RunAsync(stopping.Token);
-            return ExitCode.Success;
-        });
+        );
         return command;
     }
 }

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Files;
-using AgentExecutor.Core.Graphs.Definitions;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.Commands.Reports;
+using AgentExecutor.Server.Composition;
 using AgentExecutor.Server.View;
 
 namespace AgentExecutor.Server.Commands;
@@ -17,54 +18,88 @@ internal static class ShowCommand
     public static Command Create()
     {
         var thread = CommonOptions.Thread();
-        var checkpoint = new Option<string?>("--checkpoint") { Description = "The checkpoint to show; the newest where left out." };
-        var ns = new Option<string>("--ns") { Description = "The namespace of a sub-agent, as 'history --all' prints it.", DefaultValueFactory = _ => "" };
-        var file = new Option<string?>("--file") { Description = "Print this file of the thread and nothing else." };
-        var (json, dataDir) = (CommonOptions.Json(), CommonOptions.DataDir());
-        var command = new Command("show", "Show a thread's state: messages, todos, files and other channels.") { thread, checkpoint, ns, file, json, dataDir };
-        command.SetAction(async (result, cancellationToken) =>
+        var checkpoint = new Option<string?>("--checkpoint")
         {
-            await using var app = await App.OpenAsync(CommonOptions.Settings(result.GetValue(dataDir)), cancellationToken);
-            var threadId = result.GetValue(thread)!;
-            var run = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw HistoryCommand.UnknownThread(threadId);
-            var loaded = await app.Services.Checkpoints.LoadAsync(threadId, result.GetValue(ns)!, result.GetValue(checkpoint), cancellationToken)
-                ?? throw new FaultException(
-                    FaultCodes.UnknownCheckpoint, $"the thread '{threadId}' has no checkpoint {result.GetValue(checkpoint)} in the namespace '{result.GetValue(ns)}'", $"list them with: agent-executor history {threadId} --all");
-            var agent = await app.Executor.AgentOfAsync(run, cancellationToken);
-            var at = CheckpointReader.Read(loaded, agent.Graph.Channels);
-            if (result.GetValue(file) is { } path)
+            HelpName = "ID",
+            Description = "The checkpoint to show. Default: the newest.",
+        };
+        var ns = new Option<string>("--ns")
+        {
+            HelpName = "NAMESPACE",
+            Description = "The namespace of a sub-agent, as printed by 'history --all'.",
+            DefaultValueFactory = _ => "",
+        };
+        var file = new Option<string?>("--file") { HelpName = "PATH", Description = "Print only this file of the thread." };
+        var (json, dataDir) = (CommonOptions.Json(), CommonOptions.DataDir());
+        var command = new Command("show", "Show a thread's state: messages, todos, files and other channels.")
+        {
+            thread,
+            checkpoint,
+            ns,
+            file,
+            json,
+            dataDir,
+        };
+        command.SetAction(
+            async (result, cancellationToken) =>
             {
-                WriteFile(at.State, path);
+                await using var app = await CommandServices.OpenAsync(
+                    CommonOptions.Settings(result, result.GetValue(dataDir)),
+                    cancellationToken
+                );
+                var threadId = result.GetValue(thread)!;
+                var run = await app.Runs.FindAsync(threadId, cancellationToken) ?? throw HistoryCommand.UnknownThread(threadId);
+                var at =
+                    await app.Reader.FindAsync(run, result.GetValue(ns)!, result.GetValue(checkpoint), cancellationToken)
+                    ?? throw new FaultException(
+                        FaultCodes.UnknownCheckpoint,
+                        $"the thread '{threadId}' has no checkpoint {result.GetValue(checkpoint)} in the namespace '{result.GetValue(ns)}'",
+                        $"list them with: agent-executor history {threadId} --all"
+                    );
+                if (result.GetValue(file) is { } path)
+                {
+                    WriteFile(at.State, path);
+                }
+                else if (result.GetValue(json))
+                {
+                    Console.WriteLine(StateJson(at.State));
+                }
+                else
+                {
+                    WriteRun(run, at, isRoot: result.GetValue(ns)!.Length == 0);
+                    await SpendingReport.WriteBudgetsAsync(
+                        Console.Out,
+                        run,
+                        await app.Reader.BudgetOfAsync(run, cancellationToken),
+                        app.Store.Budgets,
+                        cancellationToken
+                    );
+                    SpendingReport.WriteTable(Console.Out, run.Usage);
+                    WriteState(at.State);
+                }
+                return ExitCode.Success;
             }
-            else if (result.GetValue(json))
-            {
-                Console.WriteLine(StateJson(at.State));
-            }
-            else
-            {
-                WriteRun(run, at, result.GetValue(ns)!.Length == 0 ? agent : null);
-                await SpendingReport.WriteBudgetsAsync(Console.Out, run, agent.Budget, app.Store.Budgets, cancellationToken);
-                SpendingReport.WriteTable(Console.Out, run.Usage);
-                WriteState(at.State);
-            }
-            return ExitCode.Success;
-        });
+        );
         return command;
     }
 
-    private static void WriteRun(Run run, Position at, CompiledAgent? agent)
+    private static void WriteRun(Run run, Position at, bool isRoot)
     {
-        Console.WriteLine($"thread {run.ThreadId}: {run.Status.ToString().ToLowerInvariant()}, checkpoint {at.CheckpointId}, step {at.Step}");
+        Console.WriteLine(
+            $"thread {run.ThreadId}: {run.Status.ToString().ToLowerInvariant()}, checkpoint {at.CheckpointId}, step {at.Step}"
+        );
         Console.WriteLine(
             $"used {run.Usage.Supersteps} supersteps, {run.Usage.ModelCalls} model calls, {run.Usage.ToolCalls} tool calls, "
-            + $"{run.Usage.Tokens.Input} + {run.Usage.Tokens.Output} tokens{SpendingReport.CostOf(run.Usage)}, {run.Usage.ActiveSeconds:0.00} s");
+                + $"{run.Usage.Tokens.Input} + {run.Usage.Tokens.Output} tokens{SpendingReport.CostOf(run.Usage)}, "
+                + $"{run.Usage.ActiveSeconds:0.00} s"
+        );
         if (run.Failure is { } failure)
         {
             Console.WriteLine($"failed: {failure.Message} [{failure.Code}]");
         }
-        foreach (var interrupt in agent is null ? [] : OpenInterrupts.Of(run.ThreadId, at, agent.Graph))
+        foreach (var interrupt in isRoot ? OpenInterrupts.Of(at) : [])
         {
-            Console.WriteLine($"waits for an answer to {interrupt.Id}: {JsonBytes.Compact(interrupt.Value)}");
+            Console.WriteLine($"waiting for an answer to {interrupt.Id}: {JsonBytes.Compact(interrupt.Value)}");
         }
         if (!at.Due.IsEmpty)
         {
@@ -93,7 +128,9 @@ internal static class ShowCommand
                     }
                     break;
                 case { } value:
-                    Console.WriteLine($"\n{state.Channels[i].Name}\n  {System.Text.Encoding.UTF8.GetString(state.Channels[i].EncodeValue(value))}");
+                    Console.WriteLine(
+                        $"\n{state.Channels[i].Name}\n  {System.Text.Encoding.UTF8.GetString(state.Channels[i].EncodeValue(value))}"
+                    );
                     break;
             }
         }
@@ -113,22 +150,30 @@ internal static class ShowCommand
     {
         if (state.Get<FileTree>(FilesChannel.DefaultName)?[path] is not { } file)
         {
-            throw new FaultException(FaultCodes.InvalidInput, $"the thread has no file '{path}'", "show the thread without --file to see which it has");
+            throw new FaultException(
+                FaultCodes.InvalidInput,
+                $"the thread has no file '{path}'",
+                "show the thread without --file to list its files"
+            );
         }
         Console.Write(file.Content);
     }
 
-    private static string StateJson(ChannelState state) => JsonBytes.WriteText(state, static (writer, it) =>
-    {
-        writer.WriteStartObject();
-        for (var i = 0; i < it.Slots.Length; i++)
-        {
-            if (it.Slots[i].Value is { } value)
+    private static string StateJson(ChannelState state) =>
+        JsonBytes.WriteText(
+            state,
+            static (writer, it) =>
             {
-                writer.WritePropertyName(it.Channels[i].Name);
-                it.Channels[i].WriteValue(writer, value);
+                writer.WriteStartObject();
+                for (var i = 0; i < it.Slots.Length; i++)
+                {
+                    if (it.Slots[i].Value is { } value)
+                    {
+                        writer.WritePropertyName(it.Channels[i].Name);
+                        it.Channels[i].WriteValue(writer, value);
+                    }
+                }
+                writer.WriteEndObject();
             }
-        }
-        writer.WriteEndObject();
-    });
+        );
 }

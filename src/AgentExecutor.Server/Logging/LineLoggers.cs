@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Json;
 using Microsoft.Extensions.Logging;
 
 namespace AgentExecutor.Server.Logging;
 
-/// <summary>Writes each log entry as one line: a JSON object for services, a plain sentence for people.</summary>
+/// <summary>Writes each log entry as one line: a JSON object for the service, or plain text for commands.</summary>
 public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson, TimeProvider time) : ILoggerFactory
 {
     private static readonly Dictionary<string, LogLevel> Levels = new(StringComparer.OrdinalIgnoreCase)
@@ -21,23 +22,34 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
 
     private readonly Lock _gate = new();
 
-    /// <summary>For commands at a terminal: warnings and errors, to standard error.</summary>
+    /// <summary>For commands: writes warnings and errors to standard error as plain text.</summary>
     public static LineLoggers ForCommands { get; } = new(Console.Error, LogLevel.Warning, isJson: false, TimeProvider.System);
 
-    /// <exception cref="Core.FaultException">There is no such level.</exception>
-    public static LogLevel Level(string name) => Levels.TryGetValue(name, out var level) ? level : throw new Core.FaultException(
-        "invalid_settings", $"LOG_LEVEL: '{name}' is no level", $"use one of {string.Join(", ", Levels.Keys)}");
+    /// <exception cref="FaultException">There is no such level.</exception>
+    public static LogLevel Level(string name) =>
+        Levels.TryGetValue(name, out var level)
+            ? level
+            : throw new FaultException("invalid_settings", $"LOG_LEVEL: '{name}' is not a log level", "use DEBUG, INFO, WARNING or ERROR");
 
-    /// <summary>Of the web server only what is wrong: it tells of each request in several lines. That it cannot start it also throws.</summary>
-    public ILogger CreateLogger(string categoryName) => new Logger(
-        this, categoryName, categoryName.StartsWith("Microsoft.Extensions.Hosting", StringComparison.Ordinal) ? LogLevel.None : categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) && minimum < LogLevel.Warning ? LogLevel.Warning : minimum);
+    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName, MinimumOf(categoryName));
 
-    /// <summary>There are no providers but this.</summary>
-    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("log lines go to one place");
+    /// <summary>
+    /// The framework logs several lines for each request, so only its warnings and errors are written. Entries of the host are not written,
+    /// because its exceptions end the program and are reported at that point. Entries of health checks are not written either, because they
+    /// would repeat at each request for <c>/ready</c>.
+    /// </summary>
+    private LogLevel MinimumOf(string category) =>
+        category.StartsWith("Microsoft.Extensions.Hosting", StringComparison.Ordinal)
+        || category.StartsWith("Microsoft.Extensions.Diagnostics.HealthChecks", StringComparison.Ordinal)
+            ? LogLevel.None
+        : category.StartsWith("Microsoft.", StringComparison.Ordinal) && minimum < LogLevel.Warning ? LogLevel.Warning
+        : minimum;
+
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("log entries are only written to one output");
 
     public void Dispose()
     {
-        // the output is the caller's
+        // the caller owns the output
     }
 
     private void Write(string line)
@@ -50,11 +62,18 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
 
     private sealed class Logger(LineLoggers owner, string category, LogLevel minimum) : ILogger
     {
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= minimum && logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {
@@ -65,32 +84,39 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
 
         private static string Plain(LogLevel level, string message, Exception? exception)
         {
-            var line = new StringBuilder(level >= LogLevel.Error ? "error: " : level == LogLevel.Warning ? "warning: " : "").Append(message);
+            var line = new StringBuilder(
+                level >= LogLevel.Error ? "error: "
+                : level == LogLevel.Warning ? "warning: "
+                : ""
+            ).Append(message);
             return (exception is null ? line : line.Append(": ").Append(exception.Message)).ToString();
         }
 
         private string Json(LogLevel level, EventId id, object? state, string message, Exception? exception) =>
-            JsonBytes.WriteText((owner.Time.GetUtcNow(), level, id, category, state, message, exception), static (writer, it) =>
-            {
-                writer.WriteStartObject();
-                writer.WriteString("ts"u8, it.Item1);
-                writer.WriteString("level"u8, NameOf(it.level));
-                writer.WriteString("logger"u8, it.category[(it.category.LastIndexOf('.') + 1)..]);
-                writer.WriteNumber("event_id"u8, it.id.Id);
-                writer.WriteString("message"u8, it.message);
-                foreach (var (name, value) in it.state as IEnumerable<KeyValuePair<string, object?>> ?? [])
+            JsonBytes.WriteText(
+                (owner.Time.GetUtcNow(), level, id, category, state, message, exception),
+                static (writer, it) =>
                 {
-                    if (name != "{OriginalFormat}")
+                    writer.WriteStartObject();
+                    writer.WriteString("ts"u8, it.Item1);
+                    writer.WriteString("level"u8, NameOf(it.level));
+                    writer.WriteString("logger"u8, it.category[(it.category.LastIndexOf('.') + 1)..]);
+                    writer.WriteNumber("event_id"u8, it.id.Id);
+                    writer.WriteString("message"u8, it.message);
+                    foreach (var (name, value) in it.state as IEnumerable<KeyValuePair<string, object?>> ?? [])
                     {
-                        WriteField(writer, name, value);
+                        if (name != "{OriginalFormat}")
+                        {
+                            WriteField(writer, name, value);
+                        }
                     }
+                    if (it.exception is { } exception)
+                    {
+                        writer.WriteString("error"u8, exception.ToString());
+                    }
+                    writer.WriteEndObject();
                 }
-                if (it.exception is { } exception)
-                {
-                    writer.WriteString("error"u8, exception.ToString());
-                }
-                writer.WriteEndObject();
-            });
+            );
 
         private static void WriteField(Utf8JsonWriter writer, string name, object? value)
         {
@@ -108,16 +134,16 @@ public sealed class LineLoggers(TextWriter output, LogLevel minimum, bool isJson
             }
         }
 
-        private static string NameOf(LogLevel level) => level switch
-        {
-            LogLevel.Trace => "TRACE",
-            LogLevel.Debug => "DEBUG",
-            LogLevel.Information => "INFO",
-            LogLevel.Warning => "WARNING",
-            _ => "ERROR",
-        };
+        private static string NameOf(LogLevel level) =>
+            level switch
+            {
+                LogLevel.Trace => "TRACE",
+                LogLevel.Debug => "DEBUG",
+                LogLevel.Information => "INFO",
+                LogLevel.Warning => "WARNING",
+                _ => "ERROR",
+            };
     }
-
 
     private bool IsJson { get; } = isJson;
 

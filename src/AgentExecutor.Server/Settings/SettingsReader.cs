@@ -1,21 +1,26 @@
 using System.Collections;
-using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
+using AgentExecutor.Adapters.Http;
 using AgentExecutor.Core;
-using AgentExecutor.Core.Graphs.Definitions;
 
 namespace AgentExecutor.Server.Settings;
 
 /// <summary>
-/// The only code that reads the environment. Every setting is a variable <c>AGENT_EXECUTOR_*</c> by its path in <see cref="ServerSettings"/>;
-/// some have a well-known name besides. A variable with the prefix that names no setting stops the program.
+/// The only code that reads the settings file and environment variables. Every setting has a variable <c>AGENT_EXECUTOR_*</c> named after
+/// its path in <see cref="ServerSettings"/>, and some also have a well-known name. An unknown variable with the prefix is an error.
 /// </summary>
 public static class SettingsReader
 {
     public const string Prefix = "AGENT_EXECUTOR_";
 
-    /// <summary>Well-known names, and what they set.</summary>
+    /// <summary>The variable that names the settings file if the command line does not.</summary>
+    public const string FileVariable = Prefix + "CONFIG";
+
+    /// <summary>The command line option that names the settings file.</summary>
+    public const string FileOption = "--config";
+
+    /// <summary>Well-known variables, and the settings that they set.</summary>
     public static readonly IReadOnlyDictionary<string, string> WellKnown = new Dictionary<string, string>
     {
         ["DATA_DIR"] = "DATA_DIR",
@@ -38,6 +43,10 @@ public static class SettingsReader
         ["POSTGRES_SCHEMA"] = "POSTGRES_SCHEMA",
         ["DATABASE_URL"] = "POSTGRES_URL",
         ["PORT"] = "PORT",
+        ["SHUTDOWN_DELAY_SECONDS"] = "SHUTDOWN_DELAY_SECONDS",
+        ["ALLOWED_HOSTS"] = "HTTP_ALLOWED_HOSTS",
+        ["CORS_ORIGINS"] = "HTTP_ALLOWED_ORIGINS",
+        ["PUBLIC_URL"] = "HTTP_PUBLIC_URL",
         ["DRAGONFLY_HOST"] = "REDIS_HOST",
         ["DRAGONFLY_PORT"] = "REDIS_PORT",
         ["DRAGONFLY_PASSWORD"] = "REDIS_PASSWORD",
@@ -50,45 +59,102 @@ public static class SettingsReader
         ["NATS_MANAGE_STREAMS"] = "NATS_MANAGE_STREAMS",
     };
 
-    /// <exception cref="SettingsException">A variable names no setting, or its value does not fit.</exception>
-    public static ServerSettings FromEnvironment() => Read(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-        .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal));
+    /// <param name="file">The settings file that the command line names; null to use the one that <see cref="FileVariable"/> names, if
+    /// any.</param>
+    /// <exception cref="SettingsException">A setting is unknown, or its value is invalid.</exception>
+    public static ServerSettings FromEnvironment(string? file) =>
+        Read(
+            Environment
+                .GetEnvironmentVariables()
+                .Cast<DictionaryEntry>()
+                .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal),
+            file
+        );
 
-    public static ServerSettings Read(IReadOnlyDictionary<string, string> variables)
+    /// <param name="variables">The environment variables.</param>
+    /// <param name="file">As in <see cref="FromEnvironment"/>.</param>
+    /// <exception cref="SettingsException">A setting is unknown, or its value is invalid.</exception>
+    public static ServerSettings Read(IReadOnlyDictionary<string, string> variables, string? file = null)
     {
-        var given = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in variables)
+        var given = new GivenSettings(variables, ReadFile(variables, file));
+        var faults = new List<SettingFault>();
+        var settings = (ServerSettings)new SettingsBinder(given.Values, faults).Bind(new ServerSettings(), "");
+        faults.AddRange(SettingsChecks.Check(settings));
+        var secretFaults = new List<string>();
+        settings = settings with
         {
-            if (WellKnown.TryGetValue(name, out var known))
-            {
-                given.TryAdd(known, value);
-            }
-            else if (name.StartsWith(Prefix, StringComparison.Ordinal))
-            {
-                given[name[Prefix.Length..]] = value;
-            }
-        }
-        var faults = new List<string>();
-        var settings = (ServerSettings)Bind(new ServerSettings(), "", given, faults);
-        faults.AddRange(given.Keys.Select(name =>
-            $"{Prefix}{name} is no setting ({Spelling.Hint(name, AllNames(), "settings")})"));
-        return faults.Count == 0 ? settings : throw new SettingsException(faults);
+            HttpTools = settings.HttpTools.WithSecrets(ReadSecrets(settings.HttpTools.SecretNames(), variables, secretFaults)),
+        };
+        settings = settings with
+        {
+            OpenTelemetry = settings.OpenTelemetry.With(variables, ReadSecrets(OpenTelemetrySettings.SecretNames, variables, secretFaults)),
+        };
+        string[] all =
+        [
+            .. given.Values.Keys.Select(name => UnknownSettings.Fault(given.SourceOf(name), name)),
+            .. given.Faults,
+            .. secretFaults,
+            .. settings.OpenTelemetry.Faults().Select(fault => $"{fault.Setting}: {fault.Message}"),
+            .. faults.Select(fault => $"{given.SourceOf(fault.Setting)}: {fault.Message}"),
+        ];
+        return all.Length == 0 ? settings : throw new SettingsException(all);
     }
 
-    /// <summary>All settings by name, without the prefix, in the order of the records.</summary>
+    private static SettingsFile? ReadFile(IReadOnlyDictionary<string, string> variables, string? file) =>
+        file is not null ? SettingsFile.Read(file, FileOption)
+        : variables.TryGetValue(FileVariable, out var named) && named.Length > 0 ? SettingsFile.Read(named, FileVariable)
+        : null;
+
+    /// <summary>
+    /// The secrets that tools may use, each from the variable or from the file that the variable with the suffix <c>_FILE</c> names.
+    /// </summary>
+    private static Dictionary<string, Secret> ReadSecrets(
+        IEnumerable<string> names,
+        IReadOnlyDictionary<string, string> variables,
+        List<string> faults
+    )
+    {
+        var secrets = new Dictionary<string, Secret>(StringComparer.Ordinal);
+        foreach (var name in names)
+        {
+            if (variables.TryGetValue(name, out var value) && value.Length > 0)
+            {
+                secrets[name] = new Secret(value);
+            }
+            else if (variables.TryGetValue($"{name}_FILE", out var path) && path.Length > 0)
+            {
+                try
+                {
+                    secrets[name] = new Secret(File.ReadAllText(path).TrimEnd('\r', '\n'));
+                }
+                catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+                {
+                    faults.Add($"{name}_FILE: The file '{path}' cannot be read: {exception.Message}");
+                }
+            }
+        }
+        return secrets;
+    }
+
+    /// <summary>The names of all settings without the prefix, in the order of the records.</summary>
     public static IEnumerable<string> AllNames() => Leaves(typeof(ServerSettings), "").Select(leaf => leaf.Name);
 
-    /// <summary>What must be written nowhere: the values of all settings that are secrets.</summary>
-    public static IEnumerable<string> SecretsOf(object section) => Properties(section.GetType())
-        .Where(property => IsSection(property.PropertyType) || property.PropertyType == typeof(Secret))
-        .SelectMany(property => property.GetValue(section) switch
-        {
-            Secret { IsSet: true } secret => [secret.Value!],
-            Secret or null => [],
-            var below => SecretsOf(below),
-        });
+    /// <summary>The values of all secret settings, which must not be written anywhere.</summary>
+    public static IEnumerable<string> SecretsOf(object section) =>
+        Properties(section.GetType())
+            .Where(property => IsSection(property.PropertyType) || property.PropertyType == typeof(Secret))
+            .SelectMany(property =>
+                property.GetValue(section) switch
+                {
+                    Secret { IsSet: true } secret => [secret.Value!],
+                    Secret or null => [],
+                    HttpToolSettings tools => tools.Secrets().Values.Where(secret => secret.IsSet).Select(secret => secret.Value!),
+                    OpenTelemetrySettings telemetry => telemetry.Secrets(),
+                    var below => SecretsOf(below),
+                }
+            );
 
-    /// <summary>All settings: name without the prefix, property, and default.</summary>
+    /// <summary>All settings, each with its name without the prefix, its property and its default.</summary>
     public static IEnumerable<(string Name, PropertyInfo Property, object? Default)> Leaves(Type type, string prefix)
     {
         var defaults = Activator.CreateInstance(type)!;
@@ -109,57 +175,8 @@ public static class SettingsReader
         }
     }
 
-    /// <summary>Takes what it knows out of <paramref name="given"/>.</summary>
-    private static object Bind(object section, string prefix, Dictionary<string, string> given, List<string> faults)
-    {
-        foreach (var property in Properties(section.GetType()))
-        {
-            var name = prefix + JsonNamingPolicy.SnakeCaseUpper.ConvertName(property.Name);
-            if (IsSection(property.PropertyType))
-            {
-                property.SetValue(section, Bind(property.GetValue(section)!, name + "_", given, faults));
-            }
-            else if (given.Remove(name, out var text) && text.Length > 0)
-            {
-                SetValue(section, property, name, text, faults);
-            }
-        }
-        return section;
-    }
-
-    private static void SetValue(object section, PropertyInfo property, string name, string text, List<string> faults)
-    {
-        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        try
-        {
-            var value = type == typeof(string) ? text
-                : type == typeof(Secret) ? new Secret(text)
-                : type.IsEnum ? ReadEnum(type, text)
-                : Convert.ChangeType(text, type, CultureInfo.InvariantCulture);
-            if (value is IComparable number and not (string or bool or Enum) && number.CompareTo(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)) < 0)
-            {
-                faults.Add($"{Prefix}{name}: {text} is below 0");
-            }
-            else if (property.IsDefined(typeof(AboveZeroAttribute)) && value.Equals(Convert.ChangeType(0, type, CultureInfo.InvariantCulture)))
-            {
-                faults.Add($"{Prefix}{name}: it must be above 0");
-            }
-            property.SetValue(section, value);
-        }
-        catch (Exception exception) when (exception is FormatException or OverflowException or InvalidCastException)
-        {
-            faults.Add($"{Prefix}{name}: '{text}' is no {(type == typeof(bool) ? "true or false" : "number")}");
-        }
-        catch (ArgumentException)
-        {
-            faults.Add($"{Prefix}{name}: '{text}' is none of {string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName))}");
-        }
-    }
-
-    private static object ReadEnum(Type type, string text) => Enum.Parse(type, text.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
-
-    private static IEnumerable<PropertyInfo> Properties(Type type) =>
+    internal static IEnumerable<PropertyInfo> Properties(Type type) =>
         type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite);
 
-    private static bool IsSection(Type type) => type is { IsClass: true } && type != typeof(string);
+    internal static bool IsSection(Type type) => type is { IsClass: true } && type != typeof(string);
 }

@@ -3,7 +3,7 @@ using AgentExecutor.Core.Checkpoints;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>A checkpoint in a list, as JSON.</summary>
+/// <summary>Writes the JSON of a checkpoint for lists of checkpoints.</summary>
 internal static class CheckpointJson
 {
     public static void Write(Utf8JsonWriter writer, StoredCheckpoint checkpoint)

@@ -7,9 +7,9 @@ internal interface IRunView
 {
     void Show(EventEnvelope envelope);
 
-    /// <summary>Tells something of the program's own.</summary>
+    /// <summary>Shows a message of the program itself.</summary>
     void Notice(string text);
 
-    /// <summary>Draws what is pending; called a few times a second.</summary>
+    /// <summary>Draws pending changes. Called a few times per second.</summary>
     void Refresh();
 }

@@ -4,7 +4,7 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>Each event as one line of JSON.</summary>
+/// <summary>Writes each event as one line of JSON.</summary>
 internal sealed class JsonLinesView(Stream output) : IRunView
 {
     private static readonly byte[] NewLine = Encoding.UTF8.GetBytes("\n");
@@ -19,6 +19,6 @@ internal sealed class JsonLinesView(Stream output) : IRunView
 
     public void Refresh()
     {
-        // every event is written as it comes
+        // events are written at once
     }
 }

@@ -6,7 +6,7 @@ using Spectre.Console.Rendering;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>Redraws the run on a terminal: agents as a tree with their tool calls, the plan ticking, tokens and time.</summary>
+/// <summary>Redraws the run in a terminal: a tree of agents with their tool calls, the plan, tokens and time.</summary>
 internal sealed class LiveView(LiveDisplayContext display, string title) : IRunView
 {
     private static readonly string[] Spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -38,8 +38,9 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
             parts.AddRange(_picture.Todos.Select(todo => new Markup(Line(todo))));
         }
         parts.Add(new Text(""));
-        parts.Add(new Markup(
-            $"[grey]{_clock.Seconds:0.0} s · {_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out · {_picture.Files.Count} file{(_picture.Files.Count == 1 ? "" : "s")} written[/]"));
+        var tokens = $"{_picture.Tokens.Input:N0} tokens in · {_picture.Tokens.Output:N0} out";
+        var files = $"{_picture.Files.Count} file{(_picture.Files.Count == 1 ? "" : "s")} written";
+        parts.Add(new Markup($"[grey]{_clock.Seconds:0.0} s · {tokens} · {files}[/]"));
         if (_notice is not null && _picture.End is null)
         {
             parts.Add(new Markup($"[yellow]{Markup.Escape(_notice)}[/]"));
@@ -59,31 +60,32 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
                 open.Pop();
             }
             var node = open.Peek().Node.AddNode(new Markup($"[bold cyan]{Markup.Escape(EventText.Short(agent.Name, 64))}[/]"));
-            if (agent.Forgotten > 0)
+            if (agent.Hidden > 0)
             {
-                node.AddNode(new Markup($"[grey]{agent.Forgotten} earlier call{(agent.Forgotten == 1 ? "" : "s")}[/]"));
+                node.AddNode(new Markup($"[grey]{agent.Hidden} earlier call{(agent.Hidden == 1 ? "" : "s")}[/]"));
             }
             node.AddNodes(agent.Calls.Select(call => new Markup(Line(call))));
-            if (agent.Says.Length > 0)
+            if (agent.CurrentText.Length > 0)
             {
-                node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Tail(agent.Says, 100))}[/]"));
+                node.AddNode(new Markup($"[italic]{Markup.Escape(EventText.Tail(agent.CurrentText, 100))}[/]"));
             }
-            if (agent.Trouble.Length > 0)
+            if (agent.RestartReason.Length > 0)
             {
-                node.AddNode(new Markup($"[yellow]{Markup.Escape(EventText.Short(agent.Trouble, 140))}[/]"));
+                node.AddNode(new Markup($"[yellow]{Markup.Escape(EventText.Short(agent.RestartReason, 140))}[/]"));
             }
             open.Push((agent.Depth, node));
         }
         return tree;
     }
 
-    private string Mark() => _picture.End?.Status switch
-    {
-        null => $"[yellow]{Spinner[(int)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 10) % Spinner.Length)]}[/]",
-        RunStatus.Completed => "[green]●[/]",
-        RunStatus.Failed => "[red]●[/]",
-        _ => "[yellow]●[/]",
-    };
+    private string Mark() =>
+        _picture.End?.Status switch
+        {
+            null => $"[yellow]{Spinner[(int)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 10) % Spinner.Length)]}[/]",
+            RunStatus.Completed => "[green]●[/]",
+            RunStatus.Failed => "[red]●[/]",
+            _ => "[yellow]●[/]",
+        };
 
     private static string Line(CallPicture call)
     {
@@ -96,10 +98,11 @@ internal sealed class LiveView(LiveDisplayContext display, string title) : IRunV
         };
     }
 
-    private static string Line(Todo todo) => todo.Status switch
-    {
-        "completed" => $"[green]☑[/] [grey]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
-        "in_progress" => $"[yellow]▶[/] [bold]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
-        _ => $"☐ {Markup.Escape(EventText.Short(todo.Content, 100))}",
-    };
+    private static string Line(Todo todo) =>
+        todo.Status switch
+        {
+            "completed" => $"[green]☑[/] [grey]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
+            "in_progress" => $"[yellow]▶[/] [bold]{Markup.Escape(EventText.Short(todo.Content, 100))}[/]",
+            _ => $"☐ {Markup.Escape(EventText.Short(todo.Content, 100))}",
+        };
 }

@@ -2,18 +2,18 @@ using AgentExecutor.Core.Events;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>Shows no events, for they are written as they came: only what the program itself has to tell.</summary>
+/// <summary>Shows only messages of the program itself, because the events are written elsewhere.</summary>
 internal sealed class NoView : IRunView
 {
     public void Show(EventEnvelope envelope)
     {
-        // written already
+        // events are written elsewhere
     }
 
     public void Notice(string text) => Console.Error.WriteLine(text);
 
     public void Refresh()
     {
-        // nothing is drawn
+        // there is nothing to draw
     }
 }

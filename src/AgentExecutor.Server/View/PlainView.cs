@@ -1,9 +1,10 @@
+using System.Globalization;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>One line for each thing worth telling: for pipes, logs and dumb terminals.</summary>
+/// <summary>Writes one line per notable event, for pipes, logs and simple terminals.</summary>
 internal sealed class PlainView(TextWriter writer) : IRunView
 {
     private readonly HashSet<string> _started = new(StringComparer.Ordinal);
@@ -20,10 +21,11 @@ internal sealed class PlainView(TextWriter writer) : IRunView
                 Line(envelope, started.Agent, $"-> {EventText.Of(started.Call)}");
                 break;
             case RunEvent.ToolEnded ended:
-                Line(envelope, ended.Agent, $"<- {ended.Call.Name} {(ended.IsError ? "FAILED " : "")}({EventText.Duration(ended.Duration)}) {EventText.Short(ended.Content, 100)}");
+                var outcome = $"{(ended.IsError ? "FAILED " : "")}({EventText.Duration(ended.Duration)})";
+                Line(envelope, ended.Agent, $"<- {ended.Call.Name} {outcome} {EventText.Short(ended.Content, 100)}");
                 break;
             case RunEvent.LlmSuperseded superseded:
-                Line(envelope, superseded.Agent, $"begins its answer anew: {EventText.Short(superseded.Reason, 200)}");
+                Line(envelope, superseded.Agent, $"restarts its answer: {EventText.Short(superseded.Reason, 200)}");
                 break;
             case RunEvent.StateUpdated updated:
                 ShowState(envelope, updated);
@@ -35,19 +37,27 @@ internal sealed class PlainView(TextWriter writer) : IRunView
 
     public void Refresh()
     {
-        // every line is written as it comes
+        // lines are written at once
     }
 
     private void ShowState(EventEnvelope envelope, RunEvent.StateUpdated updated)
     {
         var state = StateChange.Read(updated);
-        foreach (var message in updated.IsFinal ? [] : state.Messages.Where(message => message is { Type: MessageType.Ai, Text.Length: > 0 }))
+        foreach (
+            var message in updated.IsFinal ? [] : state.Messages.Where(message => message is { Type: MessageType.Ai, Text.Length: > 0 })
+        )
         {
             Line(envelope, message.Name ?? "agent", EventText.Short(message.Text, 140));
         }
-        foreach (var message in updated.IsFinal ? [] : state.Messages.Where(message => message is { Type: MessageType.Tool, IsError: true } && !_started.Contains(message.ToolCallId ?? "")))
+        foreach (
+            var message in updated.IsFinal
+                ? []
+                : state.Messages.Where(message =>
+                    message is { Type: MessageType.Tool, IsError: true } && !_started.Contains(message.ToolCallId ?? "")
+                )
+        )
         {
-            Line(envelope, message.Name ?? "tool", EventText.Short(message.Text, 140)); // a call that was refused and never made
+            Line(envelope, message.Name ?? "tool", EventText.Short(message.Text, 140)); // a rejected call, which was never made
         }
         if (EventText.Steps(updated) is { } steps)
         {
@@ -67,6 +77,7 @@ internal sealed class PlainView(TextWriter writer) : IRunView
     private void Line(EventEnvelope envelope, string who, string what)
     {
         var depth = envelope.Event.Namespace.Length == 0 ? 0 : envelope.Event.Namespace.Count(it => it == '|') + 1;
-        writer.WriteLine($"{(envelope.Time - _began!.Value).TotalSeconds,7:0.00}s {new string(' ', depth * 2)}{who}: {what}");
+        var elapsed = (envelope.Time - _began!.Value).TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture);
+        writer.WriteLine($"{elapsed.PadLeft(7)}s {new string(' ', depth * 2)}{who}: {what}");
     }
 }

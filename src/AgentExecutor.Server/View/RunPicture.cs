@@ -3,7 +3,7 @@ using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>A run as a picture that its events change: agents, what each does, the plan, the tokens.</summary>
+/// <summary>The displayed state of a run, which its events update: agents and their activity, the plan, and tokens.</summary>
 internal sealed class RunPicture
 {
     private const int ShownCalls = 5;
@@ -18,7 +18,7 @@ internal sealed class RunPicture
     /// <summary>The newest supersteps of a workflow.</summary>
     public List<string> Steps { get; } = [];
 
-    /// <summary>How the run ended, once it has. A thread may go on after an end.</summary>
+    /// <summary>How the run ended, or null. The thread may continue with another run.</summary>
     public RunEvent.Ended? End { get; private set; }
 
     public SortedSet<string> Files { get; } = new(StringComparer.Ordinal);
@@ -34,27 +34,28 @@ internal sealed class RunPicture
         {
             case RunEvent.LlmStream chunk:
                 var speaker = AgentAt(ns, chunk.Agent);
-                speaker.Says = speaker.MessageId == chunk.MessageId ? speaker.Says + chunk.Text : chunk.Text;
+                speaker.CurrentText = speaker.MessageId == chunk.MessageId ? speaker.CurrentText + chunk.Text : chunk.Text;
                 speaker.MessageId = chunk.MessageId;
-                speaker.Trouble = "";
+                speaker.RestartReason = "";
                 break;
             case RunEvent.LlmSuperseded superseded:
-                AgentAt(ns, superseded.Agent).Says = "";
-                AgentAt(ns, superseded.Agent).Trouble = superseded.Reason;
+                AgentAt(ns, superseded.Agent).CurrentText = "";
+                AgentAt(ns, superseded.Agent).RestartReason = superseded.Reason;
                 break;
             case RunEvent.ToolStarted started:
                 AgentAt(ns, started.Agent).Start(started.Call);
                 break;
             case RunEvent.ToolEnded ended:
                 AgentAt(ns, ended.Agent).Finish(ended);
-                AgentAt(ns, ended.Agent).Forget(ShownCalls);
+                AgentAt(ns, ended.Agent).HideOldest(ShownCalls);
                 break;
             case RunEvent.StateUpdated updated:
                 Apply(updated);
                 break;
             case RunEvent.Ended end:
                 Tokens = end.Usage.Tokens;
-                _agents.Values.ToList().ForEach(it => (it.Says, it.Trouble) = ("", "")); // the answer is printed below the picture
+                // The answer is printed below the display.
+                _agents.Values.ToList().ForEach(it => (it.CurrentText, it.RestartReason) = ("", ""));
                 break;
         }
     }
@@ -69,7 +70,7 @@ internal sealed class RunPicture
         }
         if (updated.IsFinal || updated.Nodes.IsEmpty)
         {
-            return; // the end repeats what was told, and the input is no one's work
+            return; // the final update repeats earlier ones, and the input is not the work of an agent
         }
         var change = StateChange.Read(updated);
         Todos = isRoot ? change.Todos ?? Todos : Todos;
@@ -94,27 +95,27 @@ internal sealed class AgentPicture(string ns, string name)
 
     public string Name { get; } = name;
 
-    public string Says { get; set; } = "";
+    public string CurrentText { get; set; } = "";
 
     public string MessageId { get; set; } = "";
 
-    /// <summary>Why its answer begins anew, until it does; empty where it does not.</summary>
-    public string Trouble { get; set; } = "";
+    /// <summary>Why the answer is restarted, until the new answer begins; otherwise empty.</summary>
+    public string RestartReason { get; set; } = "";
 
     public List<CallPicture> Calls { get; } = [];
 
-    public int Forgotten { get; private set; }
+    public int Hidden { get; private set; }
 
     public int Depth => Namespace.Length == 0 ? 0 : Namespace.Count(it => it == '|') + 1;
 
-    /// <summary>A call that a worker died with is made again by the next.</summary>
+    /// <summary>If a worker dies during a call, the next worker repeats it.</summary>
     public void Start(ToolCall call)
     {
         Calls.RemoveAll(it => it.End is null && it.Call.Id == call.Id);
         Calls.Add(new CallPicture(call));
     }
 
-    /// <summary>Whoever comes late may have missed its start.</summary>
+    /// <summary>A viewer that joins late may have missed the start of the call.</summary>
     public void Finish(RunEvent.ToolEnded ended)
     {
         var made = Calls.FindLast(it => it.Call.Id == ended.Call.Id);
@@ -125,13 +126,13 @@ internal sealed class AgentPicture(string ns, string name)
         made.End = ended;
     }
 
-    /// <summary>Keeps the newest finished calls and all that run.</summary>
-    public void Forget(int shown)
+    /// <summary>Keeps the newest finished calls and all running calls.</summary>
+    public void HideOldest(int shown)
     {
         while (Calls.Count > shown && Calls.Find(call => call.End is not null) is { } oldest)
         {
             Calls.Remove(oldest);
-            Forgotten++;
+            Hidden++;
         }
     }
 }

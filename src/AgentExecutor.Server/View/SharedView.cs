@@ -2,7 +2,7 @@ using AgentExecutor.Core.Events;
 
 namespace AgentExecutor.Server.View;
 
-/// <summary>A view that events, frames and signals reach from threads of their own.</summary>
+/// <summary>Synchronises a view that events, timers and signals call from different threads.</summary>
 internal sealed class SharedView(IRunView view) : IRunView
 {
     private readonly Lock _gate = new();

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace AgentExecutor.Conformance.Budgets;
 
-/// <summary>The contract of <see cref="IBudgetLedger"/> and of the commits that settle with it, one sentence a test.</summary>
+/// <summary>The contract of <see cref="IBudgetLedger"/> and of the commits that settle its reservations.</summary>
 public abstract class BudgetLedgerContract : IAsyncLifetime
 {
     private static readonly BudgetKey Today = new("demo", "2026-11-21");
@@ -19,7 +19,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
 
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>A ledger in which nothing was spent, and the store whose commits settle with it.</summary>
+    /// <summary>Creates an empty ledger and the store whose commits settle its reservations.</summary>
     protected abstract ValueTask<(IBudgetLedger Ledger, ICheckpointStore Checkpoints)> MakeAsync();
 
     public async ValueTask InitializeAsync() => (Ledger, Checkpoints) = await MakeAsync();
@@ -31,7 +31,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_reserved_counts_until_it_is_settled_and_then_what_it_came_to()
+    public async Task A_reservation_counts_until_it_is_settled_with_the_actual_cost()
     {
         Assert.Equal(new BudgetBalance(default, new Spending(600, 0.5m), IsGranted: true), await ReserveAsync("t", "call", 600, 0.5m));
         Assert.Equal(new BudgetBalance(default, new Spending(600, 0.5m)), await Ledger.FindAsync(Today, Cancel));
@@ -44,7 +44,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     [Theory]
     [InlineData(600, 0.1)]
     [InlineData(100, 0.6)]
-    public async Task Nothing_is_reserved_beyond_the_limit_of_tokens_or_money(int tokens, double cost)
+    public async Task Nothing_is_reserved_beyond_the_limit_of_tokens_or_cost(int tokens, double cost)
     {
         await ReserveAsync("a", "call", 500, 0.5m);
 
@@ -53,14 +53,14 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_limit_without_a_number_bounds_nothing()
+    public async Task A_limit_without_a_number_does_not_limit_anything()
     {
         Assert.True((await ReserveAsync("t", "call", 1_000_000, 3, limit: new BudgetLimit(null, 3))).IsGranted);
         Assert.True((await ReserveAsync("t", "other", 1, 3, limit: new BudgetLimit(null, null))).IsGranted);
     }
 
     [Fact]
-    public async Task Budgets_of_other_names_and_periods_are_others()
+    public async Task Budgets_with_different_names_or_periods_are_independent()
     {
         await ReserveAsync("t", "call", 1_000, 1);
 
@@ -70,7 +70,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_call_reserves_anew_in_place_of_before()
+    public async Task A_reservation_of_the_same_call_replaces_the_earlier_one()
     {
         await ReserveAsync("t", "call", 900, 0.9m);
 
@@ -78,7 +78,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_older_workers_of_the_thread_left_is_dropped()
+    public async Task Reservations_of_earlier_workers_of_the_thread_are_removed()
     {
         await ReserveAsync("t", "dead", 900, 0.9m);
         await ReserveAsync("another", "call", 50, 0);
@@ -88,7 +88,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_commit_that_comes_twice_settles_once()
+    public async Task A_repeated_commit_settles_once()
     {
         await ReserveAsync("t", "call", 100, 0.1m);
         var taken = Commit("t", []);
@@ -103,7 +103,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_commit_that_is_refused_settles_nothing()
+    public async Task A_rejected_commit_settles_nothing()
     {
         await ReserveAsync("t", "call", 100, 0.1m);
         await CommitAsync("t", [], fence: 5);
@@ -121,14 +121,22 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
         await ReserveAsync("t", "two", 100, 0.1m);
         await ReserveAsync("t", "three", 100, 0.1m, key: other);
 
-        await CommitAsync("t", [new("two", new Spending(1, 0.01m)), new("three", new Spending(2, 0.02m)), new("one", new Spending(4, 0.04m)), new("unknown", new Spending(8, 0.08m))]);
+        await CommitAsync(
+            "t",
+            [
+                new("two", new Spending(1, 0.01m)),
+                new("three", new Spending(2, 0.02m)),
+                new("one", new Spending(4, 0.04m)),
+                new("unknown", new Spending(8, 0.08m)),
+            ]
+        );
 
         Assert.Equal(new BudgetBalance(new Spending(5, 0.05m), default), await Ledger.FindAsync(Today, Cancel));
         Assert.Equal(new BudgetBalance(new Spending(2, 0.02m), default), await Ledger.FindAsync(other, Cancel));
     }
 
     [Fact]
-    public async Task A_thread_that_runs_no_more_has_nothing_reserved()
+    public async Task A_thread_that_has_ended_has_no_reservations()
     {
         await ReserveAsync("t", "over", 100, 0.1m);
         await ReserveAsync("t", "broken off", 100, 0.1m);
@@ -140,7 +148,7 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_thread_that_is_deleted_has_nothing_reserved_and_what_it_spent_stays_spent()
+    public async Task A_deleted_thread_has_no_reservations_and_its_spending_stays_counted()
     {
         await ReserveAsync("t", "one", 100, 0.1m);
         await ReserveAsync("t", "two", 100, 0.1m);
@@ -152,37 +160,61 @@ public abstract class BudgetLedgerContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task However_many_ask_at_once_no_more_is_granted_than_there_is()
+    public async Task Concurrent_reservations_never_exceed_the_limit()
     {
-        var asked = await Task.WhenAll(Enumerable.Range(0, 40).Select(async i =>
-        {
-            var thread = $"t{i}";
-            var isGranted = (await ReserveAsync(thread, "call", 100, 0.01m)).IsGranted;
-            if (isGranted && i % 2 == 0)
-            {
-                await CommitAsync(thread, [new("call", new Spending(100, 0.01m))]);
-            }
-            return isGranted;
-        }));
+        var asked = await Task.WhenAll(
+            Enumerable
+                .Range(0, 40)
+                .Select(async i =>
+                {
+                    var thread = $"t{i}";
+                    var isGranted = (await ReserveAsync(thread, "call", 100, 0.01m)).IsGranted;
+                    if (isGranted && i % 2 == 0)
+                    {
+                        await CommitAsync(thread, [new("call", new Spending(100, 0.01m))]);
+                    }
+                    return isGranted;
+                })
+        );
 
         Assert.Equal(10, asked.Count(static it => it));
         var balance = await Ledger.FindAsync(Today, Cancel);
         Assert.Equal(new Spending(1_000, 0.1m), balance.Spent + balance.Reserved);
     }
 
-    private async Task<BudgetBalance> ReserveAsync(string thread, string call, long tokens, decimal cost, BudgetKey? key = null, BudgetLimit? limit = null) =>
+    private async Task<BudgetBalance> ReserveAsync(
+        string thread,
+        string call,
+        long tokens,
+        decimal cost,
+        BudgetKey? key = null,
+        BudgetLimit? limit = null
+    ) =>
         await Ledger.ReserveAsync(
-            key ?? Today, new BudgetReservation(thread, _fences.GetValueOrDefault(thread, 1), call, new Spending(tokens, cost)), limit ?? Thousand, Cancel);
+            key ?? Today,
+            new BudgetReservation(thread, _fences.GetValueOrDefault(thread, 1), call, new Spending(tokens, cost)),
+            limit ?? Thousand,
+            Cancel
+        );
 
     private async Task CommitAsync(string thread, BudgetSettlement[] settlements, long fence = 1) =>
         await Checkpoints.CommitAsync(Commit(thread, settlements, fence), Cancel);
 
-    private static StepCommit Commit(string thread, BudgetSettlement[] settlements, long fence = 1) => new()
-    {
-        ThreadId = thread,
-        Fence = fence,
-        Acquires = true,
-        Run = new Run { ThreadId = thread, RunId = "r", DefinitionHash = "h", Status = RunStatus.Completed, Fence = fence, Attempt = 1 },
-        Settlements = [.. settlements],
-    };
+    private static StepCommit Commit(string thread, BudgetSettlement[] settlements, long fence = 1) =>
+        new()
+        {
+            ThreadId = thread,
+            Fence = fence,
+            Acquires = true,
+            Run = new Run
+            {
+                ThreadId = thread,
+                RunId = "r",
+                DefinitionHash = "h",
+                Status = RunStatus.Completed,
+                Fence = fence,
+                Attempt = 1,
+            },
+            Settlements = [.. settlements],
+        };
 }

@@ -6,20 +6,22 @@ using Xunit;
 
 namespace AgentExecutor.Conformance.Events;
 
-/// <summary>The contract of <see cref="IEventTransport"/>, one sentence a test. There are two ends: the events of one are seen at the other.</summary>
+/// <summary>
+/// The contract of <see cref="IEventTransport"/>. There are two ends, and the events that one publishes are received at the other.
+/// </summary>
 public abstract class EventTransportContract : IAsyncLifetime
 {
-    /// <summary>How an end that keeps a server's events is to be set.</summary>
+    /// <summary>The settings of an end that keeps events.</summary>
     protected static readonly StreamSettings Settings = new();
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly string _thread = $"thread-{Guid.NewGuid():n}";
 
-    /// <summary>Where events are published.</summary>
+    /// <summary>The end at which events are published.</summary>
     protected IEventTransport Transport { get; private set; } = null!;
 
-    /// <summary>Another process's end.</summary>
+    /// <summary>The end of another process.</summary>
     protected IEventTransport Other { get; private set; } = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -39,7 +41,7 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_published_is_kept_in_order_as_it_was()
+    public async Task Published_events_are_kept_unchanged_and_in_order()
     {
         Assert.Equal(3, await PublishAsync(Transport, 1, 2, 5));
 
@@ -51,7 +53,7 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_kept_can_be_read_from_any_number_on()
+    public async Task Kept_events_can_be_read_from_any_number()
     {
         await PublishAsync(Transport, 1, 2, 3, 7);
 
@@ -65,10 +67,10 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_is_kept_of_a_thread_that_nobody_knows() => Assert.Empty(await ReadAsync(after: 0));
+    public async Task An_unknown_thread_has_no_kept_events() => Assert.Empty(await ReadAsync(after: 0));
 
     [Fact]
-    public async Task Threads_do_not_mix()
+    public async Task The_events_of_threads_are_independent()
     {
         var other = $"{_thread}-other";
         await Transport.PublishAsync([(_thread, Event(1)), (other, Event(1)), (_thread, Event(2)), (other, Event(3))], Cancel);
@@ -78,19 +80,19 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_number_that_is_not_above_those_kept_is_published_and_not_kept()
+    public async Task An_event_whose_number_is_not_greater_than_the_kept_ones_is_published_but_not_kept()
     {
-        var heard = await HearAsync(Other);
+        var received = await ListenAsync(Other);
         await PublishAsync(Transport, 2, 4);
 
         Assert.Equal(3, await PublishAsync(Transport, 3, 4, 5));
 
-        Assert.Equal([2, 4, 3, 4, 5], (await heard.TakeAsync(5)).Select(value => value.Sequence));
+        Assert.Equal([2, 4, 3, 4, 5], (await received.TakeAsync(5)).Select(value => value.Sequence));
         Assert.Equal([2, 4, 5], (await ReadAsync(after: 0)).Select(value => value.Sequence));
     }
 
     [Fact]
-    public async Task Number_one_begins_the_thread_anew()
+    public async Task Number_one_starts_the_thread_again()
     {
         await PublishAsync(Transport, 1, 2, 3);
         await PublishAsync(Transport, 4, 1, 2);
@@ -99,46 +101,46 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_subscriber_hears_from_now_on_in_order_what_the_other_end_publishes()
+    public async Task A_subscriber_receives_the_events_of_the_other_end_in_order()
     {
         await PublishAsync(Transport, 1, 2);
-        var heard = await HearAsync(Other);
+        var received = await ListenAsync(Other);
 
         await PublishAsync(Transport, [.. Enumerable.Range(3, 1000)]);
-        var events = await heard.TakeAsync(1000);
+        var events = await received.TakeAsync(1000);
 
         Assert.Equal(Enumerable.Range(3, 1000).Select(number => (long)number), events.Select(value => value.Sequence));
         Assert.Equal((EventKinds.ToolStart, Text(Event(3))), (events[0].Type, Text(events[0])));
     }
 
     [Fact]
-    public async Task The_same_end_hears_itself()
+    public async Task A_subscriber_receives_the_events_of_its_own_end()
     {
-        var heard = await HearAsync(Transport);
+        var received = await ListenAsync(Transport);
         await PublishAsync(Transport, 1);
 
-        Assert.Equal(1, (await heard.TakeAsync(1))[0].Sequence);
+        Assert.Equal(1, (await received.TakeAsync(1))[0].Sequence);
     }
 
     [Fact]
-    public async Task An_event_s_type_is_known_to_who_hears_it()
+    public async Task A_received_event_has_its_type()
     {
-        var heard = await HearAsync(Other);
+        var received = await ListenAsync(Other);
         await Transport.PublishAsync([(_thread, Event(1, EventKinds.LlmStream)), (_thread, Event(2, EventKinds.End))], Cancel);
-        var events = await heard.TakeAsync(2);
+        var events = await received.TakeAsync(2);
 
         Assert.Equal((false, true), (events[0].IsLogged, events[1].IsEnd));
         Assert.Equal(EventKinds.LlmStream, events[0].Type);
     }
 
     [Fact]
-    public async Task Nothing_is_heard_after_unsubscribing_and_again_after_subscribing_anew()
+    public async Task Events_are_received_only_while_subscribed()
     {
-        var first = await HearAsync(Other);
+        var first = await ListenAsync(Other);
         Other.Unsubscribe(_thread);
         Other.Unsubscribe(_thread);
         await PublishAsync(Transport, 1);
-        var second = await HearAsync(Other);
+        var second = await ListenAsync(Other);
         await PublishAsync(Transport, 2);
 
         Assert.Equal(2, (await second.TakeAsync(1))[0].Sequence);
@@ -148,8 +150,8 @@ public abstract class EventTransportContract : IAsyncLifetime
     [Fact]
     public async Task A_thread_has_one_subscription_at_a_time()
     {
-        var first = await HearAsync(Other);
-        var second = await HearAsync(Other);
+        var first = await ListenAsync(Other);
+        var second = await ListenAsync(Other);
         await PublishAsync(Transport, 1);
 
         await second.TakeAsync(1);
@@ -157,60 +159,69 @@ public abstract class EventTransportContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nothing_to_publish_is_nothing_published() => Assert.Equal(0, await Transport.PublishAsync([], Cancel));
+    public async Task Publishing_no_events_publishes_nothing() => Assert.Equal(0, await Transport.PublishAsync([], Cancel));
 
     [Fact]
-    public async Task An_outage_is_a_transient_fault_and_subscriptions_are_told_when_it_is_over()
+    public async Task An_outage_is_a_transient_fault_and_subscriptions_are_notified_after_it()
     {
-        var heard = await HearAsync(Other);
+        var received = await ListenAsync(Other);
         await SetConnectedAsync(false);
         var fault = await Assert.ThrowsAsync<FaultException>(() => PublishAsync(Transport, 1).WaitAsync(Limit));
         Assert.Equal((FaultCodes.StreamUnavailable, true), (fault.Code, fault.IsTransient));
         await Assert.ThrowsAsync<FaultException>(() => ReadAsync(0));
-        var late = new Heard();
-        await Assert.ThrowsAsync<FaultException>(() => Other.SubscribeAsync($"{_thread}-late", late.Receive, late.Restored, Cancel).WaitAsync(Limit));
+        var late = new ReceivedEvents();
+        await Assert.ThrowsAsync<FaultException>(() =>
+            Other.SubscribeAsync($"{_thread}-late", late.Receive, late.Restored, Cancel).WaitAsync(Limit)
+        );
         Assert.False(Transport.IsConnected);
 
         await SetConnectedAsync(true);
         await Transport.ConnectedAsync(Cancel).WaitAsync(Limit);
-        await heard.IsRestored.WaitAsync(Limit);
+        await received.IsRestored.WaitAsync(Limit);
         await late.IsRestored.WaitAsync(Limit);
         Assert.True(Transport.IsConnected);
         await PublishAsync(Transport, 8);
         await Transport.PublishAsync([($"{_thread}-late", Event(9))], Cancel);
 
-        Assert.Equal(8, (await heard.TakeAsync(1))[0].Sequence);
+        Assert.Equal(8, (await received.TakeAsync(1))[0].Sequence);
         Assert.Equal(9, (await late.TakeAsync(1))[0].Sequence);
     }
 
-    /// <summary>An end of a transport that keeps nothing yet.</summary>
+    /// <summary>Creates an end of a transport without kept events.</summary>
     protected abstract ValueTask<IEventTransport> MakeAsync();
 
-    /// <summary>Another end of the same.</summary>
+    /// <summary>Creates another end of the same transport.</summary>
     protected abstract ValueTask<IEventTransport> JoinAsync();
 
-    /// <summary>Takes what is between the ends away, or gives it back.</summary>
+    /// <summary>Starts or ends an outage between the ends.</summary>
     protected abstract Task SetConnectedAsync(bool isConnected);
 
-    private static StreamEvent Event(long sequence, string type = EventKinds.ToolStart) => new(
-        sequence, type, Encoding.UTF8.GetBytes($$"""{"event_type":"{{type}}","data":{"text":"é \"seq\":7 }"},"seq":{{sequence}},"ts":"2026-11-21T10:00:00+00:00"}"""));
+    private static StreamEvent Event(long sequence, string type = EventKinds.ToolStart) =>
+        new(
+            sequence,
+            type,
+            Encoding.UTF8.GetBytes(
+                $$"""{"event_type":"{{type}}","data":{"text":"é \"seq\":7 }"},"seq":{{sequence}},"ts":"2026-11-21T10:00:00+00:00"}"""
+            )
+        );
 
     private static string Text(StreamEvent value) => Encoding.UTF8.GetString(value.Json.Span);
 
     private Task<int> PublishAsync(IEventTransport transport, params int[] sequences) =>
         transport.PublishAsync([.. sequences.Select(sequence => (_thread, Event(sequence)))], Cancel).AsTask();
 
-    private async Task<StreamEvent[]> ReadAsync(long after, long upTo = long.MaxValue) => [.. await Other.ReadAsync(_thread, after, upTo, Cancel)];
+    private async Task<StreamEvent[]> ReadAsync(long after, long upTo = long.MaxValue) =>
+        [.. await Other.ReadAsync(_thread, after, upTo, Cancel)];
 
-    private async Task<Heard> HearAsync(IEventTransport transport)
+    private async Task<ReceivedEvents> ListenAsync(IEventTransport transport)
     {
-        var heard = new Heard();
-        await transport.SubscribeAsync(_thread, heard.Receive, heard.Restored, Cancel).WaitAsync(Limit);
-        return heard;
+        var received = new ReceivedEvents();
+        await transport.SubscribeAsync(_thread, received.Receive, received.Restored, Cancel).WaitAsync(Limit);
+        return received;
     }
 
-    /// <summary>What a subscription was told.</summary>
-    private sealed class Heard
+    /// <summary>The events and notifications that a subscription received.</summary>
+    private sealed class ReceivedEvents
     {
         private readonly Channel<StreamEvent> _events = Channel.CreateUnbounded<StreamEvent>();
         private readonly TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -223,7 +234,7 @@ public abstract class EventTransportContract : IAsyncLifetime
 
         public void Restored() => _restored.TrySetResult();
 
-        /// <summary>The next of them, and no more have come.</summary>
+        /// <summary>Reads the given number of events and checks that no others were received.</summary>
         public async Task<IReadOnlyList<StreamEvent>> TakeAsync(int count)
         {
             var taken = new List<StreamEvent>();

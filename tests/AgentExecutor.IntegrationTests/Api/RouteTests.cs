@@ -1,4 +1,5 @@
 using System.Net;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Api;
 
@@ -8,7 +9,8 @@ public sealed class RouteTests(ApiFixture api)
     [InlineData("/nothing")]
     [InlineData("/deepagents-runtime/state/")]
     [InlineData("/threads/x")]
-    public async Task An_unknown_path_is_a_problem(string path) => (await (await api.ServerAsync()).GetAsync(path)).AssertProblem(HttpStatusCode.NotFound, "unknown_route");
+    public async Task An_unknown_path_is_a_problem(string path) =>
+        (await (await api.ServerAsync()).GetAsync(path)).AssertProblem(HttpStatusCode.NotFound, "unknown_route");
 
     [Theory]
     [InlineData("GET", "/", "POST, OPTIONS")]
@@ -16,7 +18,7 @@ public sealed class RouteTests(ApiFixture api)
     [InlineData("DELETE", "/deepagents-runtime/state/x", "GET, HEAD, OPTIONS")]
     [InlineData("GET", "/threads/x/cancel", "POST, OPTIONS")]
     [InlineData("POST", "/health", "GET, HEAD, OPTIONS")]
-    public async Task A_method_that_a_path_does_not_take_is_a_problem_that_names_those_it_takes(string method, string path, string allowed)
+    public async Task An_unsupported_method_is_a_problem_that_names_the_supported_ones(string method, string path, string allowed)
     {
         var reply = await (await api.ServerAsync()).SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
 
@@ -25,7 +27,7 @@ public sealed class RouteTests(ApiFixture api)
     }
 
     [Fact]
-    public async Task OPTIONS_tells_the_methods()
+    public async Task OPTIONS_returns_the_methods()
     {
         var reply = await (await api.ServerAsync()).SendAsync(new HttpRequestMessage(HttpMethod.Options, "/ready"));
 
@@ -39,7 +41,7 @@ public sealed class RouteTests(ApiFixture api)
     [InlineData("/metrics", HttpStatusCode.OK)]
     [InlineData("/openapi.json", HttpStatusCode.OK)]
     [InlineData("/deepagents-runtime/state/nobody", HttpStatusCode.NotFound)]
-    public async Task HEAD_is_GET_without_the_body(string path, HttpStatusCode status)
+    public async Task HEAD_is_answered_like_GET_without_the_body(string path, HttpStatusCode status)
     {
         var reply = await (await api.ServerAsync()).SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
 
@@ -54,7 +56,7 @@ public sealed class RouteTests(ApiFixture api)
     [InlineData("a%0Ab")]
     [InlineData("%F0%9F%98%80")]
     [InlineData("a'b")]
-    public async Task An_id_that_cannot_be_is_refused_at_every_route(string id)
+    public async Task An_invalid_id_is_refused_at_every_route(string id)
     {
         var server = await api.ServerAsync();
 
@@ -74,7 +76,7 @@ public sealed class RouteTests(ApiFixture api)
     }
 
     [Fact]
-    public async Task A_thread_that_is_not_there_is_not_found_at_every_route()
+    public async Task A_missing_thread_is_not_found_at_every_route()
     {
         var server = await api.ServerAsync();
 

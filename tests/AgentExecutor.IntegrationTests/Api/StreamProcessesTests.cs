@@ -1,9 +1,9 @@
-using AgentExecutor.IntegrationTests.Crash;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Api;
 
-/// <summary>Several processes on one PostgreSQL and nothing else: the log is what they share.</summary>
+/// <summary>Several processes share one PostgreSQL server, and therefore only the log of events.</summary>
 public sealed class StreamProcessesTests(PostgresFixture postgres)
 {
     private static readonly Dictionary<string, string> Quick = new()
@@ -13,7 +13,7 @@ public sealed class StreamProcessesTests(PostgresFixture postgres)
     };
 
     [Fact]
-    public async Task At_a_process_that_does_not_run_the_job_its_log_is_seen_as_it_grows()
+    public async Task A_process_that_does_not_run_the_job_streams_its_log_as_it_grows()
     {
         var settings = await postgres.SchemaAsync();
         await using var runs = await ApiServer.StartAsync(settings);
@@ -21,12 +21,12 @@ public sealed class StreamProcessesTests(PostgresFixture postgres)
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
-        await runs.PostAsync("/deepagents-runtime/invoke", Jobs.Data("one", CrashDefinition.Team(tool.Url)));
+        await runs.PostAsync("/deepagents-runtime/invoke", JobRequests.Data("one", CountingAgents.Team(tool.Url)));
         using var reader = await EventReader.OpenAsync(watches.Http, "one");
         using var socket = await SocketReader.OpenAsync(watches.Http, "one");
         using var here = await EventReader.OpenAsync(runs.Http, "one");
 
-        var seen = await reader.UntilAsync("on_state_update"); // while it goes on
+        var seen = await reader.UntilAsync("on_state_update"); // while the run continues
         Assert.Equal("running", (await watches.StateAsync("one")).Text("status"));
         gate.SetResult();
         seen.AddRange(await reader.RestAsync());
@@ -40,18 +40,20 @@ public sealed class StreamProcessesTests(PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task When_the_worker_dies_in_mid_message_what_it_showed_is_superseded_and_the_log_goes_on()
+    public async Task When_a_worker_dies_in_mid_message_its_chunks_are_superseded_and_the_log_continues()
     {
         var settings = await postgres.SchemaAsync();
         await using var dies = await ApiServer.StartAsync(settings, Quick);
-        await using var lives = await ApiServer.StartAsync(settings, Quick);
-        await dies.PostAsync("/deepagents-runtime/invoke", Jobs.Data("one", Jobs.Chatty(chunks: 200, chunkDelayMs: 10))); // who is given a job runs it
+        await dies.PostAsync("/deepagents-runtime/invoke", JobRequests.Data("one", JobRequests.Chatty(chunks: 200, chunkDelayMs: 20)));
         using var near = await EventReader.OpenAsync(dies.Http, "one");
-        var seen = new List<Told>();
+        var seen = new List<WatchedEvent>();
         while (seen.Count(it => it.Type == "on_llm_stream") < 20)
         {
             seen.AddRange(await near.TakeAsync(1));
         }
+        // The second process starts only now, so that the first claims the job. The first is suspended until it is killed.
+        await dies.Process.SignalAsync("STOP");
+        await using var lives = await ApiServer.StartAsync(settings, Quick);
         using var far = await EventReader.OpenAsync(lives.Http, "one");
 
         await dies.Process.KillAsync();
@@ -62,37 +64,74 @@ public sealed class StreamProcessesTests(PostgresFixture postgres)
         var rest = await again.RestAsync();
         var farSeen = await far.RestAsync();
         var log = await EventReader.AllAsync(lives.Http, "one");
-        Assert.Equal("completed", log[^1].Said.GetProperty("status").GetString());
+        Assert.Equal("completed", log[^1].Payload.GetProperty("status").GetString());
         Assert.Equal(rest, await socket.ToEndAsync());
-        foreach (var told in (List<Told>[])[[.. seen, .. rest], farSeen])
+        foreach (
+            var received in (List<WatchedEvent>[])
+                [
+                    [.. seen, .. rest],
+                    farSeen,
+                ]
+        )
         {
-            StreamTests.AssertInOrder(told);
-            Assert.Equal(log.Where(it => it.IsLogged), told.Where(it => it.IsLogged));
+            WatchedEvents.AssertInOrder(received);
+            Assert.Equal(log.Where(it => it.IsLogged), received.Where(it => it.IsLogged));
         }
-        // What was shown of the message counts no more once its worker is dead: it is told again, whole.
-        var message = seen.Last(it => it.Type == "on_llm_stream").Said.GetProperty("message_id").GetString();
-        var chunks = rest.Where(it => it.Type == "on_llm_stream" && it.Said.GetProperty("message_id").GetString() == message).ToList();
-        Assert.True(chunks[0].Said.GetProperty("superseded").GetBoolean());
+        // The chunks of the message are invalid once its worker is dead. The whole message is sent again.
+        var message = seen.Last(it => it.Type == "on_llm_stream").Payload.GetProperty("message_id").GetString();
+        var chunks = rest.Where(it => it.Type == "on_llm_stream" && it.Payload.GetProperty("message_id").GetString() == message).ToList();
+        Assert.True(chunks[0].Payload.GetProperty("superseded").GetBoolean());
         Assert.Equal(
             string.Concat(Enumerable.Range(0, 200).Select(chunk => $"{chunk:x4}")),
-            string.Concat(chunks.Skip(1).Select(it => it.Said.GetProperty("content").GetString())));
+            string.Concat(chunks.Skip(1).Select(it => it.Payload.GetProperty("content").GetString()))
+        );
     }
 
-    /// <summary>What came before the connection broke.</summary>
-    private static async Task<List<Told>> UntilCutAsync(EventReader reader)
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_number_of_an_earlier_thread_with_the_same_id_restarts_the_stream_at_any_process(bool overRedis)
     {
-        var told = new List<Told>();
+        await using var site = overRedis ? await StreamSite.CreateAsync(postgres) : null;
+        var settings = await postgres.SchemaAsync();
+        var (runs, watches) = site is not null
+            ? await site.StartBothAsync()
+            : (await ApiServer.StartAsync(settings), await ApiServer.StartAsync(settings, null, "--roles", "janitor"));
+        await using var _ = site is null ? runs : null;
+        await using var __ = site is null ? watches : null;
+        using var tool = new CountingServer();
+        var gate = new TaskCompletionSource();
+        tool.Gate = gate.Task;
+        await runs.PostAsync("/deepagents-runtime/invoke", JobRequests.Data("one", CountingAgents.Team(tool.Url)));
+        await Wait.UntilAsync(() => tool.Calls.Count == 2); // Several commits of the run are stored.
+        using var far = await EventReader.OpenAsync(watches.Http, "one", after: 100_000);
+        using var socket = await SocketReader.OpenAsync(watches.Http, "one", after: 100_000);
+        using var near = await EventReader.OpenAsync(runs.Http, "one", after: 100_000);
+
+        var first = await near.TakeAsync(1); // while the run is executed
+        gate.SetResult();
+
+        var log = (await EventReader.AllAsync(runs.Http, "one")).Where(it => it.IsLogged).ToList();
+        Assert.Equal(log, first.Concat(await near.RestAsync()).Where(it => it.IsLogged));
+        Assert.Equal(log, (await far.RestAsync()).Where(it => it.IsLogged));
+        Assert.Equal(log, (await socket.ToEndAsync()).Where(it => it.IsLogged));
+    }
+
+    /// <summary>The events before the connection broke.</summary>
+    private static async Task<List<WatchedEvent>> UntilCutAsync(EventReader reader)
+    {
+        var received = new List<WatchedEvent>();
         try
         {
             while (await reader.NextAsync() is { } next)
             {
-                told.Add(next);
+                received.Add(next);
             }
         }
         catch (Exception exception) when (exception is IOException or HttpRequestException)
         {
-            // its process is dead
+            // The process is dead.
         }
-        return told;
+        return received;
     }
 }

@@ -1,70 +1,98 @@
 using System.Net;
 using System.Text.Json;
-using AgentExecutor.IntegrationTests.Crash;
+using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Api;
 
-/// <summary>A thread's events over HTTP, as those who watch see them.</summary>
+/// <summary>The events of a thread over HTTP, as watchers receive them.</summary>
 public sealed class StreamTests(ApiFixture api)
 {
     [Fact]
-    public async Task Events_come_in_the_form_of_the_standard_and_end_with_the_run()
+    public async Task Events_have_the_standard_format_and_end_with_the_run()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Writer));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Writer));
 
         using var reader = await EventReader.OpenAsync(server.Http, id);
-        var told = await reader.RestAsync();
+        var received = await reader.RestAsync();
 
         Assert.Equal("text/event-stream", reader.ContentHeaders.ContentType?.ToString());
         Assert.Equal("no-cache, no-transform", reader.Headers.NonValidated["Cache-Control"].ToString());
         Assert.Equal("no", Assert.Single(reader.Headers.GetValues("X-Accel-Buffering")));
         Assert.False(reader.Headers.Contains("Access-Control-Allow-Origin"));
         Assert.Equal([$": events of {id}", "retry: 1000", ""], reader.Lines.Take(3));
-        Assert.Equal($"id: {told[0].Id}", reader.Lines[3]);
-        Assert.Equal($"event: {told[0].Type}", reader.Lines[4]);
-        Assert.Equal($"data: {told[0].Data}", reader.Lines[5]);
+        Assert.Equal($"id: {received[0].Id}", reader.Lines[3]);
+        Assert.Equal($"event: {received[0].Type}", reader.Lines[4]);
+        Assert.Equal($"data: {received[0].Data}", reader.Lines[5]);
         Assert.Equal("", reader.Lines[6]);
-        Assert.Equal("end", told[^1].Type);
-        Assert.Equal("completed", told[^1].Said.GetProperty("status").GetString());
-        AssertInOrder(told);
-        Assert.All(told, it => Assert.Equal((it.Id, it.Type), (it.Json.GetProperty("seq").GetInt64(), it.Json.GetProperty("event_type").GetString())));
+        Assert.Equal("end", received[^1].Type);
+        Assert.Equal("completed", received[^1].Payload.GetProperty("status").GetString());
+        WatchedEvents.AssertInOrder(received);
+        Assert.All(
+            received,
+            it => Assert.Equal((it.Id, it.Type), (it.Json.GetProperty("seq").GetInt64(), it.Json.GetProperty("event_type").GetString()))
+        );
         Assert.Equal(
-            ["on_tool_start", "on_tool_end", "end"], told.Where(it => it.IsLogged && it.Type != "on_state_update").Select(it => it.Type));
+            ["on_tool_start", "on_tool_end", "end"],
+            received.Where(it => it.IsLogged && it.Type != "on_state_update").Select(it => it.Type)
+        );
     }
 
     [Fact]
-    public async Task What_was_seen_last_counts_for_more_than_what_the_address_says()
+    public async Task The_Last_Event_ID_header_takes_precedence_over_the_query()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Writer));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Writer));
         var all = (await EventReader.AllAsync(server.Http, id)).Where(it => it.IsLogged).ToList();
         Assert.InRange(all.Count, 4, 100);
 
         Assert.Equal(all[2..], await EventReader.AllAsync(server.Http, id, after: all[1].Id));
         foreach (var after in (long[])[0, all[^1].Id!.Value])
         {
-            using var resumed = await EventReader.OpenAsync(server.Http, EventReader.Request(EventReader.Path(id, after), ("Last-Event-ID", $"{all[0].Id}")));
+            using var resumed = await EventReader.OpenAsync(
+                server.Http,
+                EventReader.Request(EventReader.Path(id, after), ("Last-Event-ID", $"{all[0].Id}"))
+            );
             Assert.Equal($": events of {id} after {all[0].Id}", await resumed.LineAsync());
             Assert.Equal(all[1..], await resumed.RestAsync());
         }
     }
 
     [Fact]
-    public async Task Who_has_seen_all_of_a_run_that_has_ended_is_sent_away_for_good()
+    public async Task A_client_that_has_received_a_whole_ended_run_is_told_not_to_reconnect()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id));
+        await server.PostAsync("/", JobRequests.Data(id));
         var last = (await EventReader.AllAsync(server.Http, id))[^1].Id;
 
-        foreach (var request in (HttpRequestMessage[])[
-            EventReader.Request(EventReader.Path(id, last)), EventReader.Request(EventReader.Path(id, last + 1000)), EventReader.Request(EventReader.Path(id), ("Last-Event-ID", $"{last}"))])
+        foreach (
+            var request in (HttpRequestMessage[])
+                [EventReader.Request(EventReader.Path(id, last)), EventReader.Request(EventReader.Path(id), ("Last-Event-ID", $"{last}"))]
+        )
         {
             Assert.Empty((await server.SendAsync(request)).AssertStatus(HttpStatusCode.NoContent).Body);
         }
         Assert.Equal("end", Assert.Single(await EventReader.AllAsync(server.Http, id, last - 1)).Type);
         using var socket = await SocketReader.OpenAsync(server.Http, id, last);
         Assert.Empty(await socket.ToEndAsync());
+    }
+
+    [Fact]
+    public async Task A_number_beyond_the_thread_restarts_the_stream_at_the_first_event()
+    {
+        var (server, id) = (await api.ServerAsync(), api.Id());
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Writer));
+        var all = (await EventReader.AllAsync(server.Http, id)).Where(it => it.IsLogged).ToList();
+
+        using var seen = await EventReader.OpenAsync(
+            server.Http,
+            EventReader.Request(EventReader.Path(id), ("Last-Event-ID", $"{all[^1].Id + 1000}"))
+        );
+        using var socket = await SocketReader.OpenAsync(server.Http, id, all[^1].Id + 1000);
+
+        Assert.Equal(all, (await seen.RestAsync()).Where(it => it.IsLogged));
+        Assert.Equal(all, (await socket.ToEndAsync()).Where(it => it.IsLogged));
     }
 
     [Theory]
@@ -74,10 +102,10 @@ public sealed class StreamTests(ApiFixture api)
     [InlineData("1.0")]
     [InlineData("%201")]
     [InlineData("99999999999999999999")]
-    public async Task A_number_that_is_none_is_refused_and_named(string number)
+    public async Task An_invalid_event_number_is_refused_and_named(string number)
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id));
+        await server.PostAsync("/", JobRequests.Data(id));
 
         foreach (var path in (string[])[EventReader.Path(id), SocketReader.Path(id)])
         {
@@ -91,7 +119,7 @@ public sealed class StreamTests(ApiFixture api)
     }
 
     [Fact]
-    public async Task A_thread_that_is_not_there_cannot_be_watched()
+    public async Task A_missing_thread_cannot_be_watched()
     {
         var server = await api.ServerAsync();
 
@@ -102,16 +130,16 @@ public sealed class StreamTests(ApiFixture api)
     }
 
     [Fact]
-    public async Task Whoever_comes_in_mid_run_gets_what_others_got_from_the_start()
+    public async Task A_client_that_connects_during_a_run_receives_all_its_events()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
-        await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data(id, CrashDefinition.Team(tool.Url)));
+        await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data(id, CountingAgents.Team(tool.Url)));
         using var first = await EventReader.OpenAsync(server.Http, id);
         var seen = await first.UntilAsync("on_tool_start");
-        await Fleet.EventuallyAsync(() => Task.FromResult(tool.Calls.Count == 2)); // in the middle of it, and it stays there
+        await Wait.UntilAsync(() => tool.Calls.Count == 2); // The run is held in the middle.
 
         using var late = await EventReader.OpenAsync(server.Http, id);
         using var socket = await SocketReader.OpenAsync(server.Http, id);
@@ -126,60 +154,66 @@ public sealed class StreamTests(ApiFixture api)
         Assert.Equal(seen.Count, joined);
         Assert.Equal(seen, await socket.ToEndAsync());
         Assert.Equal(seen[seen.FindIndex(it => it.Type == "on_tool_start")..].Skip(1), await after.RestAsync());
-        AssertInOrder(seen);
+        WatchedEvents.AssertInOrder(seen);
         Assert.Contains(seen, it => it.Type == "on_llm_stream");
-        // Afterwards the chunks are gone, and all else reads as it was told.
+        // Afterwards the chunks are gone, and all other events are unchanged.
         Assert.Equal(seen.Where(it => it.IsLogged), (await EventReader.AllAsync(server.Http, id)).Where(it => it.IsLogged));
     }
 
     [Fact]
-    public async Task The_last_state_before_the_end_is_whole()
+    public async Task The_last_state_update_before_the_end_is_complete()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        await server.PostAsync("/", Jobs.Data(id, CrashDefinition.Team(tool.Url, delayMs: 0)));
+        await server.PostAsync("/", JobRequests.Data(id, CountingAgents.Team(tool.Url, delayMs: 0)));
 
-        var told = await EventReader.AllAsync(server.Http, id);
+        var received = await EventReader.AllAsync(server.Http, id);
 
-        Assert.Equal("end", told[^1].Type);
-        var final = Assert.Single(told, it => it.Type == "on_state_update" && it.Said.GetProperty("final").GetBoolean() && !it.Said.TryGetProperty("ns", out _));
-        Assert.Equal(final, told[^2]);
-        var messages = final.Said.GetProperty("messages").EnumerateArray().ToList();
+        Assert.Equal("end", received[^1].Type);
+        var final = Assert.Single(
+            received,
+            it => it.Type == "on_state_update" && it.Payload.GetProperty("final").GetBoolean() && !it.Payload.TryGetProperty("ns", out _)
+        );
+        Assert.Equal(final, received[^2]);
+        var messages = final.Payload.GetProperty("messages").EnumerateArray().ToList();
         Assert.Equal("hello", messages[0].GetProperty("content").GetString());
-        Assert.Equal(CrashDefinition.Answer, messages[^1].GetProperty("content").GetString());
-        Assert.Equal(["/alpha.md", "/beta.md"], final.Said.GetProperty("files").EnumerateObject().Select(file => file.Name).Order());
-        Assert.Equal("count", Assert.Single(final.Said.GetProperty("todos").EnumerateArray()).GetProperty("content").GetString());
+        Assert.Equal(CountingAgents.Answer, messages[^1].GetProperty("content").GetString());
+        Assert.Equal(["/alpha.md", "/beta.md"], final.Payload.GetProperty("files").EnumerateObject().Select(file => file.Name).Order());
+        Assert.Equal("count", Assert.Single(final.Payload.GetProperty("todos").EnumerateArray()).GetProperty("content").GetString());
     }
 
     [Fact]
-    public async Task What_sub_agents_tell_carries_their_namespace()
+    public async Task Events_of_sub_agents_carry_their_namespace()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        await server.PostAsync("/", Jobs.Data(id, CrashDefinition.Team(tool.Url, delayMs: 0)));
+        await server.PostAsync("/", JobRequests.Data(id, CountingAgents.Team(tool.Url, delayMs: 0)));
 
-        var told = await EventReader.AllAsync(server.Http, id);
+        var received = await EventReader.AllAsync(server.Http, id);
 
         foreach (var name in (string[])["alpha", "beta"])
         {
-            var own = told.Where(it => it.Said.TryGetProperty("agent", out var agent) && agent.GetString() == name).ToList();
-            Assert.Contains(own, it => it.Type == "on_tool_start" && it.Said.GetProperty("name").GetString() == "count");
-            Assert.Single(own.Select(it => it.Said.GetProperty("ns").GetString()).Distinct());
+            var own = received.Where(it => it.Payload.TryGetProperty("agent", out var agent) && agent.GetString() == name).ToList();
+            Assert.Contains(own, it => it.Type == "on_tool_start" && it.Payload.GetProperty("name").GetString() == "count");
+            Assert.Single(own.Select(it => it.Payload.GetProperty("ns").GetString()).Distinct());
         }
-        Assert.All(told.Where(it => it.Said.TryGetProperty("agent", out var agent) && agent.GetString() == "lead"), it => Assert.False(it.Said.TryGetProperty("ns", out _)));
-        Assert.Contains(told, it => it.Type == "on_state_update" && it.Said.TryGetProperty("ns", out _));
+        Assert.All(
+            received.Where(it => it.Payload.TryGetProperty("agent", out var agent) && agent.GetString() == "lead"),
+            it => Assert.False(it.Payload.TryGetProperty("ns", out _))
+        );
+        Assert.Contains(received, it => it.Type == "on_state_update" && it.Payload.TryGetProperty("ns", out _));
     }
 
     [Fact]
-    public async Task A_run_that_asks_a_person_ends_its_stream_and_goes_on_in_it_with_the_answer()
+    public async Task An_interrupted_run_ends_its_stream_and_continues_the_numbers_after_the_answer()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Asking(tool.Url)));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Asking(tool.Url)));
         var asked = await EventReader.AllAsync(server.Http, id);
         Assert.Equal(["on_interrupt", "end"], asked.TakeLast(2).Select(it => it.Type));
-        Assert.Equal("interrupted", asked[^1].Said.GetProperty("status").GetString());
-        Assert.Equal("Go on?", Find(asked[^2].Said.GetProperty("interrupts")[0], "question"));
+        Assert.Equal("interrupted", asked[^1].Payload.GetProperty("status").GetString());
+        Assert.Equal("Go on?", Find(asked[^2].Payload.GetProperty("interrupts")[0], "question"));
         (await server.GetAsync(EventReader.Path(id, asked[^1].Id))).AssertStatus(HttpStatusCode.NoContent);
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
@@ -188,37 +222,37 @@ public sealed class StreamTests(ApiFixture api)
         using var later = await EventReader.OpenAsync(server.Http, id, asked[^1].Id);
         using var whole = await EventReader.OpenAsync(server.Http, id);
         using var socket = await SocketReader.OpenAsync(server.Http, id);
-        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+        await Wait.UntilAsync(() => !tool.Calls.IsEmpty);
         gate.SetResult();
 
         var rest = await later.RestAsync();
-        Assert.Equal("completed", rest[^1].Said.GetProperty("status").GetString());
+        Assert.Equal("completed", rest[^1].Payload.GetProperty("status").GetString());
         Assert.Equal([.. asked, .. rest], await whole.RestAsync());
         Assert.Equal([.. asked, .. rest], await socket.ToEndAsync());
         Assert.Equal([.. asked, .. rest], await EventReader.AllAsync(server.Http, id));
-        AssertInOrder([.. asked, .. rest]);
+        WatchedEvents.AssertInOrder([.. asked, .. rest]);
     }
 
     [Fact]
-    public async Task A_run_that_fails_says_why_and_ends()
+    public async Task A_failed_run_sends_its_error_and_ends_the_stream()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Failing));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Failing));
 
-        var told = await EventReader.AllAsync(server.Http, id);
+        var received = await EventReader.AllAsync(server.Http, id);
 
-        Assert.Equal(["on_error", "end"], told.TakeLast(2).Select(it => it.Type));
-        Assert.Contains("no such thing", told[^2].Said.GetProperty("message").GetString(), StringComparison.Ordinal);
-        Assert.Equal("failed", told[^1].Said.GetProperty("status").GetString());
+        Assert.Equal(["on_error", "end"], received.TakeLast(2).Select(it => it.Type));
+        Assert.Contains("no such thing", received[^2].Payload.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Equal("failed", received[^1].Payload.GetProperty("status").GetString());
     }
 
     [Theory]
     [InlineData("/threads/{0}/events")]
     [InlineData("/deepagents-runtime/stream/{0}")]
-    public async Task Other_methods_are_answered_as_at_other_routes(string route)
+    public async Task Unsupported_methods_are_answered_as_at_other_routes(string route)
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id));
+        await server.PostAsync("/", JobRequests.Data(id));
         var path = string.Format(System.Globalization.CultureInfo.InvariantCulture, route, id);
 
         (await server.PostAsync(path, "{}")).AssertProblem(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
@@ -228,16 +262,15 @@ public sealed class StreamTests(ApiFixture api)
         var head = await server.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
         Assert.Empty(head.Body);
         Assert.Equal(
-            route.Contains("events", StringComparison.Ordinal) ? (HttpStatusCode.OK, "text/event-stream") : (HttpStatusCode.UpgradeRequired, "application/problem+json"),
-            (head.Status, head.ContentHeaders.ContentType?.ToString()));
-    }
-
-    internal static void AssertInOrder(IEnumerable<Told> told)
-    {
-        var ids = told.Select(it => it.Id!.Value).ToList();
-        Assert.Equal(ids.Order().Distinct(), ids);
+            route.Contains("events", StringComparison.Ordinal)
+                ? (HttpStatusCode.OK, "text/event-stream")
+                : (HttpStatusCode.UpgradeRequired, "application/problem+json"),
+            (head.Status, head.ContentHeaders.ContentType?.ToString())
+        );
     }
 
     private static string? Find(JsonElement json, string name) =>
-        json.TryGetProperty(name, out var found) ? found.GetString() : json.GetProperty("value").TryGetProperty(name, out found) ? found.GetString() : null;
+        json.TryGetProperty(name, out var found) ? found.GetString()
+        : json.GetProperty("value").TryGetProperty(name, out found) ? found.GetString()
+        : null;
 }

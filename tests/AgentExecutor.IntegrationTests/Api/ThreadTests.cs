@@ -1,19 +1,19 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using AgentExecutor.IntegrationTests.Crash;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Api;
 
 public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
 {
     [Fact]
-    public async Task A_job_that_was_invoked_is_started_and_its_state_follows()
+    public async Task An_invoked_job_is_started_and_its_state_can_be_read()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
 
-        var reply = await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data(id, Jobs.Writer));
+        var reply = await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data(id, JobRequests.Writer));
 
         reply.AssertStatus(HttpStatusCode.OK);
         Assert.Equal($$"""{"thread_id":"{{id}}","status":"started"}""", reply.Body);
@@ -22,24 +22,32 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         Assert.Equal("written", state.GetProperty("result").GetProperty("output").GetString());
         Assert.Equal("hi", state.GetProperty("generated_files").GetProperty("/a.md").GetProperty("content").GetString());
         Assert.False(state.TryGetProperty("error", out _));
-        Assert.Equal(reply.Body, (await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data(id, Jobs.Writer))).AssertStatus(HttpStatusCode.OK).Body);
+        Assert.Equal(
+            reply.Body,
+            (await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data(id, JobRequests.Writer)))
+                .AssertStatus(HttpStatusCode.OK)
+                .Body
+        );
     }
 
     [Theory]
     [InlineData("")]
     [InlineData("{")]
     [InlineData("""{"job_id": ""}""")]
-    public async Task What_asks_for_no_job_is_not_invoked(string body) =>
-        (await (await api.ServerAsync()).PostAsync("/deepagents-runtime/invoke", body)).AssertProblem(HttpStatusCode.BadRequest, "invalid_event");
+    public async Task An_invalid_job_is_not_invoked(string body) =>
+        (await (await api.ServerAsync()).PostAsync("/deepagents-runtime/invoke", body)).AssertProblem(
+            HttpStatusCode.BadRequest,
+            "invalid_event"
+        );
 
     [Fact]
-    public async Task A_job_that_asks_a_person_goes_on_with_the_answer()
+    public async Task An_interrupted_job_resumes_with_the_answer()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        var job = Jobs.Event(id, Jobs.Asking(tool.Url));
+        var job = JobRequests.Event(id, JobRequests.Asking(tool.Url));
 
-        var asked = await server.PostAsync("/", job, Jobs.Structured);
+        var asked = await server.PostAsync("/", job, JobRequests.Structured);
 
         asked.AssertStatus(HttpStatusCode.Accepted);
         Assert.Equal($"/deepagents-runtime/state/{id}", asked.Headers.Location?.ToString());
@@ -47,13 +55,27 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         var question = Assert.Single(state.GetProperty("interrupts").EnumerateArray());
         Assert.Contains("Go on?", question.GetProperty("value").GetRawText(), StringComparison.Ordinal);
         Assert.Equal(asked.Json.GetProperty("interrupts").GetRawText(), state.GetProperty("interrupts").GetRawText());
-        Assert.Equal(asked.Body, (await server.PostAsync("/", job, Jobs.Structured)).AssertStatus(HttpStatusCode.Accepted).Body);
+        Assert.Equal(asked.Body, (await server.PostAsync("/", job, JobRequests.Structured)).AssertStatus(HttpStatusCode.Accepted).Body);
 
         var resume = $"/threads/{id}/resume";
         var questionId = question.GetProperty("id").GetString();
-        foreach (var wrong in (string[])[
-            "", "{}", "{", "[]", "7", """{"yes": true}""", """{"answers": 1}""", """{"answers": {}}""", "{\"answer\": \"\\ud800\"}", """{"answer": 1, "answers": {}}""",
-            $$$"""{"answers": {"{{{questionId}}}": 1, "{{{questionId}}}": 2}}""", $$$"""{"answers": {"": 1, "{{{questionId}}}": 2}}"""])
+        foreach (
+            var wrong in (string[])
+                [
+                    "",
+                    "{}",
+                    "{",
+                    "[]",
+                    "7",
+                    """{"yes": true}""",
+                    """{"answers": 1}""",
+                    """{"answers": {}}""",
+                    "{\"answer\": \"\\ud800\"}",
+                    """{"answer": 1, "answers": {}}""",
+                    $$$"""{"answers": {"{{{questionId}}}": 1, "{{{questionId}}}": 2}}""",
+                    $$$"""{"answers": {"": 1, "{{{questionId}}}": 2}}""",
+                ]
+        )
         {
             (await server.PostAsync(resume, wrong)).AssertProblem(HttpStatusCode.BadRequest, "invalid_answer");
         }
@@ -67,9 +89,9 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         Assert.Equal($"/deepagents-runtime/state/{id}", resumed.Headers.Location?.ToString());
         (await server.PostAsync(resume, """{"answer": "yes"}""")).AssertProblem(HttpStatusCode.Conflict, "nothing_to_resume");
 
-        // The question is answered: who sends the job again now waits for its end, and is not asked once more.
-        var again = server.PostAsync("/", job, Jobs.Structured);
-        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+        // The question is answered, so a repeated job waits for the end and does not return the question.
+        var again = server.PostAsync("/", job, JobRequests.Structured);
+        await Wait.UntilAsync(() => !tool.Calls.IsEmpty);
         Assert.NotSame(again, await Task.WhenAny(again, Task.Delay(TimeSpan.FromMilliseconds(500))));
         gate.SetResult();
         (await again).AssertStatus(HttpStatusCode.OK);
@@ -84,8 +106,8 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
         tool.Gate = new TaskCompletionSource().Task;
-        var waiting = server.PostAsync("/", Jobs.Data(id, CrashDefinition.Once(tool.Url)));
-        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+        var waiting = server.PostAsync("/", JobRequests.Data(id, CountingAgents.Once(tool.Url)));
+        await Wait.UntilAsync(() => !tool.Calls.IsEmpty);
 
         var watch = Stopwatch.StartNew();
         var reply = await server.PostAsync($"/threads/{id}/cancel");
@@ -99,31 +121,38 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task What_has_ended_cannot_be_cancelled()
+    public async Task A_job_that_has_ended_cannot_be_cancelled()
     {
         var (server, done, failed) = (await api.ServerAsync(), api.Id(), api.Id());
-        await server.PostAsync("/", Jobs.Data(done));
-        await server.PostAsync("/", Jobs.Data(failed, Jobs.Failing));
+        await server.PostAsync("/", JobRequests.Data(done));
+        await server.PostAsync("/", JobRequests.Data(failed, JobRequests.Failing));
 
         (await server.PostAsync($"/threads/{done}/cancel")).AssertProblem(HttpStatusCode.Conflict, "nothing_to_cancel");
         (await server.PostAsync($"/threads/{failed}/cancel")).AssertProblem(HttpStatusCode.Conflict, "nothing_to_cancel");
     }
 
     [Fact]
-    public async Task What_waits_for_a_person_is_cancelled_at_once()
+    public async Task An_interrupted_job_is_cancelled_at_once()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        (await server.PostAsync("/", Jobs.Data(id, Jobs.Asking("http://127.0.0.1:9/")))).AssertStatus(HttpStatusCode.Accepted);
+        (await server.PostAsync("/", JobRequests.Data(id, JobRequests.Asking("http://127.0.0.1:9/")))).AssertStatus(
+            HttpStatusCode.Accepted
+        );
 
         Assert.Equal("cancelled", (await server.PostAsync($"/threads/{id}/cancel")).AssertStatus(HttpStatusCode.OK).Text("status"));
 
         Assert.Equal("cancelled", (await server.StateAsync(id)).Text("status"));
         (await server.PostAsync($"/threads/{id}/resume", """{"answer": 1}""")).AssertProblem(HttpStatusCode.Conflict, "nothing_to_resume");
-        Assert.Equal(id, (await server.PostAsync("/", Jobs.Data(id, Jobs.Asking("http://127.0.0.1:9/")))).AssertStatus(HttpStatusCode.OK).Text("job_id"));
+        Assert.Equal(
+            id,
+            (await server.PostAsync("/", JobRequests.Data(id, JobRequests.Asking("http://127.0.0.1:9/"))))
+                .AssertStatus(HttpStatusCode.OK)
+                .Text("job_id")
+        );
     }
 
     [Fact]
-    public async Task A_job_is_waited_for_and_cancelled_from_a_process_that_does_not_run_it()
+    public async Task A_process_that_does_not_run_a_job_can_wait_for_it_and_cancel_it()
     {
         var schema = await postgres.SchemaAsync();
         using var tool = new CountingServer();
@@ -131,9 +160,12 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         await using var worker = await ApiServer.StartAsync(schema);
         await using var other = await ApiServer.StartAsync(schema, null, "--roles", "janitor");
 
-        Assert.Equal("You said hello.", (await other.PostAsync("/", Jobs.Data("first"))).Json.GetProperty("result").GetProperty("output").GetString());
-        var waiting = other.PostAsync("/", Jobs.Data("second", CrashDefinition.Once(tool.Url)));
-        await Fleet.EventuallyAsync(() => Task.FromResult(!tool.Calls.IsEmpty));
+        Assert.Equal(
+            "You said hello.",
+            (await other.PostAsync("/", JobRequests.Data("first"))).Json.GetProperty("result").GetProperty("output").GetString()
+        );
+        var waiting = other.PostAsync("/", JobRequests.Data("second", CountingAgents.Once(tool.Url)));
+        await Wait.UntilAsync(() => !tool.Calls.IsEmpty);
         var watch = Stopwatch.StartNew();
         (await other.PostAsync("/threads/second/cancel")).AssertStatus(HttpStatusCode.Accepted);
 
@@ -144,11 +176,11 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
     }
 
     [Fact]
-    public async Task The_history_has_the_checkpoints_newest_first()
+    public async Task The_history_lists_the_checkpoints_newest_first()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        (await server.PostAsync("/", Jobs.Data(id, CrashDefinition.Team(tool.Url, delayMs: 0)))).AssertStatus(HttpStatusCode.OK);
+        (await server.PostAsync("/", JobRequests.Data(id, CountingAgents.Team(tool.Url, delayMs: 0)))).AssertStatus(HttpStatusCode.OK);
 
         var history = await HistoryAsync("");
         var all = await HistoryAsync("?all=true");
@@ -168,7 +200,12 @@ public sealed class ThreadTests(ApiFixture api, PostgresFixture postgres)
         }
 
         async Task<List<JsonElement>> HistoryAsync(string query) =>
-            [.. (await server.GetAsync($"/threads/{id}/history{query}")).AssertStatus(HttpStatusCode.OK).Json.GetProperty("checkpoints").EnumerateArray()];
+            [
+                .. (await server.GetAsync($"/threads/{id}/history{query}"))
+                    .AssertStatus(HttpStatusCode.OK)
+                    .Json.GetProperty("checkpoints")
+                    .EnumerateArray(),
+            ];
         static int Step(JsonElement checkpoint) => checkpoint.GetProperty("step").GetInt32();
         static string Id(JsonElement checkpoint) => checkpoint.GetProperty("checkpoint_id").GetString()!;
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using AgentExecutor.IntegrationTests.Crash;
+using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Api;
 
@@ -14,29 +15,33 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
-        await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data(id, CrashDefinition.Once(tool.Url)));
+        await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data(id, CountingAgents.Once(tool.Url)));
         var plain = Watch(server, id);
         var events = Watch(server, id, "--events");
         await ReadUntilAsync(events, "on_tool_start");
 
         gate.SetResult();
 
-        var (shown, told) = (await plain.WaitAsync(), await events.WaitAsync());
-        Assert.True((shown.ExitCode, told.ExitCode) == (0, 0), shown.Error + told.Error);
+        var (shown, received) = (await plain.WaitAsync(), await events.WaitAsync());
+        Assert.True((shown.ExitCode, received.ExitCode) == (0, 0), shown.Error + received.Error);
         Assert.StartsWith("the tool said: counted", shown.Output, StringComparison.Ordinal);
         Assert.Contains("lead: -> count(who=\"me\")", shown.Error, StringComparison.Ordinal);
         Assert.Contains("lead: <- count (", shown.Error, StringComparison.Ordinal);
         Assert.Contains($"thread {id} completed: 3 supersteps, 2 model calls, 1 tool calls", shown.Error, StringComparison.Ordinal);
-        Assert.Equal(await LoggedAsync(server, id), Logged(told.Output));
+        Assert.Equal(await LoggedAsync(server, id), Logged(received.Output));
     }
 
     [Fact]
-    public async Task An_ended_thread_is_watched_from_its_begin_or_after_all_of_it()
+    public async Task An_ended_thread_can_be_watched_from_its_first_event_or_after_its_last()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id));
+        await server.PostAsync("/", JobRequests.Data(id));
 
-        var (all, none, events) = (await Watch(server, id).WaitAsync(), await Watch(server, id, "--after", "1000").WaitAsync(), await Watch(server, id, "--after", "1000", "--events", "jsonl").WaitAsync());
+        var (all, none, events) = (
+            await Watch(server, id).WaitAsync(),
+            await Watch(server, id, "--after", "1000").WaitAsync(),
+            await Watch(server, id, "--after", "1000", "--events", "jsonl").WaitAsync()
+        );
 
         Assert.Equal((0, "You said hello.\n"), (all.ExitCode, all.Output));
         Assert.Equal((0, "You said hello.\n"), (none.ExitCode, none.Output));
@@ -45,32 +50,36 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
     }
 
     [Fact]
-    public async Task A_workflow_without_messages_gives_what_it_has_in_its_state()
+    public async Task A_workflow_without_messages_prints_its_state()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Asking(tool.Url)));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Asking(tool.Url)));
         Assert.Equal(202, (int)(await server.PostAsync($"/threads/{id}/resume", """{"answer": "yes"}""")).Status);
 
         var result = await Watch(server, id).WaitAsync();
 
-        Assert.True(result.ExitCode == 0, result.Error); // and not 3, for the question of old
+        Assert.True(result.ExitCode == 0, result.Error); // not 3 because of the earlier question
         Assert.Contains("answer: \"yes\"", result.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("waits for", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("waiting for", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_interrupted_run_tells_the_question_and_how_to_answer()
+    public async Task Watching_an_interrupted_run_prints_the_question_and_how_to_answer()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
-        await server.PostAsync("/", Jobs.Data(id, Jobs.Asking("http://127.0.0.1:9/")));
+        await server.PostAsync("/", JobRequests.Data(id, JobRequests.Asking("http://127.0.0.1:9/")));
 
         var result = await Watch(server, id).WaitAsync();
 
         Assert.Equal((3, ""), (result.ExitCode, result.Output));
-        Assert.Contains("waits for an answer: ", result.Error, StringComparison.Ordinal);
+        Assert.Contains("waiting for an answer: ", result.Error, StringComparison.Ordinal);
         Assert.Contains("Go on?", result.Error, StringComparison.Ordinal);
-        Assert.Contains($$"""POST /threads/{{id}}/resume {"answer": ANSWER}""", result.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"agent-executor resume {id} --answer ANSWER --to {server.Http.BaseAddress!.ToString().TrimEnd('/')}",
+            result.Error,
+            StringComparison.Ordinal
+        );
         Assert.Equal((3, ""), ((await Watch(server, id, "--after", "1000").WaitAsync()).ExitCode, ""));
     }
 
@@ -78,8 +87,8 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
     public async Task Failed_and_cancelled_runs_end_with_their_codes()
     {
         var (server, failed, cancelled) = (await api.ServerAsync(), api.Id(), api.Id());
-        await server.PostAsync("/", Jobs.Data(failed, Jobs.Failing));
-        await server.PostAsync("/", Jobs.Data(cancelled, Jobs.Asking("http://127.0.0.1:9/")));
+        await server.PostAsync("/", JobRequests.Data(failed, JobRequests.Failing));
+        await server.PostAsync("/", JobRequests.Data(cancelled, JobRequests.Asking("http://127.0.0.1:9/")));
         await server.PostAsync($"/threads/{cancelled}/cancel");
 
         var (first, second) = (await Watch(server, failed).WaitAsync(), await Watch(server, cancelled).WaitAsync());
@@ -89,7 +98,7 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
     }
 
     [Fact]
-    public async Task What_cannot_be_watched_is_said_at_once()
+    public async Task A_thread_that_cannot_be_watched_is_reported_at_once()
     {
         var server = await api.ServerAsync();
 
@@ -104,13 +113,13 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
     }
 
     [Fact]
-    public async Task Who_leaves_does_not_end_the_run()
+    public async Task A_watcher_that_leaves_does_not_end_the_run()
     {
         var (server, id) = (await api.ServerAsync(), api.Id());
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
-        await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data(id, CrashDefinition.Once(tool.Url)));
+        await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data(id, CountingAgents.Once(tool.Url)));
         var watch = Watch(server, id, "--events");
         await ReadUntilAsync(watch, "on_tool_start");
 
@@ -118,25 +127,28 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
 
         var left = await watch.WaitAsync();
         Assert.Equal(130, left.ExitCode);
-        Assert.Matches($"^thread {id} goes on; to watch it again: agent-executor watch {id} --to http://[^ ]+ --events --after [1-9][0-9]*\n$", left.Error);
+        Assert.Matches(
+            $"^thread {id} continues; to watch it again: agent-executor watch {id} --to http://[^ ]+ --events --after [1-9][0-9]*\n$",
+            left.Error
+        );
         gate.SetResult();
         await server.UntilAsync(id, "completed");
     }
 
     [Fact]
-    public async Task A_service_that_is_killed_and_started_again_costs_no_event()
+    public async Task No_event_is_lost_when_the_service_is_killed_and_started_again()
     {
         using var tool = new CountingServer();
         var gate = new TaskCompletionSource();
         tool.Gate = gate.Task;
         await using var server = await ApiServer.StartAsync();
-        await server.PostAsync("/deepagents-runtime/invoke", Jobs.Data("t", CrashDefinition.Team(tool.Url)));
+        await server.PostAsync("/deepagents-runtime/invoke", JobRequests.Data("t", CountingAgents.Team(tool.Url)));
         var watch = Watch(server, "t", "--events");
         await ReadUntilAsync(watch, "\"name\":\"count\"");
 
         await server.Process.KillAsync();
         gate.SetResult();
-        await watch.UntilErrorAsync("trying again until it answers");
+        await watch.UntilErrorAsync("retrying until the service answers");
         await server.StartAgainAsync();
 
         var result = await watch.WaitAsync();
@@ -145,9 +157,10 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
         Assert.Equal(numbers.Distinct().Order(), numbers);
         var (log, seen) = ((await LoggedAsync(server, "t")).ToList(), Logged(result.Output).ToList());
         Assert.Equal(log, seen.Where(log.Contains));
-        Assert.All(seen.Where(line => !log.Contains(line)), line => Assert.Contains("\"on_tool_start\"", line, StringComparison.Ordinal)); // told, and not stored before the kill
-        Assert.Single(Lines(result.Error), line => line.Contains("trying again until it answers", StringComparison.Ordinal));
-        Assert.Single(Lines(result.Error), line => line.EndsWith(" is back", StringComparison.Ordinal));
+        // These were sent but not stored before the kill.
+        Assert.All(seen.Where(line => !log.Contains(line)), line => Assert.Contains("\"on_tool_start\"", line, StringComparison.Ordinal));
+        Assert.Single(Lines(result.Error), line => line.Contains("retrying until the service answers", StringComparison.Ordinal));
+        Assert.Single(Lines(result.Error), line => line.EndsWith(" is reachable again", StringComparison.Ordinal));
     }
 
     public void Dispose() => _program.Dispose();
@@ -157,17 +170,30 @@ public sealed class WatchTests(ApiFixture api) : IDisposable
 
     private static async Task ReadUntilAsync(RunningProgram watch, string part)
     {
-        while (!(await watch.ReadLineAsync() ?? throw new InvalidOperationException((await watch.WaitAsync()).Error)).Contains(part, StringComparison.Ordinal))
+        while (
+            !(await watch.ReadLineAsync() ?? throw new InvalidOperationException((await watch.WaitAsync()).Error)).Contains(
+                part,
+                StringComparison.Ordinal
+            )
+        )
         {
-            // what comes before
+            // skip
         }
     }
 
-    /// <summary>The events that the thread keeps, as the service sends them.</summary>
+    /// <summary>The stored events of the thread, as the service sends them.</summary>
     private static async Task<IEnumerable<string>> LoggedAsync(ApiServer server, string id) =>
-        Logged(string.Join('\n', Lines((await server.GetAsync($"/threads/{id}/events")).Body).Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).Select(line => line[6..])));
+        Logged(
+            string.Join(
+                '\n',
+                Lines((await server.GetAsync($"/threads/{id}/events")).Body)
+                    .Where(line => line.StartsWith("data: ", StringComparison.Ordinal))
+                    .Select(line => line[6..])
+            )
+        );
 
-    private static IEnumerable<string> Logged(string lines) => [.. Lines(lines).Where(line => !line.Contains("\"on_llm_stream\"", StringComparison.Ordinal))];
+    private static IEnumerable<string> Logged(string lines) =>
+        [.. Lines(lines).Where(line => !line.Contains("\"on_llm_stream\"", StringComparison.Ordinal))];
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -1,8 +1,12 @@
 using System.Text.Json;
+using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Crash;
 
-/// <summary>Kills the real program with signal 9 at each step border in turn, and resumes with the command that it would have printed.</summary>
+/// <summary>
+/// Kills the program with signal 9 at each step border in turn, and resumes the run with the command that the program prints.
+/// </summary>
 public sealed class KillAtEveryStepTests : IDisposable
 {
     private readonly AgentExecutorProgram _program = new();
@@ -11,7 +15,7 @@ public sealed class KillAtEveryStepTests : IDisposable
     [Fact]
     public async Task A_killed_run_resumes_to_the_same_answer_and_repeats_no_finished_call()
     {
-        var definition = _program.WriteFile("agent.json", CrashDefinition.Team(_tool.Url));
+        var definition = _program.WriteFile("agent.json", CountingAgents.Team(_tool.Url));
         var whole = await RunAsync(definition, "whole", killAfter: int.MaxValue);
         Assert.Equal("both done: alpha is counted, beta is counted", whole.Answer);
         Assert.True(whole.Steps >= 12, $"only {whole.Steps} steps");
@@ -32,18 +36,24 @@ public sealed class KillAtEveryStepTests : IDisposable
         _tool.Dispose();
     }
 
-    /// <summary>A call is finished once a state update told of its message: that comes after the commit.</summary>
+    /// <summary>A call is finished when a state update contains its message, because updates are sent after the commit.</summary>
     private void AssertNothingFinishedWasRepeated(Run run, int killAfter)
     {
         var committed = run.Before.Where(it => Type(it) == "on_state_update").SelectMany(MessageIds).ToHashSet();
-        var modelCallsAfter = run.After.Where(it => Type(it) == "on_llm_stream").Select(it => Data(it).GetProperty("message_id").GetString()!).ToHashSet();
+        var modelCallsAfter = run
+            .After.Where(it => Type(it) == "on_llm_stream")
+            .Select(it => Data(it).GetProperty("message_id").GetString()!)
+            .ToHashSet();
         Assert.Empty(committed.Intersect(modelCallsAfter));
 
         var toolResults = committed.Where(id => id.StartsWith("tool-", StringComparison.Ordinal)).Select(id => id["tool-".Length..]);
         Assert.All(toolResults.Where(_tool.Calls.ContainsKey), key => Assert.Equal(1, _tool.Calls[key]));
-        Assert.All(_tool.Calls.Values, count => Assert.InRange(count, 1, 2)); // one in flight at the kill is made again, with its key
+        Assert.All(_tool.Calls.Values, count => Assert.InRange(count, 1, 2)); // A call in flight is repeated with the same key.
         Assert.Equal(2, _tool.Calls.Count);
-        Assert.True(run.FirstAfter > run.LastBefore, $"sequence numbers went back after the kill at {killAfter}: {run.LastBefore} then {run.FirstAfter}");
+        Assert.True(
+            run.FirstAfter > run.LastBefore,
+            $"sequence numbers went back after the kill at {killAfter}: {run.LastBefore} then {run.FirstAfter}"
+        );
     }
 
     private async Task<Run> RunAsync(string definition, string thread, int killAfter)
@@ -67,7 +77,7 @@ public sealed class KillAtEveryStepTests : IDisposable
         var resumed = await _program.RunAsync("resume", thread, "--events", "jsonl");
         if (resumed.Error.Contains("nothing_to_resume", StringComparison.Ordinal))
         {
-            // the kill came after the last commit
+            // The program was killed after the last commit.
             return new Run(AnswerIn(before), steps, before, []);
         }
         Assert.True(resumed.ExitCode == 0, resumed.Error);
@@ -81,9 +91,10 @@ public sealed class KillAtEveryStepTests : IDisposable
         return Data(final).GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()!;
     }
 
-    private static IEnumerable<string> MessageIds(JsonElement update) => Data(update).TryGetProperty("messages", out var messages)
-        ? messages.EnumerateArray().Select(message => message.GetProperty("id").GetString()!)
-        : [];
+    private static IEnumerable<string> MessageIds(JsonElement update) =>
+        Data(update).TryGetProperty("messages", out var messages)
+            ? messages.EnumerateArray().Select(message => message.GetProperty("id").GetString()!)
+            : [];
 
     private static string Type(JsonElement it) => it.GetProperty("event_type").GetString()!;
 

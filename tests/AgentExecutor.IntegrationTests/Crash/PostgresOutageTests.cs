@@ -4,12 +4,13 @@ using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace AgentExecutor.IntegrationTests.Crash;
 
-/// <summary>PostgreSQL goes away, comes back, refuses and blocks, under real workers and under a store of this process.</summary>
+/// <summary>Outages, refusals and locks of PostgreSQL, with worker processes and with a store in this process.</summary>
 public sealed class PostgresOutageTests : IAsyncLifetime
 {
     private PostgresServer _server = null!;
@@ -33,14 +34,14 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Runs_wait_for_a_server_that_crashed_and_go_on()
+    public async Task Runs_wait_for_a_server_that_crashed_and_continue()
     {
         const int Runs = 20;
         await using var fleet = Fleet.Start(_settings, _server, workers: 2);
-        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 200)), Runs);
+        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url, delayMs: 200)), Runs);
         for (var outage = 0; outage < 2; outage++)
         {
-            await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints") > 30 * (outage + 1));
+            await Wait.UntilAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints") > 30 * (outage + 1));
             await _server.StopAsync("immediate");
             await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, Cancel); // longer than a lease
             await _server.StartAgainAsync();
@@ -50,26 +51,30 @@ public sealed class PostgresOutageTests : IAsyncLifetime
 
         for (var i = 0; i < Runs; i++)
         {
-            Assert.Equal(CrashDefinition.Answer, await WorkerCrashTests.AnswerAsync(fleet, $"r{i}"));
+            Assert.Equal(CountingAgents.Answer, await fleet.AnswerAsync($"r{i}"));
         }
-        Assert.Equal(0, await fleet.CountAsync("SELECT count(*) FROM threads WHERE attempt > 1")); // leases ran out meanwhile, and yet nobody lost a run
+        // Leases expired meanwhile, but no worker lost a run.
+        Assert.Equal(0, await fleet.CountAsync("SELECT count(*) FROM threads WHERE attempt > 1"));
         Assert.All(fleet.Tool.Calls, call => Assert.Equal(1, call.Value));
         foreach (var worker in fleet.Workers)
         {
-            Assert.InRange(worker.Lines.Count(line => line.Contains("PostgreSQL is not available", StringComparison.Ordinal)), 2, 6); // once an outage, not once a try
-            Assert.Contains(worker.Lines, line => line.Contains("PostgreSQL is back", StringComparison.Ordinal));
+            var reports = worker.Lines.Count(line => line.Contains("\"event_id\":1100", StringComparison.Ordinal));
+            Assert.InRange(reports, 2, 6); // The store and the bus each report an outage once, not at every attempt.
+            var readiness = worker.Lines.Count(line => line.Contains("\"event_id\":1261", StringComparison.Ordinal));
+            Assert.InRange(readiness, 1, 2); // once for each outage, even if the reason changes
+            Assert.Contains(worker.Lines, line => line.Contains("PostgreSQL is available again", StringComparison.Ordinal));
         }
     }
 
     [Fact]
-    public async Task Runs_wait_for_a_server_that_takes_no_writes()
+    public async Task Runs_wait_for_a_server_that_refuses_writes()
     {
         await using var fleet = Fleet.Start(_settings, _server, workers: 1);
-        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 100)), 5);
-        await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints") > 5);
+        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url, delayMs: 100)), 5);
+        await Wait.UntilAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints") > 5);
         await fleet.ExecuteAsync("ALTER SYSTEM SET default_transaction_read_only = on");
         await fleet.ExecuteAsync("SELECT pg_reload_conf()");
-        await Fleet.EventuallyAsync(() => Task.FromResult(fleet.Workers[0].Lines.Any(line => line.Contains("read-only", StringComparison.Ordinal))));
+        await Wait.UntilAsync(() => fleet.Workers[0].Lines.Any(line => line.Contains("read-only", StringComparison.Ordinal)));
 
         await fleet.ExecuteAsync("ALTER SYSTEM RESET default_transaction_read_only");
         await fleet.ExecuteAsync("SELECT pg_reload_conf()");
@@ -78,7 +83,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Connections_that_break_while_idle_are_made_anew()
+    public async Task Idle_connections_that_break_are_replaced()
     {
         await using var store = await PostgresFixture.OpenAsync(_settings);
         await Task.WhenAll(Enumerable.Range(0, 50).Select(i => store.Checkpoints.CommitAsync(Commit($"t{i}", 1), Cancel).AsTask()));
@@ -95,29 +100,32 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     {
         await using var store = await PostgresFixture.OpenAsync(_settings);
         var lease = new Lease("w", TimeSpan.FromMinutes(1));
-        StepCommit Leased(RunStatus status, long sequence) => Commit("ended", 1) with
-        {
-            Lease = lease,
-            Run = Commit("ended", 1).Run! with { Status = status, LastSequence = sequence },
-        };
+        StepCommit Leased(RunStatus status, long sequence) =>
+            Commit("ended", 1) with
+            {
+                Lease = lease,
+                Run = Commit("ended", 1).Run! with { Status = status, LastSequence = sequence },
+            };
         await store.Checkpoints.CommitAsync(Leased(RunStatus.Running, 1) with { Acquires = true }, Cancel);
         var end = Leased(RunStatus.Completed, 2);
         await store.Checkpoints.CommitAsync(end, Cancel);
-        await store.Checkpoints.CommitAsync(end, Cancel); // again, as when nobody heard that it took effect
+        await store.Checkpoints.CommitAsync(end, Cancel); // repeated, as after a lost confirmation
 
         foreach (var status in (RunStatus[])[RunStatus.Pending, RunStatus.Failed, RunStatus.Running])
         {
-            var fault = await Assert.ThrowsAsync<FaultException>(async () => await store.Checkpoints.CommitAsync(Leased(status, 3), Cancel));
+            var fault = await Assert.ThrowsAsync<FaultException>(async () =>
+                await store.Checkpoints.CommitAsync(Leased(status, 3), Cancel)
+            );
             Assert.Equal(FaultCodes.LeaseLost, fault.Code);
         }
         Assert.Equal(RunStatus.Completed, (await store.Runs.FindAsync("ended", Cancel))!.Status);
         await store.Checkpoints.DeleteThreadAsync("ended", Cancel);
         await Assert.ThrowsAsync<FaultException>(async () => await store.Checkpoints.CommitAsync(Leased(RunStatus.Completed, 2), Cancel));
-        Assert.Null(await store.Runs.FindAsync("ended", Cancel)); // what was deleted does not come back
+        Assert.Null(await store.Runs.FindAsync("ended", Cancel)); // A deleted thread is not created again.
     }
 
     [Fact]
-    public async Task A_step_waits_only_so_long_as_its_caller_has_patience()
+    public async Task A_step_waits_no_longer_than_its_caller_allows()
     {
         await using var store = await PostgresFixture.OpenAsync(_settings with { PatienceSeconds = 0.5 });
         await store.Checkpoints.CommitAsync(Commit("t", 1), Cancel);
@@ -126,7 +134,9 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<FaultException>(async () => await store.Checkpoints.CommitAsync(Commit("t", 1), Cancel));
         Assert.Equal(FaultCodes.StoreUnavailable, fault.Code);
         using var impatient = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await store.Checkpoints.CommitAsync(Commit("t", 1), impatient.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            await store.Checkpoints.CommitAsync(Commit("t", 1), impatient.Token)
+        );
 
         await _server.StartAgainAsync();
         await store.Checkpoints.CommitAsync(Commit("t", 2), Cancel);
@@ -134,7 +144,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_locked_thread_holds_up_no_other()
+    public async Task A_locked_thread_does_not_block_other_threads()
     {
         await using var store = await PostgresFixture.OpenAsync(_settings);
         await store.Checkpoints.CommitAsync(Commit("locked", 1), Cancel);
@@ -154,12 +164,19 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_the_server_refuses_fails_alone()
+    public async Task A_refused_statement_fails_only_its_own_thread()
     {
         await using var store = await PostgresFixture.OpenAsync(_settings);
         var poison = Commit("poison", 1) with
         {
-            Checkpoint = new StoredCheckpoint { ThreadId = "poison", Namespace = "", Id = "c", Channels = [new("nul \0", 1)], Due = "[]"u8.ToArray() },
+            Checkpoint = new StoredCheckpoint
+            {
+                ThreadId = "poison",
+                Namespace = "",
+                Id = "c",
+                Channels = [new("nul \0", 1)],
+                Due = "[]"u8.ToArray(),
+            },
         };
         var good = Enumerable.Range(0, 20).Select(i => store.Checkpoints.CommitAsync(Commit($"good{i}", 1), Cancel).AsTask()).ToList();
 
@@ -171,7 +188,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_missing_schema_says_how_to_make_it()
+    public async Task A_missing_schema_is_reported_with_the_command_that_creates_it()
     {
         var fault = await Assert.ThrowsAsync<FaultException>(() => PostgresFixture.OpenAsync(_settings with { Schema = "nothing_here" }));
 
@@ -180,10 +197,11 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_server_that_is_not_there_is_said_at_once_without_the_password()
+    public async Task A_missing_server_is_reported_at_once_without_the_password()
     {
-        var fault = await Assert.ThrowsAsync<FaultException>(
-            () => PostgresFixture.OpenAsync(_settings with { Port = 1, Password = new Secret("hunter2") }));
+        var fault = await Assert.ThrowsAsync<FaultException>(() =>
+            PostgresFixture.OpenAsync(_settings with { Port = 1, Password = new Secret("hunter2") })
+        );
 
         Assert.Equal(FaultCodes.StoreUnavailable, fault.Code);
         Assert.DoesNotContain("hunter2", fault.ToString(), StringComparison.Ordinal);
@@ -192,12 +210,23 @@ public sealed class PostgresOutageTests : IAsyncLifetime
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private static StepCommit Commit(string thread, long fence) => new()
-    {
-        ThreadId = thread,
-        Fence = fence,
-        Run = new Run { ThreadId = thread, RunId = "r", DefinitionHash = "h", Status = RunStatus.Running, Fence = fence, Attempt = 1, CreatedAt = Now, UpdatedAt = Now },
-    };
+    private static StepCommit Commit(string thread, long fence) =>
+        new()
+        {
+            ThreadId = thread,
+            Fence = fence,
+            Run = new Run
+            {
+                ThreadId = thread,
+                RunId = "r",
+                DefinitionHash = "h",
+                Status = RunStatus.Running,
+                Fence = fence,
+                Attempt = 1,
+                CreatedAt = Now,
+                UpdatedAt = Now,
+            },
+        };
 
     private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 }

@@ -1,16 +1,19 @@
 using System.Globalization;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Crash;
 
-/// <summary>Kills, freezes and stops real workers that share PostgreSQL. After each: every run ended once, and no committed call was made again.</summary>
+/// <summary>
+/// Kills, freezes and stops worker processes that share PostgreSQL. Every run ends once, and no committed call is repeated.
+/// </summary>
 public sealed class WorkerCrashTests(PostgresFixture postgres)
 {
     [Fact]
     public async Task A_worker_killed_at_any_step_border_is_replaced_by_another()
     {
         await using var fleet = await Fleet.StartAsync(postgres, workers: 2);
-        var definition = fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url));
+        var definition = fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url));
         await fleet.SubmitAsync(definition, "whole");
         await fleet.AssertAllEndedOnceAsync(1);
         var steps = await fleet.CountAsync("SELECT count(*) FROM checkpoints");
@@ -21,7 +24,9 @@ public sealed class WorkerCrashTests(PostgresFixture postgres)
         {
             var thread = $"killed-{killAfter}";
             await fleet.SubmitAsync(definition, thread);
-            await Fleet.EventuallyAsync(async () => await fleet.CountAsync($"SELECT count(*) FROM checkpoints WHERE thread_id = '{thread}'") >= killAfter);
+            await Wait.UntilAsync(async () =>
+                await fleet.CountAsync($"SELECT count(*) FROM checkpoints WHERE thread_id = '{thread}'") >= killAfter
+            );
             if (await fleet.HolderAsync(thread) is { } holder)
             {
                 await fleet.KillAsync(holder);
@@ -30,8 +35,8 @@ public sealed class WorkerCrashTests(PostgresFixture postgres)
                 await fleet.AssertAllEndedOnceAsync(killAfter + 1);
                 Assert.All(committed, call => Assert.Equal(call.Value, fleet.Tool.Calls[call.Key]));
             }
-            Assert.Equal(modelCalls, await UsageAsync(fleet, thread)); // a committed call that was made again would count twice
-            Assert.Equal(CrashDefinition.Answer, await AnswerAsync(fleet, thread));
+            Assert.Equal(modelCalls, await UsageAsync(fleet, thread)); // A repeated call would count twice.
+            Assert.Equal(CountingAgents.Answer, await fleet.AnswerAsync(thread));
         }
         await fleet.AssertAllEndedOnceAsync((int)steps);
     }
@@ -39,12 +44,12 @@ public sealed class WorkerCrashTests(PostgresFixture postgres)
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task Workers_killed_at_random_under_load_lose_and_repeat_nothing(int seed)
+    public async Task No_call_is_lost_or_repeated_when_workers_are_killed_at_random(int seed)
     {
         const int Runs = 40;
         var random = new Random(seed);
         await using var fleet = await Fleet.StartAsync(postgres, workers: 3);
-        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 150)), Runs);
+        await fleet.SubmitCopiesAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url, delayMs: 150)), Runs);
         for (var kill = 0; kill < 6; kill++)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(random.Next(150, 900)), TimeProvider.System, TestContext.Current.CancellationToken);
@@ -58,36 +63,37 @@ public sealed class WorkerCrashTests(PostgresFixture postgres)
 
         for (var i = 0; i < Runs; i++)
         {
-            Assert.Equal(CrashDefinition.Answer, await AnswerAsync(fleet, $"r{i}"));
+            Assert.Equal(CountingAgents.Answer, await fleet.AnswerAsync($"r{i}"));
             Assert.Equal(10, await UsageAsync(fleet, $"r{i}"));
         }
         Assert.Equal(2 * Runs, fleet.Tool.Calls.Count);
     }
 
     [Fact]
-    public async Task A_worker_frozen_past_its_lease_changes_nothing_when_it_goes_on()
+    public async Task A_worker_frozen_past_its_lease_changes_nothing_when_it_continues()
     {
         await using var fleet = await Fleet.StartAsync(postgres, workers: 2);
-        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 300)), "frozen");
-        await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints WHERE thread_id = 'frozen'") >= 3);
+        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url, delayMs: 300)), "frozen");
+        await Wait.UntilAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints WHERE thread_id = 'frozen'") >= 3);
         var holder = (await fleet.HolderAsync("frozen"))!;
         await holder.SignalAsync("STOP");
 
-        await Fleet.EventuallyAsync(async () => await fleet.HolderAsync("frozen") is { } other && other != holder);
+        await Wait.UntilAsync(async () => await fleet.HolderAsync("frozen") is { } other && other != holder);
         await holder.SignalAsync("CONT");
-        await Fleet.EventuallyAsync(() => Task.FromResult(holder.Lines.Any(line => line.Contains("\"event_id\":1006", StringComparison.Ordinal))));
+        await Wait.UntilAsync(() => holder.Lines.Any(line => line.Contains("\"event_id\":1006", StringComparison.Ordinal)));
 
         await fleet.AssertAllEndedOnceAsync(1);
-        Assert.Equal(CrashDefinition.Answer, await AnswerAsync(fleet, "frozen"));
+        Assert.Equal(CountingAgents.Answer, await fleet.AnswerAsync("frozen"));
     }
 
     [Fact]
-    public async Task A_worker_that_is_asked_to_stop_gives_its_runs_back_at_once()
+    public async Task A_worker_that_shuts_down_releases_its_runs_at_once()
     {
         await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
-        fleet.Program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "60"; // of the second worker; the first one's is too long to wait for below
-        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Team(fleet.Tool.Url, delayMs: 200)), "given-back");
-        await Fleet.EventuallyAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints WHERE thread_id = 'given-back'") >= 2);
+        // The lease of the second worker. That of the first would expire too late for this test.
+        fleet.Program.Variables["AGENT_EXECUTOR_WORKER_LEASE_SECONDS"] = "60";
+        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Team(fleet.Tool.Url, delayMs: 200)), "given-back");
+        await Wait.UntilAsync(async () => await fleet.CountAsync("SELECT count(*) FROM checkpoints WHERE thread_id = 'given-back'") >= 2);
 
         await fleet.Workers[0].StopAsync();
 
@@ -105,48 +111,64 @@ public sealed class WorkerCrashTests(PostgresFixture postgres)
         await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
         var gate = new TaskCompletionSource();
         fleet.Tool.Gate = gate.Task;
-        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Once(fleet.Tool.Url)), "once");
-        await Fleet.EventuallyAsync(() => Task.FromResult(!fleet.Tool.Calls.IsEmpty));
+        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CountingAgents.Once(fleet.Tool.Url)), "once");
+        await Wait.UntilAsync(() => !fleet.Tool.Calls.IsEmpty);
 
         await fleet.KillAsync(fleet.Workers[0]);
         gate.SetResult();
         fleet.StartWorker();
-        await Fleet.EventuallyAsync(async () => await fleet.StatusAsync("once") == "interrupted");
+        await Wait.UntilAsync(async () => await fleet.StatusAsync("once") == "interrupted");
 
         Assert.Equal(1, fleet.Tool.Calls.Values.Sum());
-        Assert.Contains("outcome_unknown", await fleet.QueryAsync<string>("SELECT convert_from(json, 'UTF8') FROM outbox"), StringComparison.Ordinal);
-        var resumed = await fleet.Program.RunAsync("resume", "once", "--answer", """{"decision": "result", "content": "a person looked: it was done"}""");
+        Assert.Contains(
+            "outcome_unknown",
+            await fleet.QueryAsync<string>("SELECT convert_from(json, 'UTF8') FROM outbox"),
+            StringComparison.Ordinal
+        );
+        var resumed = await fleet.Program.RunAsync(
+            "resume",
+            "once",
+            "--answer",
+            """{"decision": "result", "content": "a person looked: it was done"}"""
+        );
         Assert.True(resumed.ExitCode == 0, resumed.Error);
         Assert.Equal("the tool said: a person looked: it was done\n", resumed.Output);
         Assert.Equal(1, fleet.Tool.Calls.Values.Sum());
     }
 
     [Fact]
-    public async Task A_run_that_crashes_every_worker_fails_and_holds_up_nobody()
+    public async Task A_run_that_crashes_every_worker_fails_and_does_not_block_others()
     {
         await using var fleet = await Fleet.StartAsync(postgres, workers: 1);
         fleet.Program.Variables["AGENT_EXECUTOR_WORKER_MAX_CRASHES"] = "2";
         var never = new TaskCompletionSource();
         fleet.Tool.Gate = never.Task;
-        await fleet.SubmitAsync(fleet.Program.WriteFile("agent.json", CrashDefinition.Once(fleet.Tool.Url, effects: "idempotent")), "poison");
+        await fleet.SubmitAsync(
+            fleet.Program.WriteFile("agent.json", CountingAgents.Once(fleet.Tool.Url, effects: "idempotent")),
+            "poison"
+        );
         for (var crash = 1; crash <= 2; crash++)
         {
-            await Fleet.EventuallyAsync(() => Task.FromResult(fleet.Tool.Calls.Values.Sum() >= crash));
+            await Wait.UntilAsync(() => fleet.Tool.Calls.Values.Sum() >= crash);
             await fleet.KillAsync(fleet.Workers[0]);
             fleet.StartWorker();
         }
 
-        await Fleet.EventuallyAsync(async () => await fleet.StatusAsync("poison") == "failed");
+        await Wait.UntilAsync(async () => await fleet.StatusAsync("poison") == "failed");
 
-        Assert.Contains("worker_crashed", await fleet.QueryAsync<string>("SELECT convert_from(json, 'UTF8') FROM outbox"), StringComparison.Ordinal);
+        Assert.Contains(
+            "worker_crashed",
+            await fleet.QueryAsync<string>("SELECT convert_from(json, 'UTF8') FROM outbox"),
+            StringComparison.Ordinal
+        );
         never.SetResult();
-        await fleet.SubmitAsync(fleet.Program.WriteFile("next.json", CrashDefinition.Team(fleet.Tool.Url)), "next");
-        await Fleet.EventuallyAsync(async () => await fleet.StatusAsync("next") == "completed");
+        await fleet.SubmitAsync(fleet.Program.WriteFile("next.json", CountingAgents.Team(fleet.Tool.Url)), "next");
+        await Wait.UntilAsync(async () => await fleet.StatusAsync("next") == "completed");
     }
 
-    internal static async Task<string> AnswerAsync(Fleet fleet, string thread) => System.Text.Json.JsonElement
-        .Parse(await fleet.QueryAsync<byte[]>($"SELECT json FROM outbox WHERE thread_id = '{thread}'")).GetProperty("result").GetProperty("output").GetString()!;
-
-    private static async Task<int> UsageAsync(Fleet fleet, string thread) => int.Parse(
-        await fleet.QueryAsync<string>($"SELECT usage::json->>'model_calls' FROM threads WHERE thread_id = '{thread}'"), CultureInfo.InvariantCulture);
+    private static async Task<int> UsageAsync(Fleet fleet, string thread) =>
+        int.Parse(
+            await fleet.QueryAsync<string>($"SELECT usage::json->>'model_calls' FROM threads WHERE thread_id = '{thread}'"),
+            CultureInfo.InvariantCulture
+        );
 }

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using AgentExecutor.IntegrationTests.Api;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Docs;
 
 /// <summary>
-/// Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run serve</c>, <c>sh run postgres</c>, <c>json agent</c> and <c>json job</c>.
+/// Runs the examples in README.md and docs/: blocks marked <c>sh run</c>, <c>sh run serve</c>, <c>sh run postgres</c>, <c>json agent</c>
+/// and <c>json job</c>.
 /// </summary>
 public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 {
@@ -24,12 +25,12 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public async Task The_commands_run(string file, string block) => await RunAsync(file, block, _program);
+    public async Task The_commands_in_the_documents_run(string file, string block) => await RunAsync(file, block, _program);
 
-    /// <summary>With a service that runs at <c>$URL</c>.</summary>
+    /// <summary>These commands use the service at <c>$URL</c>.</summary>
     [Theory]
     [MemberData(nameof(ServedCommands))]
-    public async Task The_commands_for_a_service_run(string file, string block)
+    public async Task The_commands_that_need_a_service_run(string file, string block)
     {
         await using var server = await ApiServer.StartAsync();
         _program.Variables["URL"] = server.Http.BaseAddress!.ToString().TrimEnd('/');
@@ -39,7 +40,7 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 
     [Theory]
     [MemberData(nameof(PostgresCommands))]
-    public async Task The_commands_on_postgres_run(string file, string block)
+    public async Task The_commands_that_need_PostgreSQL_run(string file, string block)
     {
         using var program = new AgentExecutorProgram
         {
@@ -71,7 +72,7 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 
     [Theory]
     [MemberData(nameof(Definitions))]
-    public async Task The_definitions_are_valid(string file, string block)
+    public async Task The_agent_definitions_in_the_documents_are_valid(string file, string block)
     {
         var result = await _program.RunAsync("check", _program.WriteFile("agent.json", block));
 
@@ -81,17 +82,20 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
 
     [Theory]
     [MemberData(nameof(Jobs))]
-    public async Task The_jobs_can_be_read(string file, string block)
+    public async Task The_jobs_in_the_documents_are_valid(string file, string block)
     {
         var request = Core.Messaging.JobRequestReader.ReadMessage(null, [], System.Text.Encoding.UTF8.GetBytes(block));
 
-        await The_definitions_are_valid(file, System.Text.Encoding.UTF8.GetString(request.Definition.Span));
+        await The_agent_definitions_in_the_documents_are_valid(file, System.Text.Encoding.UTF8.GetString(request.Definition.Span));
     }
 
     [Fact]
-    public async Task The_workflow_of_the_docs_gives_its_result()
+    public async Task The_workflow_in_the_documents_gives_the_documented_result()
     {
-        var block = Blocks("json agent").Select(row => row.Data).Single(it => it.Item1.EndsWith("workflows.md", StringComparison.Ordinal)).Item2;
+        var block = Blocks("json agent")
+            .Select(row => row.Data)
+            .Single(it => it.Item1.EndsWith("workflows.md", StringComparison.Ordinal))
+            .Item2;
 
         var result = await _program.RunAsync("run", _program.WriteFile("agent.json", block));
 
@@ -103,9 +107,12 @@ public sealed partial class DocsTests(PostgresFixture postgres) : IDisposable
     private static TheoryData<string, string> Blocks(string mark)
     {
         var data = new TheoryData<string, string>();
-        foreach (var file in Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "docs"), "*.md", SearchOption.AllDirectories)
-            .Concat(Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "samples"), "*.md", SearchOption.AllDirectories))
-            .Append(Path.Combine(AgentExecutorProgram.Root, "README.md")))
+        foreach (
+            var file in Directory
+                .GetFiles(Path.Combine(AgentExecutorProgram.Root, "docs"), "*.md", SearchOption.AllDirectories)
+                .Concat(Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "samples"), "*.md", SearchOption.AllDirectories))
+                .Append(Path.Combine(AgentExecutorProgram.Root, "README.md"))
+        )
         {
             foreach (Match match in Block().Matches(File.ReadAllText(file)))
             {

@@ -1,15 +1,22 @@
 using System.Diagnostics;
+using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Interop;
 
-/// <summary>Scripts beside the tests, with the packages that they name. They need node, npm and its registry; the product needs none of them, so without them a test is skipped.</summary>
+/// <summary>
+/// Installs scripts with their packages. Tests are skipped without node, npm and its registry, which the product does not need.
+/// </summary>
 internal static class NodePackage
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
     public static async Task InstallAsync(AgentExecutorProgram program, string folder)
     {
-        foreach (var file in Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, "tests", "AgentExecutor.IntegrationTests", "Interop", folder)))
+        foreach (
+            var file in Directory.GetFiles(
+                Path.Combine(AgentExecutorProgram.Root, "tests", "AgentExecutor.IntegrationTests", "Interop", folder)
+            )
+        )
         {
             File.Copy(file, program.File(Path.GetFileName(file)));
         }
@@ -26,7 +33,12 @@ internal static class NodePackage
 
     public static async Task<ProgramResult> RunAsync(AgentExecutorProgram program, string command, params string[] args)
     {
-        var start = new ProcessStartInfo(command, args) { WorkingDirectory = program.Directory, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command, args)
+        {
+            WorkingDirectory = program.Directory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using var process = new RunningProgram(Process.Start(start)!);
         return await process.WaitAsync(Limit);
     }

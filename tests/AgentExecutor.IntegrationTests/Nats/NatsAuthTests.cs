@@ -1,6 +1,10 @@
 using AgentExecutor.Adapters.Nats;
-using AgentExecutor.Adapters.Nats.Protocol;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Messaging;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
+using NATS.Client.Core;
+using NATS.NKeys;
 
 namespace AgentExecutor.IntegrationTests.Nats;
 
@@ -31,23 +35,25 @@ public sealed class NatsAuthTests : NatsTest
     [Fact]
     public async Task Takes_an_nkey()
     {
-        var key = NatsJwts.NewKey(Nkey.User);
-        await using var server = await StartAsync($"authorization {{ users: [ {{ nkey: {key.PublicKey} }} ] }}");
+        using var key = KeyPair.CreatePair(PrefixByte.User);
+        using var other = KeyPair.CreatePair(PrefixByte.User);
+        await using var server = await StartAsync($"authorization {{ users: [ {{ nkey: {key.GetPublicKey()} }} ] }}");
 
-        await ConnectsAsync(server.Settings() with { NkeySeed = new(key.ToSeed()) });
-        await RefusedAsync(server.Settings() with { NkeySeed = new(NatsJwts.NewKey(Nkey.User).ToSeed()) });
+        await ConnectsAsync(server.Settings() with { NkeySeed = new(key.GetSeed()) });
+        await RefusedAsync(server.Settings() with { NkeySeed = new(other.GetSeed()) });
     }
 
     [Fact]
     public async Task Takes_a_creds_file()
     {
-        var jwts = new NatsJwts();
+        using var jwts = new NatsJwts();
+        using var strangers = new NatsJwts();
         await using var server = await StartAsync(jwts.ServerConfig());
         var path = Path.Combine(server.Folder, "user.creds");
         await File.WriteAllTextAsync(path, jwts.UserCreds(), Cancellation);
 
         await ConnectsAsync(server.Settings() with { Creds = path });
-        await File.WriteAllTextAsync(path, new NatsJwts().UserCreds(), Cancellation);
+        await File.WriteAllTextAsync(path, strangers.UserCreds(), Cancellation);
         await RefusedAsync(server.Settings() with { Creds = path });
     }
 
@@ -56,64 +62,110 @@ public sealed class NatsAuthTests : NatsTest
     {
         await using var server = await StartAsync("authorization { user: u, password: right }");
         var log = new LogLines();
-        await using var connection = new NatsConnection(server.Settings() with { User = "u", Password = new(Password) }, TimeProvider.System, log);
+        await using var link = Open(server.Settings() with { User = "u", Password = new(Password) }, log);
 
         for (var call = 0; call < 2; call++)
         {
-            var fault = await FaultOf(() => connection.PublishAsync("a", default, null, null, Cancellation).AsTask());
-            Assert.Equal((NatsFault.AuthenticationFailed, false), (fault.Fault, fault.IsTransient));
-            Assert.Contains("Authorization Violation", fault.Message, StringComparison.Ordinal);
+            var fault = await FaultOf(() => ConnectAsync(link));
+            Assert.True(NatsFaults.IsRefused(fault));
+            Assert.Contains("Authorization Violation", NatsFaults.Describe(fault), StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain(Password, fault.ToString(), StringComparison.Ordinal);
         }
-        Assert.Equal(2, log.Lines.Count); // one try for each call
+        Assert.Equal(2, log.Lines.Count); // One attempt for each call.
         Assert.DoesNotContain(log.Lines, line => line.Contains(Password, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_server_that_knows_us_no_longer_ends_what_waits_and_is_asked_again_by_the_next_call()
+    public async Task A_server_that_refuses_the_credentials_after_a_restart_is_tried_until_it_accepts_them_again()
     {
         await using var server = await StartAsync("authorization { user: u, password: one }");
-        await using var connection = Open(server.Settings() with { User = "u", Password = new("one") });
-        using var subscription = connection.Subscribe("a", null, 10);
-        await connection.FlushAsync(Cancellation);
+        var log = new LogLines();
+        await using var link = Open(server.Settings() with { User = "u", Password = new("one"), RequestTimeoutSeconds = 1 }, log);
+        await ConnectAsync(link);
 
         await server.KillAsync();
         await server.StartAgainAsync("authorization { user: u, password: two }");
-        Assert.Equal(NatsFault.AuthenticationFailed, (await FaultOf(() => NextAsync(subscription))).Fault);
+        await FaultOf(() => ConnectAsync(link));
+        await Wait.UntilAsync(() => log.Lines.Any(line => line.Contains("Authorization Violation", StringComparison.OrdinalIgnoreCase)));
 
         await server.KillAsync();
         await server.StartAgainAsync("authorization { user: u, password: one }");
-        await connection.FlushAsync(Cancellation);
+        await Retried(async () =>
+        {
+            await ConnectAsync(link);
+            return true;
+        });
+        Assert.Single(log.Lines, line => line.StartsWith("1110", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("/no/such.creds")]
     [InlineData("/etc/hostname")]
-    public async Task A_creds_file_that_is_none_is_a_wrong_setting(string path)
+    public async Task An_invalid_credentials_file_is_named(string path)
     {
         await using var server = await StartAsync("");
-        await using var connection = Open(server.Settings() with { Creds = path });
+        await using var link = Open(server.Settings() with { Creds = path });
 
-        Assert.Equal(NatsFault.InvalidSettings, (await FaultOf(() => connection.ConnectAsync(Cancellation))).Fault);
+        Assert.Contains(path, (await FaultOf(() => ConnectAsync(link))).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task What_a_user_may_not_do_is_told_to_whoever_waits_for_it()
+    public async Task A_missing_permission_fails_only_the_calls_that_need_it()
     {
         await using var server = await StartAsync(
-            "authorization { users: [ { user: u, password: p, permissions: { publish: { deny: [\"no.publish\"] }, subscribe: { deny: [\"no.subscribe\"] } } } ] }");
-        await using var connection = Open(server.Settings() with { User = "u", Password = new("p") });
-        using var denied = connection.Subscribe("no.subscribe", null, 10);
-        using var allowed = connection.Subscribe("allowed", null, 10);
+            """
+            authorization { users: [ { user: u, password: p, permissions: {
+              publish: { deny: ["no.publish"] }, subscribe: { deny: ["no.subscribe"] } } } ] }
+            """
+        );
+        await using var link = Open(server.Settings() with { User = "u", Password = new("p"), RequestTimeoutSeconds = 60 });
+        var allowed = ReadAsync(link, "allowed");
 
-        Assert.Equal(NatsFault.PermissionDenied, (await FaultOf(async () => { await connection.FlushAsync(Cancellation); await NextAsync(denied); })).Fault);
-        Assert.Equal(NatsFault.PermissionDenied, (await FaultOf(() => connection.RequestAsync("no.publish", default, null, TimeSpan.FromMinutes(1), Cancellation))).Fault);
-        await connection.PublishAsync("allowed", default, null, null, Cancellation);
-        await NextAsync(allowed);
+        var refused = await FaultOf(() => ReadAsync(link, "no.subscribe"));
+        Assert.Contains("Permissions Violation for Subscription to \"no.subscribe\"", refused.Message, StringComparison.OrdinalIgnoreCase);
+        for (var call = 0; call < 2; call++)
+        {
+            refused = await FaultOf(() =>
+                link.UseAsync(
+                    static subject => subject == "no.publish",
+                    async cancel => await link.Connection.RequestAsync<byte[], byte[]>("no.publish", [], cancellationToken: cancel),
+                    Cancellation
+                )
+            );
+            Assert.Contains("Permissions Violation for Publish to \"no.publish\"", refused.Message, StringComparison.OrdinalIgnoreCase);
+        }
+        Assert.False(allowed.IsCompleted);
+        await link.Connection.PublishAsync("allowed", "1"u8.ToArray(), cancellationToken: Cancellation);
+        Assert.Equal("1"u8.ToArray(), (await allowed.WaitAsync(Limit)).Data);
+    }
+
+    [Theory]
+    [InlineData("publish: { deny: [\"agent.execute.*\"] }", "Publish to \"agent.execute.a\"")]
+    [InlineData("publish: { deny: [\"$JS.API.STREAM.>\"] }", "Publish to \"$JS.API.STREAM.")]
+    [InlineData("publish: { deny: [\"$JS.API.CONSUMER.MSG.NEXT.>\"] }", "Publish to \"$JS.API.CONSUMER.MSG.NEXT.AGENT_EXECUTION.agent")]
+    [InlineData("subscribe: { deny: [\"_INBOX.>\"] }", "Subscription to \"_INBOX.")]
+    public async Task The_bus_reports_promptly_what_its_user_may_not_do(string permissions, string reason)
+    {
+        await using var server = await NatsServer.StartOwnAsync(_ =>
+            $"authorization {{ users: [ {{ user: u, password: p, permissions: {{ {permissions} }} }} ] }}"
+        );
+        await using var bus = OpenBus(server.Settings() with { User = "u", Password = new("p"), RequestTimeoutSeconds = 60 });
+
+        for (var call = 0; call < 2; call++)
+        {
+            var fault = await Assert.ThrowsAsync<FaultException>(async () =>
+            {
+                await bus.PublishAsync([new BusMessage("agent.execute.a", default)], Cancellation).AsTask().WaitAsync(Limit);
+                await bus.FetchAsync(2, TimeSpan.FromMinutes(1), Cancellation).AsTask().WaitAsync(Limit);
+                await bus.FetchAsync(2, TimeSpan.FromMinutes(1), Cancellation).AsTask().WaitAsync(Limit);
+            });
+            Assert.Contains($"Permissions Violation for {reason}", fault.Message, StringComparison.OrdinalIgnoreCase);
+            Assert.Equal((FaultCodes.BusUnavailable, true), (fault.Code, fault.IsTransient));
+        }
     }
 
     [Fact]
-    public async Task Speaks_tls_where_the_server_asks_for_it_and_checks_its_certificate()
+    public async Task Connects_with_TLS_if_the_server_requires_it_and_checks_the_certificate()
     {
         await using var server = await NatsServer.StartOwnAsync(WriteCertificates, hasJetStream: false);
         var ca = Path.Combine(server.Folder, "ca.pem");
@@ -121,32 +173,51 @@ public sealed class NatsAuthTests : NatsTest
 
         await ConnectsAsync(server.Settings(named) with { TlsCa = ca });
         await ConnectsAsync(server.Settings($"nats://localhost:{server.Port}") with { TlsCa = ca });
-        await RefusedAsync(server.Settings(named), NatsFault.TlsFailed); // nobody that the system trusts signed it
-        await RefusedAsync(server.Settings($"tls://127.0.0.1:{server.Port}") with { TlsCa = ca }, NatsFault.TlsFailed); // it is signed for another name
-        await RefusedAsync(server.Settings(named) with { TlsCa = "/no/such.pem" }, NatsFault.InvalidSettings);
+        await RefusedAsync(server.Settings(named), "TLS"); // The system does not trust the authority.
+        // The certificate has another name.
+        await RefusedAsync(server.Settings($"tls://127.0.0.1:{server.Port}") with { TlsCa = ca }, "TLS");
+        await RefusedAsync(server.Settings(named) with { TlsCa = "/no/such.pem" }, "TLS_CA cannot be read");
     }
 
     [Fact]
-    public async Task A_tls_url_never_falls_back_to_plain_text()
+    public async Task A_TLS_URL_never_falls_back_to_plain_text()
     {
         await using var server = await StartAsync("");
 
-        await RefusedAsync(server.Settings($"tls://127.0.0.1:{server.Port}"), NatsFault.TlsFailed);
+        await RefusedAsync(server.Settings($"tls://127.0.0.1:{server.Port}"), "TLS");
     }
+
+    /// <summary>Waits for one message.</summary>
+    private static Task<NatsMsg<byte[]>> ReadAsync(NatsLink link, string subject) =>
+        link.UseAsync(
+            it => it == subject,
+            async cancel =>
+            {
+                await using var subscription = await link.Connection.SubscribeCoreAsync<byte[]>(
+                    subject,
+                    cancellationToken: CancellationToken.None
+                );
+                return await subscription.Msgs.ReadAsync(cancel);
+            },
+            Cancellation
+        );
 
     private static Task<NatsServer> StartAsync(string config) => NatsServer.StartOwnAsync(_ => config, hasJetStream: false);
 
     private static async Task ConnectsAsync(NatsSettings settings)
     {
-        await using var connection = Open(settings);
-        await connection.FlushAsync(Cancellation);
+        await using var link = Open(settings);
+        await ConnectAsync(link);
     }
 
-    private static async Task RefusedAsync(NatsSettings settings, params NatsFault[] faults)
+    private static async Task RefusedAsync(NatsSettings settings, string? reason = null)
     {
-        await using var connection = Open(settings);
-        var fault = await FaultOf(() => connection.ConnectAsync(Cancellation));
-        Assert.Contains(fault.Fault, faults is [] ? [NatsFault.AuthenticationFailed] : faults);
+        await using var link = Open(settings);
+        var fault = await FaultOf(() => ConnectAsync(link));
+        Assert.True(
+            reason is null ? NatsFaults.IsRefused(fault) : fault.ToString().Contains(reason, StringComparison.OrdinalIgnoreCase),
+            fault.ToString()
+        );
     }
 
     private static string WriteCertificates(string folder)

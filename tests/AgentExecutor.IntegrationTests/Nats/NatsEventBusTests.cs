@@ -6,13 +6,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.IntegrationTests.Nats;
 
-/// <summary>A server of each test's own: the names of the streams and their subjects are fixed.</summary>
-public sealed class NatsEventBusTests : EventBusContract
+/// <summary>Each test has its own server, because the names of streams and subjects are fixed.</summary>
+public abstract class NatsEventBusTests : EventBusContract
 {
     private NatsServer? _server;
 
+    private protected abstract Task<NatsServer> StartAsync();
+
     public override async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await base.DisposeAsync();
         if (_server is not null)
         {
@@ -23,7 +26,20 @@ public sealed class NatsEventBusTests : EventBusContract
     protected override async ValueTask<IEventBus> MakeAsync()
     {
         NatsFixture.SkipWithout();
-        _server = await NatsServer.StartOwnAsync();
+        _server = await StartAsync();
         return AdapterCatalog.OpenNatsBus(_server.Settings(), Settings, isClient: false, TimeProvider.System, NullLoggerFactory.Instance);
     }
+}
+
+/// <summary>Runs the contract with the installed server, which may be an old one.</summary>
+public sealed class NatsEventBusOnInstalledServerTests : NatsEventBusTests
+{
+    private protected override Task<NatsServer> StartAsync() => NatsServer.StartOwnAsync();
+}
+
+/// <summary>Runs the contract with the current server.</summary>
+public sealed class NatsEventBusOnCurrentServerTests : NatsEventBusTests
+{
+    private protected override async Task<NatsServer> StartAsync() =>
+        await NatsServer.StartOwnAsync(program: await TestTools.NatsServerAsync());
 }

@@ -1,12 +1,15 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
-using AgentExecutor.Adapters.Nats.Protocol;
+using AgentExecutor.Core;
+using AgentExecutor.Core.Messaging;
 
 namespace AgentExecutor.IntegrationTests.Nats;
 
-/// <summary>Publishes numbers, again and again until each is acknowledged, and reads until each has come: as a careful pair of programs would.</summary>
-internal sealed class PublishLoad(JetStream stream, string subject, TimeSpan patience)
+/// <summary>
+/// Publishes numbers until each is acknowledged, and reads until each was delivered.
+/// </summary>
+internal sealed class PublishLoad(IEventBus bus, TimeSpan patience)
 {
     private const int Publishers = 20;
 
@@ -19,35 +22,36 @@ internal sealed class PublishLoad(JetStream stream, string subject, TimeSpan pat
     public async Task RunAsync(int count, CancellationToken cancellationToken)
     {
         _count = count;
-        await Task.WhenAll(Enumerable.Range(0, Publishers).Select(async publisher =>
-        {
-            await Task.Yield();
-            for (var number = publisher; number < count; number += Publishers)
-            {
-                await PublishAsync(number, cancellationToken);
-                Interlocked.Increment(ref _acknowledged);
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, Publishers)
+                .Select(async publisher =>
+                {
+                    await Task.Yield();
+                    for (var number = publisher; number < count; number += Publishers)
+                    {
+                        await PublishAsync(number, cancellationToken);
+                        Interlocked.Increment(ref _acknowledged);
+                    }
+                })
+        );
     }
 
-    /// <summary>Returns when every number has come and every delivery is confirmed as settled.</summary>
-    public async Task ReadAsync(JetStreamPuller puller, CancellationToken cancellationToken)
+    /// <summary>Returns when every number was delivered.</summary>
+    public async Task ReadAsync(CancellationToken cancellationToken)
     {
         while (_delivered.Count < _count)
         {
             try
             {
-                if (puller.Outstanding < 50)
+                var jobs = await bus.FetchAsync(100, TimeSpan.FromSeconds(5), cancellationToken);
+                foreach (var job in jobs)
                 {
-                    await puller.RequestAsync(100, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(1), noWait: false, null, cancellationToken);
+                    _delivered[int.Parse(Encoding.UTF8.GetString(job.Message.Body.Span), CultureInfo.InvariantCulture)] = true;
                 }
-                foreach (var message in await puller.ReadBatchAsync(100, cancellationToken))
-                {
-                    _delivered[int.Parse(Encoding.UTF8.GetString(message.Payload.Span), CultureInfo.InvariantCulture)] = true;
-                    await message.AckAsync(cancellationToken);
-                }
+                await bus.AckAsync(jobs, cancellationToken);
             }
-            catch (NatsException fault) when (fault.IsTransient)
+            catch (FaultException fault) when (fault.IsTransient)
             {
                 await Task.Delay(50, cancellationToken);
             }
@@ -56,15 +60,16 @@ internal sealed class PublishLoad(JetStream stream, string subject, TimeSpan pat
 
     private async Task PublishAsync(int number, CancellationToken cancellationToken)
     {
-        var expectations = new PublishExpectations { MsgId = string.Create(CultureInfo.InvariantCulture, $"{number}") };
-        for (var start = TimeProvider.System.GetTimestamp(); ;)
+        var id = string.Create(CultureInfo.InvariantCulture, $"{number}");
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
         {
             try
             {
-                await stream.PublishAsync(subject, Encoding.UTF8.GetBytes(expectations.MsgId), null, expectations, cancellationToken);
+                await bus.PublishAsync([new BusMessage("agent.execute.load", Encoding.UTF8.GetBytes(id)) { Id = id }], cancellationToken);
                 return;
             }
-            catch (NatsException fault) when (fault.IsTransient && TimeProvider.System.GetElapsedTime(start) < patience)
+            catch (FaultException fault) when (fault.IsTransient && TimeProvider.System.GetElapsedTime(start) < patience)
             {
                 await Task.Delay(20, cancellationToken);
             }

@@ -1,7 +1,9 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Conformance.Budgets;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Runs;
 using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Postgres;
@@ -17,6 +19,39 @@ public sealed class PostgresBudgetLedgerTests(PostgresFixture postgres) : Budget
             await _store.DisposeAsync();
         }
         await base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_worker_that_was_superseded_reserves_nothing()
+    {
+        var run = new Run
+        {
+            ThreadId = "t",
+            RunId = "r",
+            DefinitionHash = "h",
+            Status = RunStatus.Completed,
+            Fence = 3,
+            Attempt = 2,
+        };
+        await Checkpoints.CommitAsync(
+            new StepCommit
+            {
+                ThreadId = "t",
+                Fence = 3,
+                Acquires = true,
+                Run = run,
+            },
+            Cancel
+        );
+        var key = new BudgetKey("demo", "total");
+        var stale = new BudgetReservation("t", 1, "call", new Spending(10, 0.1m));
+
+        var refused = await Assert.ThrowsAsync<FaultException>(async () =>
+            await Ledger.ReserveAsync(key, stale, new BudgetLimit(1_000, 1), Cancel)
+        );
+
+        Assert.Equal(FaultCodes.LeaseLost, refused.Code);
+        Assert.Equal(new BudgetBalance(default, default), await Ledger.FindAsync(key, Cancel));
     }
 
     protected override async ValueTask<(IBudgetLedger Ledger, ICheckpointStore Checkpoints)> MakeAsync()

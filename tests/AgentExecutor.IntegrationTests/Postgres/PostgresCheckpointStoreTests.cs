@@ -2,7 +2,6 @@ using AgentExecutor.Adapters;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Conformance.Checkpoints;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Runs;
 using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Postgres;

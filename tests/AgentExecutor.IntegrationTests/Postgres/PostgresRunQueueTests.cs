@@ -1,8 +1,7 @@
 using AgentExecutor.Adapters;
-using AgentExecutor.Conformance.Workers;
+using AgentExecutor.Conformance.Queues;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Postgres;
@@ -10,6 +9,7 @@ namespace AgentExecutor.IntegrationTests.Postgres;
 public sealed class PostgresRunQueueTests(PostgresFixture postgres) : RunQueueContract
 {
     private ThreadStore? _store;
+    private DeletionBlocker? _blocker;
 
     public override async ValueTask DisposeAsync()
     {
@@ -20,9 +20,19 @@ public sealed class PostgresRunQueueTests(PostgresFixture postgres) : RunQueueCo
         await base.DisposeAsync();
     }
 
+    protected override async Task<bool> InterruptDeletionAsync(string threadId)
+    {
+        await _blocker!.InterruptAsync(cancel => Checkpoints.DeleteThreadAsync(threadId, cancel), threadId);
+        return true;
+    }
+
+    protected override Task ExpireLeasesAsync() => _blocker!.ExpireLeasesAsync();
+
     protected override async ValueTask<(IRunQueue Queue, IOutbox Outbox, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
     {
-        _store = await PostgresFixture.OpenAsync(await postgres.SchemaAsync());
+        var settings = await postgres.SchemaAsync();
+        _blocker = new DeletionBlocker(await postgres.ServerAsync(), settings.Schema);
+        _store = await PostgresFixture.OpenAsync(settings);
         return (_store.Queue!, _store.Outbox!, _store.Checkpoints, _store.Runs);
     }
 }

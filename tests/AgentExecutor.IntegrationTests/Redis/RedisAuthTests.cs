@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters.Redis;
-using AgentExecutor.Adapters.Redis.Protocol;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
+using StackExchange.Redis;
 
 namespace AgentExecutor.IntegrationTests.Redis;
 
@@ -22,7 +23,15 @@ public sealed class RedisAuthTests : RedisTest
 
         await ConnectsAsync(server.Settings() with { Password = new(Password) }, hasHello);
         await ConnectsAsync(server.Settings($"redis://:{Uri.EscapeDataString(Password)}@127.0.0.1:{server.Port}"), hasHello);
-        await ConnectsAsync(new RedisSettings { Host = "127.0.0.1", Port = server.Port, Password = new(Password) }, hasHello);
+        await ConnectsAsync(
+            new RedisSettings
+            {
+                Host = "127.0.0.1",
+                Port = server.Port,
+                Password = new(Password),
+            },
+            hasHello
+        );
     }
 
     [Theory]
@@ -39,7 +48,7 @@ public sealed class RedisAuthTests : RedisTest
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_wrong_password_is_said_once_and_clearly_and_tried_again(bool hasHello)
+    public async Task A_wrong_password_is_reported_once_and_retried(bool hasHello)
     {
         await using var server = await RedisServer.StartOwnAsync([RequirePass, .. Hello(hasHello)]);
         var log = new LogLines();
@@ -47,8 +56,9 @@ public sealed class RedisAuthTests : RedisTest
 
         for (var call = 0; call < 2; call++)
         {
-            var fault = await FaultOf(() => connection.SendAsync(["PING"], Cancel));
-            Assert.True(fault.Fault is RedisFault.AuthenticationFailed or RedisFault.Unreachable); // the second call may wait for the next try in vain
+            var fault = await FaultOf(() => SendAsync(connection, "PING"));
+            // The second call may time out before the next attempt.
+            Assert.True(fault.Fault is RedisFault.AuthenticationFailed or RedisFault.Unreachable);
             Assert.DoesNotContain("wr0ng one", fault.ToString(), StringComparison.Ordinal);
         }
         var line = Assert.Single(log.Lines);
@@ -57,8 +67,7 @@ public sealed class RedisAuthTests : RedisTest
         Assert.Contains("DRAGONFLY_PASSWORD", line, StringComparison.Ordinal);
         Assert.DoesNotContain("wr0ng one", line, StringComparison.Ordinal);
 
-        await using var owner = Open(server.Settings() with { Password = new(Password) });
-        await AskAsync(owner, "CONFIG", "SET", "requirepass", "wr0ng one");
+        Assert.Equal("OK", await server.AskAsync("-a", Password, "--no-auth-warning", "CONFIG", "SET", "requirepass", "wr0ng one"));
         await connection.ConnectedAsync(Cancel).WaitAsync(Limit);
         Assert.Equal("PONG", await AskAsync(connection, "PING"));
     }
@@ -66,27 +75,31 @@ public sealed class RedisAuthTests : RedisTest
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_missing_password_is_said(bool hasHello)
+    public async Task A_missing_password_is_reported(bool hasHello)
     {
         await using var server = await RedisServer.StartOwnAsync([RequirePass, .. Hello(hasHello)]);
 
         var fault = await RefusedAsync(server.Settings());
 
         Assert.Equal((RedisFault.AuthenticationFailed, false), (fault.Fault, fault.IsTransient));
-        Assert.Contains("asks for a password", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("requires a password", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_user_who_may_do_little_can_connect_and_is_told_what_he_may_not_do()
+    public async Task A_user_with_few_permissions_can_connect_and_learns_which_one_is_missing()
     {
         await using var server = await RedisServer.StartOwnAsync("user worker on >w0rd ~* &allowed* -@all +get +subscribe");
-        var settings = server.Settings() with { User = "worker", Password = new("w0rd") };
+        var settings = server.Settings() with { User = "worker", Password = new("w0rd"), RequestTimeoutSeconds = Limit.TotalSeconds };
         await using var connection = Open(settings);
         await using var subscriber = OpenSubscriber(settings);
 
-        Assert.Contains("NOPERM", (await FaultOf(() => connection.SendAsync(["SET", "a", "b"], Cancel))).Message, StringComparison.Ordinal);
-        Assert.Contains("NOPERM", (await FaultOf(() => subscriber.SubscribeAsync("other", _ => { }, () => { }, Cancel))).Message, StringComparison.Ordinal);
-        await subscriber.SubscribeAsync("allowed1", _ => { }, () => { }, Cancel).WaitAsync(Limit);
+        Assert.Contains("NOPERM", (await FaultOf(() => SendAsync(connection, "SET", "a", "b"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "NOPERM",
+            (await FaultOf(() => subscriber.SubscribeAsync(RedisChannel.Literal("other"), _ => { }, () => { }, Cancel))).Message,
+            StringComparison.Ordinal
+        );
+        await subscriber.SubscribeAsync(RedisChannel.Literal("allowed1"), _ => { }, () => { }, Cancel).WaitAsync(Limit);
     }
 
     [Theory]
@@ -109,27 +122,46 @@ public sealed class RedisAuthTests : RedisTest
     }
 
     [Fact]
-    public async Task Speaks_tls_and_checks_the_certificate()
+    public async Task Connects_with_TLS_and_checks_the_certificate()
     {
         await using var server = await RedisServer.StartOwnAsync(it =>
         {
             Certificates.Write(it.Folder);
-            return ["port 0", $"tls-port {it.Port}", $"tls-cert-file {it.Folder}/cert.pem", $"tls-key-file {it.Folder}/key.pem", $"tls-ca-cert-file {it.Folder}/ca.pem", "tls-auth-clients no"];
+            return
+            [
+                "port 0",
+                $"tls-port {it.Port}",
+                $"tls-cert-file {it.Folder}/cert.pem",
+                $"tls-key-file {it.Folder}/key.pem",
+                $"tls-ca-cert-file {it.Folder}/ca.pem",
+                "tls-auth-clients no",
+            ];
         });
         var ca = Path.Combine(server.Folder, "ca.pem");
         var named = server.Settings($"rediss://localhost:{server.Port}") with { TlsCa = ca };
 
         await ConnectsAsync(named, hasHello: true);
-        await ConnectsAsync(new RedisSettings { Host = "localhost", Port = server.Port, Tls = true, TlsCa = ca }, hasHello: true);
-        Assert.Equal(RedisFault.TlsFailed, (await RefusedAsync(named with { TlsCa = "" })).Fault); // nobody that the system trusts signed it
-        Assert.Equal(RedisFault.TlsFailed, (await RefusedAsync(named with { Url = new($"rediss://127.0.0.1:{server.Port}") })).Fault); // it is signed for another name
+        await ConnectsAsync(
+            new RedisSettings
+            {
+                Host = "localhost",
+                Port = server.Port,
+                Tls = true,
+                TlsCa = ca,
+            },
+            hasHello: true
+        );
+        // The system does not trust the authority.
+        Assert.Equal(RedisFault.TlsFailed, (await RefusedAsync(named with { TlsCa = "" })).Fault);
+        // The certificate has another name.
+        Assert.Equal(RedisFault.TlsFailed, (await RefusedAsync(named with { Url = new($"rediss://127.0.0.1:{server.Port}") })).Fault);
         var unreadable = await RefusedAsync(named with { TlsCa = "/no/such.pem" });
         Assert.Equal(RedisFault.InvalidSettings, unreadable.Fault);
         Assert.Contains("AGENT_EXECUTOR_REDIS_TLS_CA", unreadable.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_server_without_tls_is_a_fault_of_tls_never_plain_text()
+    public async Task A_server_without_TLS_is_a_TLS_fault_and_never_used_in_plain_text()
     {
         await using var server = await RedisServer.StartOwnAsync();
 
@@ -146,12 +178,12 @@ public sealed class RedisAuthTests : RedisTest
         Assert.Equal("PONG", await AskAsync(connection, "PING"));
         Assert.Contains(hasHello ? "RESP3" : "RESP2", Assert.Single(log.Lines), StringComparison.Ordinal);
         await using var subscriber = OpenSubscriber(settings);
-        await subscriber.SubscribeAsync("a", _ => { }, () => { }, Cancel).WaitAsync(Limit);
+        await subscriber.SubscribeAsync(RedisChannel.Literal("a"), _ => { }, () => { }, Cancel).WaitAsync(Limit);
     }
 
-    private static async Task<RedisException> RefusedAsync(RedisSettings settings)
+    private static async Task<RedisFaultException> RefusedAsync(RedisSettings settings)
     {
         await using var connection = Open(settings with { RequestTimeoutSeconds = 10 });
-        return await FaultOf(() => connection.SendAsync(["PING"], Cancel));
+        return await FaultOf(() => SendAsync(connection, "PING"));
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.IntegrationTests.Redis;
 
-/// <summary>A server of each test's own, for it is taken away.</summary>
+/// <summary>Each test has its own server, because it is stopped.</summary>
 public sealed class RedisEventTransportTests : EventTransportContract
 {
     private RedisServer? _server;
@@ -28,7 +28,17 @@ public sealed class RedisEventTransportTests : EventTransportContract
     }
 
     protected override ValueTask<IEventTransport> JoinAsync() =>
-        ValueTask.FromResult(AdapterCatalog.OpenRedisTransport(_server!.Settings() with { RequestTimeoutSeconds = 0.5 }, Settings, TimeProvider.System, NullLoggerFactory.Instance));
+        ValueTask.FromResult(
+            AdapterCatalog.OpenRedisTransport(
+                _server!.Settings() with
+                {
+                    RequestTimeoutSeconds = 0.5,
+                },
+                Settings,
+                TimeProvider.System,
+                NullLoggerFactory.Instance
+            )
+        );
 
     protected override Task SetConnectedAsync(bool isConnected) => isConnected ? _server!.StartAgainAsync() : _server!.KillAsync();
 }

@@ -1,7 +1,8 @@
-using System.Text;
 using System.Threading.Channels;
-using AgentExecutor.Adapters.Redis.Protocol;
+using AgentExecutor.Adapters.Redis;
 using AgentExecutor.IntegrationTests.Servers;
+using AgentExecutor.IntegrationTests.Support;
+using StackExchange.Redis;
 
 namespace AgentExecutor.IntegrationTests.Redis;
 
@@ -10,24 +11,24 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Channels_and_patterns_are_heard_in_both_versions(bool hasHello)
+    public async Task Channels_and_patterns_are_received_in_both_versions_of_the_protocol(bool hasHello)
     {
         RedisFixture.SkipWithout();
         await using var server = await RedisServer.StartOwnAsync(hasHello ? [] : ["rename-command HELLO \"\""]);
         await using var connection = Open(server.Settings());
-        await using var subscriber = OpenSubscriber(server.Settings() with { PingSeconds = 0.1, RequestTimeoutSeconds = 0.4 });
+        await using var subscriber = OpenSubscriber(server.Settings() with { PingSeconds = 0.1, RequestTimeoutSeconds = 10 });
         var (channel, pattern) = (new Inbox(), new Inbox());
-        await subscriber.SubscribeAsync("news.a", channel.Receive, channel.Restored, Cancel);
-        await subscriber.SubscribePatternAsync("news.*", pattern.Receive, pattern.Restored, Cancel);
+        await subscriber.SubscribeAsync(RedisChannel.Literal("news.a"), channel.Receive, channel.Restored, Cancel);
+        await subscriber.SubscribeAsync(RedisChannel.Pattern("news.*"), pattern.Receive, pattern.Restored, Cancel);
 
         Assert.Equal("2", await AskAsync(connection, "PUBLISH", "news.a", "one"));
         Assert.Equal("1", await AskAsync(connection, "PUBLISH", "news.b", "two"));
         Assert.Equal("news.a one", await channel.NextAsync());
         Assert.Equal(["news.a one", "news.b two"], [await pattern.NextAsync(), await pattern.NextAsync()]);
 
-        await PingsAsync(connection, 5); // between the messages of a subscriber that is idle
-        subscriber.UnsubscribePattern("news.*");
-        await Eventually(async () => await AskAsync(connection, "PUBLISH", "news.c", "three") == "0");
+        await PingsAsync(server, 5); // The idle subscriber sends PINGs.
+        subscriber.Unsubscribe(RedisChannel.Pattern("news.*"));
+        await Wait.UntilAsync(async () => await AskAsync(connection, "PUBLISH", "news.c", "three") == "0");
         Assert.Equal("1", await AskAsync(connection, "PUBLISH", "news.a", "four"));
         Assert.Equal("news.a four", await channel.NextAsync());
         Assert.Equal((0, 0), (channel.Restorations, pattern.Restorations));
@@ -38,11 +39,10 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     {
         RedisFixture.SkipWithout();
         await using var server = await RedisServer.StartOwnAsync();
-        await using var connection = Open(server.Settings());
         await using var subscriber = OpenSubscriber(server.Settings());
-        subscriber.Unsubscribe("none");
+        subscriber.Unsubscribe(RedisChannel.Literal("none"));
 
-        Assert.Contains("connected_clients:1\r", await AskAsync(connection, "INFO", "clients"), StringComparison.Ordinal);
+        Assert.Contains("connected_clients:1\r", await server.AskAsync("INFO", "clients"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,11 +55,16 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
         await using var subscriber = OpenSubscriber(server.Settings() with { RequestTimeoutSeconds = 5 }, log);
         var inboxes = Enumerable.Range(0, 5000).Select(_ => new Inbox()).ToList();
 
-        await Task.WhenAll(inboxes.Select((inbox, number) => subscriber.SubscribeAsync($"c{number}", inbox.Receive, inbox.Restored, Cancel))).WaitAsync(Limit);
-        subscriber.Unsubscribe("c17");
+        await Task.WhenAll(
+                inboxes.Select(
+                    (inbox, number) => subscriber.SubscribeAsync(RedisChannel.Literal($"c{number}"), inbox.Receive, inbox.Restored, Cancel)
+                )
+            )
+            .WaitAsync(Limit);
+        subscriber.Unsubscribe(RedisChannel.Literal("c17"));
         await server.KillAsync();
         await server.StartAgainAsync();
-        await Eventually(() => inboxes.Where((_, number) => number != 17).All(inbox => inbox.Restorations == 1));
+        await Wait.UntilAsync(() => inboxes.Where((_, number) => number != 17).All(inbox => inbox.Restorations == 1));
         await connection.ConnectedAsync(Cancel);
         await AskAsync(connection, "PUBLISH", "c4999", "a");
 
@@ -70,7 +75,7 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
-    public async Task What_is_unsubscribed_from_and_subscribed_to_at_once_is_heard_by_the_last_alone()
+    public async Task After_an_unsubscription_and_a_subscription_only_the_last_subscriber_receives_messages()
     {
         var server = await redis.ServerAsync();
         await using var connection = Open(server.Settings());
@@ -80,8 +85,8 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
         var calls = new List<Task>();
         foreach (var inbox in inboxes)
         {
-            subscriber.Unsubscribe(channel);
-            calls.Add(subscriber.SubscribeAsync(channel, inbox.Receive, inbox.Restored, Cancel));
+            subscriber.Unsubscribe(RedisChannel.Literal(channel));
+            calls.Add(subscriber.SubscribeAsync(RedisChannel.Literal(channel), inbox.Receive, inbox.Restored, Cancel));
         }
         await Task.WhenAll(calls).WaitAsync(Limit);
 
@@ -92,35 +97,35 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
-    public async Task A_server_that_hangs_is_left_and_what_was_subscribed_to_is_restored()
+    public async Task A_server_that_hangs_is_disconnected_and_subscriptions_are_restored()
     {
         RedisFixture.SkipWithout();
         await using var server = await RedisServer.StartOwnAsync();
         var log = new LogLines();
         await using var subscriber = OpenSubscriber(server.Settings() with { PingSeconds = 0.2, RequestTimeoutSeconds = 0.4 }, log);
         var inbox = new Inbox();
-        await subscriber.SubscribeAsync("a", inbox.Receive, inbox.Restored, Cancel);
+        await subscriber.SubscribeAsync(RedisChannel.Literal("a"), inbox.Receive, inbox.Restored, Cancel);
 
         await server.FreezeAsync();
         var late = new Inbox();
-        var fault = await FaultOf(() => subscriber.SubscribeAsync("b", late.Receive, late.Restored, Cancel));
+        var fault = await FaultOf(() => subscriber.SubscribeAsync(RedisChannel.Literal("b"), late.Receive, late.Restored, Cancel));
         Assert.Equal((RedisFault.Timeout, true), (fault.Fault, fault.IsTransient));
-        await Eventually(() => log.Lines.Any(line => line.StartsWith("1140", StringComparison.Ordinal)));
+        await Wait.UntilAsync(() => log.Lines.Any(line => line.StartsWith("1140", StringComparison.Ordinal)));
         await server.ThawAsync();
 
-        await Eventually(() => inbox.Restorations == 1 && late.Restorations == 1);
+        await Wait.UntilAsync(() => inbox.Restorations == 1 && late.Restorations == 1);
     }
 
     [Fact]
-    public async Task Who_waits_for_a_subscription_hears_of_the_end()
+    public async Task Disposal_ends_calls_that_wait_for_a_subscription()
     {
         RedisFixture.SkipWithout();
         await using var server = await RedisServer.StartOwnAsync();
         await server.KillAsync();
         var subscriber = OpenSubscriber(server.Settings() with { RequestTimeoutSeconds = 60 });
-        var waiting = subscriber.SubscribeAsync("a", _ => { }, () => { }, Cancel);
-        var former = subscriber.SubscribeAsync("b", _ => { }, () => { }, Cancel);
-        subscriber.Unsubscribe("b");
+        var waiting = subscriber.SubscribeAsync(RedisChannel.Literal("a"), _ => { }, () => { }, Cancel);
+        var former = subscriber.SubscribeAsync(RedisChannel.Literal("b"), _ => { }, () => { }, Cancel);
+        subscriber.Unsubscribe(RedisChannel.Literal("b"));
         await former.WaitAsync(Limit);
         await subscriber.DisposeAsync();
 
@@ -128,13 +133,13 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
-    public async Task A_large_message_comes_whole()
+    public async Task A_large_message_is_received_complete()
     {
         var server = await redis.ServerAsync();
         await using var connection = Open(server.Settings());
         await using var subscriber = OpenSubscriber(server.Settings());
         var (channel, inbox, text) = (redis.Name(), new Inbox(), new string('x', 10 * 1024 * 1024));
-        await subscriber.SubscribeAsync(channel, inbox.Receive, inbox.Restored, Cancel);
+        await subscriber.SubscribeAsync(RedisChannel.Literal(channel), inbox.Receive, inbox.Restored, Cancel);
         await AskAsync(connection, "PUBLISH", channel, text);
 
         Assert.Equal($"{channel} {text}", await inbox.NextAsync());
@@ -149,7 +154,7 @@ public sealed class RedisSubscriberTests(RedisFixture redis) : RedisTest
 
         public int Count => _messages.Reader.Count;
 
-        public void Receive(RedisMessage message) => _messages.Writer.TryWrite($"{message.Channel} {Encoding.UTF8.GetString(message.Payload.Span)}");
+        public void Receive(ChannelMessage message) => _messages.Writer.TryWrite($"{message.Channel} {message.Message}");
 
         public void Restored() => Interlocked.Increment(ref _restorations);
 

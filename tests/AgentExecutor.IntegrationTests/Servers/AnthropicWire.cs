@@ -6,10 +6,21 @@ using System.Text.RegularExpressions;
 
 namespace AgentExecutor.IntegrationTests.Servers;
 
-/// <summary>Messages as Anthropic publishes them.</summary>
+/// <summary>The Messages API of Anthropic.</summary>
 internal sealed class AnthropicWire : IModelWire
 {
-    private static readonly string[] Fields = ["model", "max_tokens", "messages", "system", "stream", "temperature", "tools", "tool_choice", "output_config"];
+    private static readonly string[] Fields =
+    [
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "stream",
+        "temperature",
+        "tools",
+        "tool_choice",
+        "output_config",
+    ];
     private static readonly string[] Blocks = ["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"];
     private static readonly string[] Efforts = ["low", "medium", "high", "xhigh", "max"];
 
@@ -20,19 +31,34 @@ internal sealed class AnthropicWire : IModelWire
         {
             return ModelReply.Refuses(401, Error("authentication_error", $"invalid x-api-key: {given}"));
         }
-        var fault = call.Headers.GetValueOrDefault("anthropic-version") != "2023-06-01" ? "anthropic-version: header is required" : Fault(call);
+        var fault =
+            call.Headers.GetValueOrDefault("anthropic-version") != "2023-06-01" ? "anthropic-version: header is required" : Fault(call);
         return fault is not null ? ModelReply.Refuses(400, Error("invalid_request_error", fault)) : null;
     }
 
     public static string Error(string type, string message) =>
-        new JsonObject { ["type"] = "error", ["error"] = new JsonObject { ["type"] = type, ["message"] = message }, ["request_id"] = "req_1" }.ToJsonString();
+        new JsonObject
+        {
+            ["type"] = "error",
+            ["error"] = new JsonObject { ["type"] = type, ["message"] = message },
+            ["request_id"] = "req_1",
+        }.ToJsonString();
 
     public string System(JsonElement body) =>
-        body.TryGetProperty("system", out var system) ? string.Join('\n', system.EnumerateArray().Select(it => it.GetProperty("text").GetString())) : "";
+        body.TryGetProperty("system", out var system)
+            ? string.Join('\n', system.EnumerateArray().Select(it => it.GetProperty("text").GetString()))
+            : "";
 
     public IReadOnlyList<string> Results(JsonElement body) =>
-        [.. body.GetProperty("messages").EnumerateArray().Last().GetProperty("content").EnumerateArray()
-            .Where(it => Type(it) == "tool_result").Select(it => it.GetProperty("content").GetString()!)];
+        [
+            .. body.GetProperty("messages")
+                .EnumerateArray()
+                .Last()
+                .GetProperty("content")
+                .EnumerateArray()
+                .Where(it => Type(it) == "tool_result")
+                .Select(it => it.GetProperty("content").GetString()!),
+        ];
 
     public IEnumerable<string> Stream(ModelCall call, ModelReply reply)
     {
@@ -50,7 +76,13 @@ internal sealed class AnthropicWire : IModelWire
         }
         if (reply.Text.Length > 0)
         {
-            foreach (var piece in Block(index++, new JsonObject { ["type"] = "text", ["text"] = "" }, reply.Chunks(reply.Text).Select(it => new JsonObject { ["type"] = "text_delta", ["text"] = it })))
+            foreach (
+                var piece in Block(
+                    index++,
+                    new JsonObject { ["type"] = "text", ["text"] = "" },
+                    reply.Chunks(reply.Text).Select(it => new JsonObject { ["type"] = "text_delta", ["text"] = it })
+                )
+            )
             {
                 yield return piece;
             }
@@ -66,22 +98,46 @@ internal sealed class AnthropicWire : IModelWire
         {
             if (reply.ThinksOn && tool == reply.Calls[^1])
             {
-                foreach (var piece in Block(index++, new JsonObject { ["type"] = "redacted_thinking", ["data"] = Signature(call.Body, call.Messages.Count, "withheld") }, []))
+                foreach (
+                    var piece in Block(
+                        index++,
+                        new JsonObject { ["type"] = "redacted_thinking", ["data"] = Signature(call.Body, call.Messages.Count, "withheld") },
+                        []
+                    )
+                )
                 {
                     yield return piece;
                 }
             }
-            var block = new JsonObject { ["type"] = "tool_use", ["id"] = tool.Id, ["name"] = tool.Name, ["input"] = new JsonObject() };
-            foreach (var piece in Block(index++, block, reply.Chunks(tool.Arguments).Prepend("").Select(it => new JsonObject { ["type"] = "input_json_delta", ["partial_json"] = it })))
+            var block = new JsonObject
+            {
+                ["type"] = "tool_use",
+                ["id"] = tool.Id,
+                ["name"] = tool.Name,
+                ["input"] = new JsonObject(),
+            };
+            foreach (
+                var piece in Block(
+                    index++,
+                    block,
+                    reply
+                        .Chunks(tool.Arguments)
+                        .Prepend("")
+                        .Select(it => new JsonObject { ["type"] = "input_json_delta", ["partial_json"] = it })
+                )
+            )
             {
                 yield return piece;
             }
         }
-        yield return Event("message_delta", new JsonObject
-        {
-            ["delta"] = new JsonObject { ["stop_reason"] = Stop(reply), ["stop_sequence"] = null },
-            ["usage"] = new JsonObject { ["output_tokens"] = reply.Usage.Output },
-        });
+        yield return Event(
+            "message_delta",
+            new JsonObject
+            {
+                ["delta"] = new JsonObject { ["stop_reason"] = Stop(reply), ["stop_sequence"] = null },
+                ["usage"] = new JsonObject { ["output_tokens"] = reply.Usage.Output },
+            }
+        );
         yield return Event("message_stop", []);
     }
 
@@ -94,7 +150,15 @@ internal sealed class AnthropicWire : IModelWire
         }
         foreach (var tool in reply.Calls)
         {
-            content.Add(new JsonObject { ["type"] = "tool_use", ["id"] = tool.Id, ["name"] = tool.Name, ["input"] = JsonNode.Parse(tool.Arguments) });
+            content.Add(
+                new JsonObject
+                {
+                    ["type"] = "tool_use",
+                    ["id"] = tool.Id,
+                    ["name"] = tool.Name,
+                    ["input"] = JsonNode.Parse(tool.Arguments),
+                }
+            );
         }
         return Message(call, reply, content).ToJsonString();
     }
@@ -102,37 +166,59 @@ internal sealed class AnthropicWire : IModelWire
     private static IEnumerable<string> Thinking(int index, ModelCall call, ModelReply reply, string text)
     {
         var signature = new JsonObject { ["type"] = "signature_delta", ["signature"] = Signature(call.Body, call.Messages.Count, text) };
-        return Block(index, new JsonObject { ["type"] = "thinking", ["thinking"] = "", ["signature"] = "" },
-            reply.Chunks(text).Select(it => new JsonObject { ["type"] = "thinking_delta", ["thinking"] = it }).Append(signature));
+        return Block(
+            index,
+            new JsonObject
+            {
+                ["type"] = "thinking",
+                ["thinking"] = "",
+                ["signature"] = "",
+            },
+            reply.Chunks(text).Select(it => new JsonObject { ["type"] = "thinking_delta", ["thinking"] = it }).Append(signature)
+        );
     }
 
-    /// <summary>Binds a thought to its model and to all that came before it but the marks of the cache, as the real one does.</summary>
+    /// <summary>Signs thinking for its model and everything before it except cache marks, as the real server does.</summary>
     private static string Signature(JsonElement body, int messages, string text)
     {
-        var prefix = ((string[])["model", "system", "tools"]).Select(name => body.TryGetProperty(name, out var part) ? part.GetRawText() : "")
-            .Concat(body.GetProperty("messages").EnumerateArray().Take(messages).Select(it => it.GetRawText())).Append(text);
+        var prefix = ((string[])["model", "system", "tools"])
+            .Select(name => body.TryGetProperty(name, out var part) ? part.GetRawText() : "")
+            .Concat(body.GetProperty("messages").EnumerateArray().Take(messages).Select(it => it.GetRawText()))
+            .Append(text);
         var plain = string.Join('\n', prefix).Replace(""","cache_control":{"type":"ephemeral"}""", "", StringComparison.Ordinal);
         return Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(plain)));
     }
 
-    private static string? ThinkingFault(JsonElement body, int message, JsonElement block) => Type(block) switch
-    {
-        "thinking" when block.GetProperty("signature").GetString() != Signature(body, message, block.GetProperty("thinking").GetString()!) => "Invalid `signature` in `thinking` block",
-        "redacted_thinking" when block.GetProperty("data").GetString() != Signature(body, message, "withheld") => "Invalid `data` in `redacted_thinking` block",
-        "thinking" or "redacted_thinking" when block.TryGetProperty("cache_control", out _) => "cache_control cannot be set on thinking blocks",
-        _ => null,
-    };
+    private static string? ThinkingFault(JsonElement body, int message, JsonElement block) =>
+        Type(block) switch
+        {
+            "thinking"
+                when block.GetProperty("signature").GetString() != Signature(body, message, block.GetProperty("thinking").GetString()!) =>
+                "Invalid `signature` in `thinking` block",
+            "redacted_thinking" when block.GetProperty("data").GetString() != Signature(body, message, "withheld") =>
+                "Invalid `data` in `redacted_thinking` block",
+            "thinking" or "redacted_thinking" when block.TryGetProperty("cache_control", out _) =>
+                "cache_control cannot be set on thinking blocks",
+            _ => null,
+        };
 
-    /// <summary>What current models no longer take.</summary>
+    /// <summary>Options that current models no longer accept.</summary>
     private static string? SettingFault(JsonElement body)
     {
-        var isCurrent = body.GetProperty("model").GetString()!.Contains("-5", StringComparison.Ordinal) && !body.GetProperty("model").GetString()!.Contains("-4-5", StringComparison.Ordinal);
-        var effort = body.TryGetProperty("output_config", out var config) && config.TryGetProperty("effort", out var given) ? given.GetString() : null;
+        var isCurrent =
+            body.GetProperty("model").GetString()!.Contains("-5", StringComparison.Ordinal)
+            && !body.GetProperty("model").GetString()!.Contains("-4-5", StringComparison.Ordinal);
+        var effort =
+            body.TryGetProperty("output_config", out var config) && config.TryGetProperty("effort", out var given)
+                ? given.GetString()
+                : null;
         return isCurrent && body.TryGetProperty("temperature", out _) ? "`temperature` is deprecated for this model."
-            : isCurrent && body.TryGetProperty("tool_choice", out var choice) && Type(choice) is "any" or "tool" ? "Thinking may not be enabled when tool_choice forces tool use."
+            : isCurrent && body.TryGetProperty("tool_choice", out var choice) && Type(choice) is "any" or "tool"
+                ? "Thinking may not be enabled when tool_choice forces tool use."
             : effort is null ? null
             : !isCurrent ? "This model does not support the effort parameter."
-            : Efforts.Contains(effort) ? null : "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'";
+            : Efforts.Contains(effort) ? null
+            : "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'";
     }
 
     private static string? Fault(ModelCall call)
@@ -161,7 +247,9 @@ internal sealed class AnthropicWire : IModelWire
                 return "tools.0.custom.input_schema.type: Field required";
             }
         }
-        return SettingFault(body) ?? FormatFault(body) ?? (call.Messages.Count == 0 ? "messages: at least one message is required" : MessageFault(body, call.Messages));
+        return SettingFault(body)
+            ?? FormatFault(body)
+            ?? (call.Messages.Count == 0 ? "messages: at least one message is required" : MessageFault(body, call.Messages));
     }
 
     private static string? FormatFault(JsonElement body)
@@ -171,8 +259,11 @@ internal sealed class AnthropicWire : IModelWire
             return null;
         }
         var schema = format.GetProperty("schema").GetRawText();
-        return Regex.IsMatch(schema, "\"(minimum|maxLength|maxItems)\"") || Regex.Count(schema, "\"type\": ?\"object\"") != Regex.Count(schema, "\"additionalProperties\": ?false")
-            ? "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false" : null;
+        return
+            Regex.IsMatch(schema, "\"(minimum|maxLength|maxItems)\"")
+            || Regex.Count(schema, "\"type\": ?\"object\"") != Regex.Count(schema, "\"additionalProperties\": ?false")
+            ? "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"
+            : null;
     }
 
     private static string? MessageFault(JsonElement body, IReadOnlyList<JsonElement> messages)
@@ -190,7 +281,10 @@ internal sealed class AnthropicWire : IModelWire
             {
                 return $"messages.{i}: content cannot be empty";
             }
-            var answered = blocks.TakeWhile(it => Type(it) == "tool_result").Select(it => it.GetProperty("tool_use_id").GetString()!).ToList();
+            var answered = blocks
+                .TakeWhile(it => Type(it) == "tool_result")
+                .Select(it => it.GetProperty("tool_use_id").GetString()!)
+                .ToList();
             if (!answered.Order().SequenceEqual(open.Order()) || blocks.Count(it => Type(it) == "tool_result") != answered.Count)
             {
                 return $"messages.{i}: `tool_use` ids were found without `tool_result` blocks immediately after: {string.Join(", ", open)}";
@@ -201,19 +295,27 @@ internal sealed class AnthropicWire : IModelWire
             }
             open = [.. blocks.Where(it => Type(it) == "tool_use").Select(it => it.GetProperty("id").GetString()!)];
         }
-        return messages.Count % 2 == 0 ? "This model does not support assistant message prefill. The conversation must end with a user message." : null;
+        return messages.Count % 2 == 0
+            ? "This model does not support assistant message prefill. The conversation must end with a user message."
+            : null;
     }
 
-    private static string? BlockFault(JsonElement block) => Type(block) switch
-    {
-        var type when !Blocks.Contains(type) => $"content.0: Input tag '{type}' found",
-        "text" when string.IsNullOrWhiteSpace(block.GetProperty("text").GetString()) => "text content blocks must contain non-whitespace text",
-        "tool_use" when !Regex.IsMatch(block.GetProperty("id").GetString()!, "^[a-zA-Z0-9_-]+$") => "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
-        "tool_use" when block.GetProperty("input").ValueKind != JsonValueKind.Object => "tool_use.input: Input should be a valid dictionary",
-        "tool_result" when block.TryGetProperty("is_error", out var isError) && isError.GetBoolean() && block.GetProperty("content").GetString()!.Length == 0 =>
-            "content cannot be empty if `is_error` is true",
-        _ => null,
-    };
+    private static string? BlockFault(JsonElement block) =>
+        Type(block) switch
+        {
+            var type when !Blocks.Contains(type) => $"content.0: Input tag '{type}' found",
+            "text" when string.IsNullOrWhiteSpace(block.GetProperty("text").GetString()) =>
+                "text content blocks must contain non-whitespace text",
+            "tool_use" when !Regex.IsMatch(block.GetProperty("id").GetString()!, "^[a-zA-Z0-9_-]+$") =>
+                "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+            "tool_use" when block.GetProperty("input").ValueKind != JsonValueKind.Object =>
+                "tool_use.input: Input should be a valid dictionary",
+            "tool_result"
+                when block.TryGetProperty("is_error", out var isError)
+                    && isError.GetBoolean()
+                    && block.GetProperty("content").GetString()!.Length == 0 => "content cannot be empty if `is_error` is true",
+            _ => null,
+        };
 
     private static IEnumerable<string> Block(int index, JsonObject start, IEnumerable<JsonObject> deltas)
     {
@@ -225,23 +327,24 @@ internal sealed class AnthropicWire : IModelWire
         yield return Event("content_block_stop", new JsonObject { ["index"] = index });
     }
 
-    private static JsonObject Message(ModelCall call, ModelReply reply, JsonArray content) => new()
-    {
-        ["id"] = "msg_1",
-        ["type"] = "message",
-        ["role"] = "assistant",
-        ["model"] = call.Body.GetProperty("model").GetString(),
-        ["content"] = content,
-        ["stop_reason"] = Stop(reply),
-        ["stop_sequence"] = null,
-        ["usage"] = new JsonObject
+    private static JsonObject Message(ModelCall call, ModelReply reply, JsonArray content) =>
+        new()
         {
-            ["input_tokens"] = reply.Usage.Input,
-            ["cache_creation_input_tokens"] = reply.Usage.Written,
-            ["cache_read_input_tokens"] = reply.Usage.Cached,
-            ["output_tokens"] = reply.Usage.Output,
-        },
-    };
+            ["id"] = "msg_1",
+            ["type"] = "message",
+            ["role"] = "assistant",
+            ["model"] = call.Body.GetProperty("model").GetString(),
+            ["content"] = content,
+            ["stop_reason"] = Stop(reply),
+            ["stop_sequence"] = null,
+            ["usage"] = new JsonObject
+            {
+                ["input_tokens"] = reply.Usage.Input,
+                ["cache_creation_input_tokens"] = reply.Usage.Written,
+                ["cache_read_input_tokens"] = reply.Usage.Cached,
+                ["output_tokens"] = reply.Usage.Output,
+            },
+        };
 
     private static string Event(string type, JsonObject json)
     {

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace AgentExecutor.IntegrationTests.Servers;
 
-/// <summary>An authority that nobody knows, and a certificate of its for a server called localhost.</summary>
+/// <summary>An authority that no system trusts, and its certificate for a server named localhost.</summary>
 internal static class Certificates
 {
     /// <summary>Writes ca.pem, cert.pem and key.pem.</summary>

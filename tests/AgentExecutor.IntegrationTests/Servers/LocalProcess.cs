@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace AgentExecutor.IntegrationTests.Servers;
 
-/// <summary>What the servers of the tests need of the machine.</summary>
+/// <summary>Free ports and commands for the servers of the tests.</summary>
 internal static class LocalProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -18,7 +18,9 @@ internal static class LocalProcess
 
     public static async Task RunAsync(params string[] command)
     {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true }
+        )!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(Limit);

@@ -10,12 +10,12 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.IntegrationTests.Servers;
 
 /// <summary>
-/// A model server on a loopback port that speaks the wires of OpenAI and Anthropic, streaming and not. It answers what the test says, refuses what the real
-/// ones refuse, keeps every request, and breaks in the ways in which real ones break.
+/// A model server on a loopback port with the APIs of OpenAI and Anthropic, with and without streaming. It answers as the test says,
+/// refuses what real servers refuse, records every request, and fails in the ways in which real servers fail.
 /// </summary>
 public sealed class ModelServer : IAsyncDisposable
 {
-    /// <summary>The key that it wants. Tests look for it where it must not be.</summary>
+    /// <summary>The key that the server requires. Tests check that it does not appear where it must not.</summary>
     public const string Key = "sk-planted-0123456789abcdefghijklmnop";
 
     private readonly ConcurrentQueue<ModelCall> _calls = new();
@@ -27,25 +27,27 @@ public sealed class ModelServer : IAsyncDisposable
     {
         _answer = answer;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1));
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1));
         builder.Logging.ClearProviders();
         _app = builder.Build();
         _app.Run(HandleAsync);
     }
 
-    /// <summary>As <c>ANTHROPIC_BASE_URL</c> has it.</summary>
+    /// <summary>The value for <c>ANTHROPIC_BASE_URL</c>.</summary>
     public string Url => _app.Urls.First();
 
-    /// <summary>As <c>OPENAI_BASE_URL</c> has it.</summary>
+    /// <summary>The value for <c>OPENAI_BASE_URL</c>.</summary>
     public string OpenAIUrl => $"{Url}/v1";
 
-    /// <summary>The requests that were well-formed, in the order in which they came.</summary>
+    /// <summary>The valid requests, in the order of their arrival.</summary>
     public IReadOnlyList<ModelCall> Calls => [.. _calls];
 
     /// <summary>The requests that the real server would refuse.</summary>
     public IReadOnlyList<ModelCall> Refused => [.. _refused];
 
-    /// <summary>Wants no key, as servers in one's own network do.</summary>
+    /// <summary>Requires no key, like servers in a private network.</summary>
     public bool IsOpen { get; init; }
 
     public static async Task<ModelServer> StartAsync(Func<ModelCall, ModelReply> answer, bool isOpen = false)
@@ -55,7 +57,7 @@ public sealed class ModelServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Answers the same to everyone.</summary>
+    /// <summary>Answers every request in the same way.</summary>
     public static Task<ModelServer> StartAsync(ModelReply reply, bool isOpen = false) => StartAsync(_ => reply, isOpen);
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
@@ -69,7 +71,12 @@ public sealed class ModelServer : IAsyncDisposable
             _ => throw new InvalidOperationException($"no such route: {context.Request.Path}"),
         };
         using var reader = new StreamReader(context.Request.Body);
-        var call = new ModelCall(wire, JsonElement.Parse(await reader.ReadToEndAsync()), context.Request.Headers.ToDictionary(it => it.Key, it => it.Value.ToString(), StringComparer.OrdinalIgnoreCase), _calls.Count);
+        var call = new ModelCall(
+            wire,
+            JsonElement.Parse(await reader.ReadToEndAsync()),
+            context.Request.Headers.ToDictionary(it => it.Key, it => it.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            _calls.Count
+        );
         if (wire.Refuse(call, IsOpen ? null : Key) is { } refusal)
         {
             _refused.Enqueue(call);
@@ -96,7 +103,16 @@ public sealed class ModelServer : IAsyncDisposable
     {
         var pieces = reply.Pieces ?? (call.IsStream ? call.Wire.Stream(call, reply).ToList() : [call.Wire.Whole(call, reply)]);
         context.Response.ContentType = call.IsStream && reply.ContentType == ModelReply.Json ? "text/event-stream" : reply.ContentType;
-        await context.Response.StartAsync(); // an answer without a piece has a head too
+        foreach (var part in reply.Bytes ?? [])
+        {
+            await context.Response.Body.WriteAsync(part);
+            await context.Response.Body.FlushAsync();
+        }
+        if (reply.Bytes is not null)
+        {
+            return;
+        }
+        await context.Response.StartAsync(); // An answer without pieces has headers too.
         for (var i = 0; i < pieces.Count; i++)
         {
             if (i == reply.EndsAfter)
@@ -123,23 +139,23 @@ public sealed class ModelServer : IAsyncDisposable
     }
 }
 
-/// <summary>How an answer ends before it is whole.</summary>
+/// <summary>How an answer ends before it is complete.</summary>
 public enum ModelEnding
 {
-    /// <summary>In good order, as if it were whole.</summary>
+    /// <summary>The connection is closed normally, as if the answer were complete.</summary>
     Cut,
 
     /// <summary>The connection is reset.</summary>
     Reset,
 
-    /// <summary>Nothing more comes, and the connection stays open.</summary>
+    /// <summary>Nothing more is sent, and the connection stays open.</summary>
     Stall,
 }
 
-/// <summary>One provider's way to be asked and to answer.</summary>
+/// <summary>The API of a provider.</summary>
 public interface IModelWire
 {
-    /// <summary>What the real server says to a request that is wrong; null where it is right.</summary>
+    /// <summary>The error of the real server for an invalid request, or null if the request is valid.</summary>
     ModelReply? Refuse(ModelCall call, string? key);
 
     IEnumerable<string> Stream(ModelCall call, ModelReply reply);
@@ -149,19 +165,19 @@ public interface IModelWire
     /// <summary>The system prompt.</summary>
     string System(JsonElement body);
 
-    /// <summary>The texts of tool results that came after the newest answer, in order.</summary>
+    /// <summary>The texts of the tool results after the latest answer, in order.</summary>
     IReadOnlyList<string> Results(JsonElement body);
 }
 
 /// <summary>A request.</summary>
-/// <param name="Number">How many requests came before it.</param>
+/// <param name="Number">The number of requests before it.</param>
 public sealed record ModelCall(IModelWire Wire, JsonElement Body, IReadOnlyDictionary<string, string> Headers, int Number)
 {
     public bool IsStream => Body.TryGetProperty("stream", out var stream) && stream.GetBoolean();
 
     public IReadOnlyList<JsonElement> Messages => [.. Body.GetProperty("messages").EnumerateArray()];
 
-    /// <summary>How many answers the conversation holds.</summary>
+    /// <summary>The number of answers in the conversation.</summary>
     public int Turn => Messages.Count(message => message.GetProperty("role").GetString() == "assistant");
 
     public string System => Wire.System(Body);

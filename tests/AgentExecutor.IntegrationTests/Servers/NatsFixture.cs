@@ -4,7 +4,7 @@ using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Servers;
 
-/// <summary>One server for the whole run of the tests, started by the first that needs it; each test has names of its own.</summary>
+/// <summary>One server for all tests, started by the first that needs it. Each test has its own names.</summary>
 public sealed class NatsFixture : IAsyncDisposable
 {
     private readonly Lazy<Task<NatsServer>> _server = new(NatsServer.StartAsync);
@@ -16,10 +16,10 @@ public sealed class NatsFixture : IAsyncDisposable
         return _server.Value;
     }
 
-    /// <summary>A name for a stream or the first token of subjects, met nowhere else.</summary>
+    /// <summary>A unique name for a stream or the first token of subjects.</summary>
     public string Name() => $"t{Environment.ProcessId}_{Interlocked.Increment(ref _names)}";
 
-    /// <summary>Skips the test where nats-server is missing; with <c>CI</c> set that is a failure.</summary>
+    /// <summary>Skips the test if nats-server is missing. With <c>CI</c> set, the test fails instead.</summary>
     public static void SkipWithout()
     {
         if (NatsServer.Missing is { } reason)

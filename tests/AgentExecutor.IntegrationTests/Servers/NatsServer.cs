@@ -7,8 +7,8 @@ using AgentExecutor.Adapters.Nats;
 namespace AgentExecutor.IntegrationTests.Servers;
 
 /// <summary>
-/// The installed nats-server with JetStream, as a child process on a free loopback port and in a directory of its own; or, where <c>TEST_NATS</c> holds a URL,
-/// the server that it names.
+/// The installed nats-server with JetStream, as a child process on a free loopback port with its own directory. If
+/// <c>TEST_NATS</c> contains a URL, it is the server at that URL.
 /// </summary>
 public sealed class NatsServer : IAsyncDisposable
 {
@@ -16,6 +16,7 @@ public sealed class NatsServer : IAsyncDisposable
     private static readonly string[] Places = ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server"];
 
     private readonly string _directory;
+    private string _program = FindProgram() ?? "";
     private string _config = "";
     private Process? _process;
 
@@ -25,86 +26,119 @@ public sealed class NatsServer : IAsyncDisposable
 
     public string Url { get; }
 
-    /// <summary>False for a server that was given: tests that stop and start it do not apply.</summary>
+    /// <summary>False for the server of <c>TEST_NATS</c>, which tests must not stop.</summary>
     public bool IsOwn => _directory.Length > 0;
 
-    /// <summary>Where a test may leave certificates and keys for it.</summary>
+    /// <summary>The directory for certificates and keys.</summary>
     public string Folder => _directory;
 
-    /// <summary>Why there is no server here; null where there is one.</summary>
-    public static string? Missing => Given is null && FindProgram() is null ? "nats-server is not installed: apt-get install nats-server, or set TEST_NATS" : null;
+    /// <summary>The reason why there is no server, or null if there is one.</summary>
+    public static string? Missing =>
+        Given is null && FindProgram() is null ? "nats-server is not installed: apt-get install nats-server, or set TEST_NATS" : null;
 
     private static string? Given => Environment.GetEnvironmentVariables()["TEST_NATS"] as string;
 
-    /// <summary>The given server, or one of one's own.</summary>
+    /// <summary>The server of <c>TEST_NATS</c>, or a new one.</summary>
     public static async Task<NatsServer> StartAsync() =>
         Given is { Length: > 0 } given ? new NatsServer("", new Uri(given).Port, given) : await StartOwnAsync();
 
-    /// <param name="config">What stands in its configuration file besides port and store, for the directory that it gets.</param>
-    public static async Task<NatsServer> StartOwnAsync(Func<string, string>? config = null, bool hasJetStream = true)
+    /// <param name="config">Makes the text of the configuration file besides port and store from the directory.</param>
+    /// <param name="program">The server program, or null for the installed one.</param>
+    public static async Task<NatsServer> StartOwnAsync(
+        Func<string, string>? config = null,
+        bool hasJetStream = true,
+        string? program = null
+    )
     {
         var server = Prepare(LocalProcess.FreePort(), config, hasJetStream);
+        server._program = program ?? server._program;
         await server.StartAgainAsync();
         return server;
     }
 
-    /// <summary>Three that know of each other; streams may have three copies.</summary>
+    /// <summary>Starts a cluster of three servers, in which streams may have three replicas.</summary>
     public static async Task<NatsServer[]> StartClusterAsync()
     {
         int[] routes = [LocalProcess.FreePort(), LocalProcess.FreePort(), LocalProcess.FreePort()];
         var known = string.Join(", ", routes.Select(route => string.Create(CultureInfo.InvariantCulture, $"\"nats://127.0.0.1:{route}\"")));
-        NatsServer[] servers = [.. routes.Select((route, index) => Prepare(
-            LocalProcess.FreePort(), _ => string.Create(CultureInfo.InvariantCulture, $"server_name: n{index}\ncluster {{ name: c, listen: \"127.0.0.1:{route}\", routes: [{known}] }}\n"), hasJetStream: true))];
+        NatsServer[] servers =
+        [
+            .. routes.Select(
+                (route, index) =>
+                    Prepare(
+                        LocalProcess.FreePort(),
+                        _ =>
+                            string.Create(
+                                CultureInfo.InvariantCulture,
+                                $"server_name: n{index}\ncluster {{ name: c, listen: \"127.0.0.1:{route}\", routes: [{known}] }}\n"
+                            ),
+                        hasJetStream: true
+                    )
+            ),
+        ];
         await Task.WhenAll(servers.Select(server => server.StartAgainAsync()));
         return servers;
     }
 
     public NatsSettings Settings(string? url = null) => new() { Url = new(url ?? Url) };
 
-    /// <summary>Starts it again after it was stopped or killed, with the same port and store; returns when it takes connections.</summary>
+    /// <summary>
+    /// Starts the server after it was stopped or killed, with the same port and store, and returns when it accepts connections.
+    /// </summary>
     public async Task StartAgainAsync()
     {
-        _process = Process.Start(new ProcessStartInfo(FindProgram()!, ["-c", Path.Combine(_directory, "nats.conf")]) { WorkingDirectory = _directory, RedirectStandardError = true })!;
+        _process = Process.Start(
+            new ProcessStartInfo(_program, ["-c", Path.Combine(_directory, "nats.conf")])
+            {
+                WorkingDirectory = _directory,
+                RedirectStandardError = true,
+            }
+        )!;
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();
-        for (var watch = Stopwatch.StartNew(); !await IsReadyAsync();)
+        var watch = Stopwatch.StartNew();
+        while (!await IsReadyAsync())
         {
             if (_process.HasExited || watch.Elapsed > Limit)
             {
-                throw new InvalidOperationException($"nats-server did not start within {watch.Elapsed.TotalSeconds:0} s: {File.ReadAllText(Path.Combine(_directory, "nats.log"))}");
+                throw new InvalidOperationException(
+                    $"nats-server did not start within {watch.Elapsed.TotalSeconds:0} s: "
+                        + File.ReadAllText(Path.Combine(_directory, "nats.log"))
+                );
             }
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         }
     }
 
-    /// <summary>The same, with another configuration.</summary>
+    /// <summary>Starts the server again with another configuration.</summary>
     public Task StartAgainAsync(string config)
     {
         Configure(config);
         return StartAgainAsync();
     }
 
-    /// <summary>Without a word to its clients.</summary>
+    /// <summary>Kills the server with signal 9.</summary>
     public async Task KillAsync()
     {
         _process!.Kill();
         await EndedAsync();
     }
 
-    /// <summary>In good order.</summary>
+    /// <summary>Stops the server with SIGTERM.</summary>
     public async Task StopAsync()
     {
         await LocalProcess.RunAsync("kill", "-TERM", _process!.Id.ToString(CultureInfo.InvariantCulture));
         await EndedAsync();
     }
 
-    /// <summary>Stopped for now, with its connections open: a server that hangs.</summary>
+    /// <summary>Suspends the server with its connections open, like a server that hangs.</summary>
     public Task FreezeAsync() => LocalProcess.RunAsync("kill", "-STOP", _process!.Id.ToString(CultureInfo.InvariantCulture));
 
     public Task ThawAsync() => LocalProcess.RunAsync("kill", "-CONT", _process!.Id.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>It asks its clients to go, and takes no new ones.</summary>
-    public Task BecomeLameDuckAsync() => LocalProcess.RunAsync(FindProgram()!, "--signal", string.Create(CultureInfo.InvariantCulture, $"ldm={_process!.Id}"));
+    /// <summary>Puts the server into lame duck mode: it refuses new clients and asks the others to leave.</summary>
+    public Task BecomeLameDuckAsync() =>
+        LocalProcess.RunAsync(FindProgram()!, "--signal", string.Create(CultureInfo.InvariantCulture, $"ldm={_process!.Id}"));
 
     public async ValueTask DisposeAsync()
     {
@@ -124,7 +158,10 @@ public sealed class NatsServer : IAsyncDisposable
         var directory = Directory.CreateTempSubdirectory("agent-executor-nats-").FullName;
         var server = new NatsServer(directory, port, string.Create(CultureInfo.InvariantCulture, $"nats://127.0.0.1:{port}"));
         var jetStream = hasJetStream ? $"jetstream {{ store_dir: \"{directory}/store\" }}\n" : "";
-        server._config = string.Create(CultureInfo.InvariantCulture, $"listen: \"127.0.0.1:{port}\"\nlog_file: \"{directory}/nats.log\"\n{jetStream}");
+        server._config = string.Create(
+            CultureInfo.InvariantCulture,
+            $"listen: \"127.0.0.1:{port}\"\nlog_file: \"{directory}/nats.log\"\n{jetStream}"
+        );
         server.Configure(config?.Invoke(directory) ?? "");
         return server;
     }

@@ -6,8 +6,8 @@ using Npgsql;
 namespace AgentExecutor.IntegrationTests.Servers;
 
 /// <summary>
-/// The installed PostgreSQL with default settings, as a child process on a free loopback port and in a directory of its own; or, where <c>TEST_POSTGRES</c> holds a
-/// connection string, the server that it names.
+/// The installed PostgreSQL with default settings, as a child process on a free loopback port with its own directory. If
+/// <c>TEST_POSTGRES</c> contains a connection string, it is the server of that string.
 /// </summary>
 public sealed class PostgresServer : IAsyncDisposable
 {
@@ -34,15 +34,16 @@ public sealed class PostgresServer : IAsyncDisposable
 
     public string ConnectionString { get; }
 
-    /// <summary>False for a server that was given: tests that stop and start it do not apply.</summary>
+    /// <summary>False for the server of <c>TEST_POSTGRES</c>, which tests must not stop.</summary>
     public bool IsOwn => _directory.Length > 0;
 
-    /// <summary>Why there is no server here; null where there is one.</summary>
-    public static string? Missing => Given is null && FindBin() is null ? "PostgreSQL is not installed: apt-get install postgresql, or set TEST_POSTGRES" : null;
+    /// <summary>The reason why there is no server, or null if there is one.</summary>
+    public static string? Missing =>
+        Given is null && FindBin() is null ? "PostgreSQL is not installed: apt-get install postgresql, or set TEST_POSTGRES" : null;
 
     private static string? Given => Environment.GetEnvironmentVariables()["TEST_POSTGRES"] as string;
 
-    /// <summary>A server of one's own, or the given one.</summary>
+    /// <summary>The server of <c>TEST_POSTGRES</c>, or a new one.</summary>
     public static async Task<PostgresServer> StartAsync(string options = "", bool alwaysOwn = false)
     {
         if (!alwaysOwn && Given is { Length: > 0 } given)
@@ -56,22 +57,41 @@ public sealed class PostgresServer : IAsyncDisposable
             await LocalProcess.RunAsync("chown", "postgres", directory);
         }
         var server = new PostgresServer(directory, bin, LocalProcess.FreePort(), options);
-        await LocalProcess.RunAsync(As($"{bin}/initdb", "-D", $"{directory}/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"));
+        await LocalProcess.RunAsync(
+            As($"{bin}/initdb", "-D", $"{directory}/data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        );
         await server.StartAgainAsync();
         return server;
     }
 
-    /// <summary>Starts it after <see cref="StopAsync"/>; returns when it takes connections.</summary>
+    /// <summary>Starts the server after <see cref="StopAsync"/> and returns when it accepts connections.</summary>
     public async Task StartAgainAsync()
     {
         string[] command = As(
-            $"{_bin}/postgres", "-D", $"{_directory}/data", "-p", Port.ToString(CultureInfo.InvariantCulture), "-k", _directory, "-c", "listen_addresses=127.0.0.1",
-            "-c", "log_min_messages=fatal");
-        string[] full = [.. command, .. _options.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(option => (string[])["-c", option])];
+            $"{_bin}/postgres",
+            "-D",
+            $"{_directory}/data",
+            "-p",
+            Port.ToString(CultureInfo.InvariantCulture),
+            "-k",
+            _directory,
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "log_min_messages=fatal",
+            "-c",
+            "max_connections=400"
+        ); // Each process of the program opens up to 45 connections.
+        string[] full =
+        [
+            .. command,
+            .. _options.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(option => (string[])["-c", option]),
+        ];
         _process = Process.Start(new ProcessStartInfo(full[0], full[1..]) { WorkingDirectory = _directory, RedirectStandardError = true })!;
         _process.ErrorDataReceived += (_, _) => { };
         _process.BeginErrorReadLine();
-        for (var watch = Stopwatch.StartNew(); !await IsReadyAsync();)
+        var watch = Stopwatch.StartNew();
+        while (!await IsReadyAsync())
         {
             if (_process.HasExited || watch.Elapsed > Limit)
             {
@@ -81,7 +101,7 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    /// <param name="mode"><c>fast</c>, or <c>immediate</c>: without a word to its clients, as a crash.</param>
+    /// <param name="mode"><c>fast</c>, or <c>immediate</c>, which looks like a crash to its clients.</param>
     public async Task StopAsync(string mode)
     {
         await LocalProcess.RunAsync(As($"{_bin}/pg_ctl", "stop", "-D", $"{_directory}/data", "-m", mode, "-w", "-s"));
@@ -119,10 +139,11 @@ public sealed class PostgresServer : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private static bool IsRoot => Environment.UserName == "root";
+    internal static bool IsRoot => Environment.UserName == "root";
 
     /// <summary>PostgreSQL refuses to run as root.</summary>
-    private static string[] As(params string[] command) => IsRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", .. command] : command;
+    internal static string[] As(params string[] command) =>
+        IsRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--", .. command] : command;
 
     private async Task<bool> IsReadyAsync()
     {
@@ -138,7 +159,12 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    private static string? FindBin() => !Directory.Exists("/usr/lib/postgresql") ? null : Directory.GetDirectories("/usr/lib/postgresql")
-        .OrderByDescending(path => int.TryParse(Path.GetFileName(path), out var version) ? version : 0)
-        .Select(path => Path.Combine(path, "bin")).FirstOrDefault(path => File.Exists(Path.Combine(path, "initdb")));
+    private static string? FindBin() =>
+        !Directory.Exists("/usr/lib/postgresql")
+            ? null
+            : Directory
+                .GetDirectories("/usr/lib/postgresql")
+                .OrderByDescending(path => int.TryParse(Path.GetFileName(path), out var version) ? version : 0)
+                .Select(path => Path.Combine(path, "bin"))
+                .FirstOrDefault(path => File.Exists(Path.Combine(path, "initdb")));
 }

@@ -4,7 +4,7 @@ using AgentExecutor.IntegrationTests.Servers;
 
 namespace AgentExecutor.IntegrationTests.Servers;
 
-/// <summary>One server for the whole run of the tests, started by the first that needs it; each test has names of its own.</summary>
+/// <summary>One server for all tests, started by the first that needs it. Each test has its own names.</summary>
 public sealed class RedisFixture : IAsyncDisposable
 {
     private readonly Lazy<Task<RedisServer>> _server = new(RedisServer.StartAsync);
@@ -16,10 +16,10 @@ public sealed class RedisFixture : IAsyncDisposable
         return _server.Value;
     }
 
-    /// <summary>A name for a thread, key or channel, met nowhere else.</summary>
+    /// <summary>A unique name for a thread, key or channel.</summary>
     public string Name() => $"t{Environment.ProcessId}_{Interlocked.Increment(ref _names)}";
 
-    /// <summary>Skips the test where redis-server is missing; with <c>CI</c> set that is a failure.</summary>
+    /// <summary>Skips the test if redis-server is missing. With <c>CI</c> set, the test fails instead.</summary>
     public static void SkipWithout()
     {
         if (RedisServer.Missing is { } reason)

@@ -10,14 +10,20 @@ public static class TestAgents
 {
     public static ModelCatalog Models { get; } = new([new ScriptedProvider(TimeProvider.System)]);
 
-    public static AgentSpec Scripted(string name, string script) => new()
-    {
-        Name = name,
-        Model = new ModelSpec { Provider = ScriptedProvider.ProviderName, Model = "test", Script = JsonElement.Parse(script) },
-    };
+    public static AgentSpec Scripted(string name, string script) =>
+        new()
+        {
+            Name = name,
+            Model = new ModelSpec
+            {
+                Provider = ScriptedProvider.ProviderName,
+                Model = "test",
+                Script = JsonElement.Parse(script),
+            },
+        };
 }
 
-/// <summary>A tool of a test: takes anything, answers at once.</summary>
+/// <summary>A tool that accepts any arguments and answers at once.</summary>
 public abstract class TestTool(string name) : Tool
 {
     public override string Name => name;

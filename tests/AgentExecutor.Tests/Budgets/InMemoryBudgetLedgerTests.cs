@@ -1,6 +1,7 @@
 using AgentExecutor.Conformance.Budgets;
 using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.InMemory;
 
 namespace AgentExecutor.Tests.Budgets;
 

@@ -5,7 +5,7 @@ namespace AgentExecutor.Tests.Connections;
 public sealed class OutageLogTests
 {
     [Fact]
-    public void An_outage_is_said_once_and_is_over_when_every_connection_is_back()
+    public void An_outage_is_logged_once_and_ends_when_all_connections_are_restored()
     {
         var said = new List<string>();
         var log = new OutageLog(TimeProvider.System, said.Add, seconds => said.Add($"back after {seconds}"));

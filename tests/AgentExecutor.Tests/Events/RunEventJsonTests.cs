@@ -5,11 +5,11 @@ using AgentExecutor.Core.Messages;
 
 namespace AgentExecutor.Tests.Events;
 
-/// <summary>What is told of tool calls, to those who watch as in the log.</summary>
+/// <summary>The events of tool calls, which are the same for subscribers and in the log.</summary>
 public sealed class RunEventJsonTests
 {
     [Fact]
-    public void Arguments_and_output_are_told_up_to_1024()
+    public void Arguments_and_output_are_included_up_to_1024_characters()
     {
         var call = Call(new string('x', 1024 - """{"text":""}""".Length));
 
@@ -22,7 +22,7 @@ public sealed class RunEventJsonTests
     }
 
     [Fact]
-    public void Longer_arguments_are_left_out()
+    public void Longer_arguments_are_omitted()
     {
         var call = Call(new string('x', 1025 - """{"text":""}""".Length));
 
@@ -41,14 +41,16 @@ public sealed class RunEventJsonTests
     }
 
     [Fact]
-    public void An_output_is_not_cut_within_a_character()
+    public void An_output_is_not_cut_inside_a_surrogate_pair()
     {
-        Assert.Equal(new string('y', 1023), Data(Ended(Call(""), new string('y', 1023) + "😀")).GetProperty("output").GetString());
-        Assert.Equal(new string('y', 1022) + "😀", Data(Ended(Call(""), new string('y', 1022) + "😀😀")).GetProperty("output").GetString());
+        static string? Output(string content) => Data(Ended(Call(""), content)).GetProperty("output").GetString();
+
+        Assert.Equal(new string('y', 1023), Output(new string('y', 1023) + "😀"));
+        Assert.Equal(new string('y', 1022) + "😀", Output(new string('y', 1022) + "😀😀"));
     }
 
     [Fact]
-    public void What_is_truncated_twice_says_so_once()
+    public void Truncated_arguments_and_output_are_reported_once()
     {
         var ended = Data(Ended(Call(new string('x', 5000)), new string('y', 5000)));
 
@@ -56,19 +58,27 @@ public sealed class RunEventJsonTests
         Assert.Equal(1024, ended.GetProperty("output").GetString()!.Length);
     }
 
-    private static ToolCall Call(string text) => new("c", "write_file", JsonBytes.Element(text, static (writer, text) =>
-    {
-        writer.WriteStartObject();
-        writer.WriteString("text"u8, text);
-        writer.WriteEndObject();
-    }));
+    private static ToolCall Call(string text) =>
+        new(
+            "c",
+            "write_file",
+            JsonBytes.Element(
+                text,
+                static (writer, text) =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("text"u8, text);
+                    writer.WriteEndObject();
+                }
+            )
+        );
 
     private static RunEvent.ToolEnded Ended(ToolCall call, string output) => new("lead", call, output, false, TimeSpan.Zero);
 
-    /// <summary>The event's data, which is the same live as in the log.</summary>
-    private static JsonElement Data(RunEvent told)
+    /// <summary>Returns the data of the event, which is the same for subscribers and in the log.</summary>
+    private static JsonElement Data(RunEvent value)
     {
-        var envelope = new EventEnvelope("t", 1, default, told);
+        var envelope = new EventEnvelope("t", 1, default, value);
         var live = JsonBytes.Write(envelope, RunEventJson.Write);
         Assert.Equal(live, JsonBytes.Write(envelope, RunEventJson.WriteLogged));
         return JsonElement.Parse(live).GetProperty("data");

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using static AgentExecutor.Tests.Engine;
@@ -11,25 +10,41 @@ public sealed class GraphInterruptTests
     private static readonly string Start = Graph.Start;
 
     [Fact]
-    public async Task Several_interrupts_are_answered_in_any_order_and_no_finished_sibling_runs_again()
+    public async Task Several_interrupts_can_be_answered_in_any_order_and_finished_tasks_do_not_run_again()
     {
         var engine = new Engine();
         var ran = new ConcurrentDictionary<string, int>();
-        Node Asks(string name) => Node(name, context =>
-        {
-            ran.AddOrUpdate(name, 1, (_, count) => count + 1);
-            var answer = context.Interrupt(JsonBytes.Text($"{name}?"));
-            context.WriteJson("log", JsonBytes.Text($"{name}={JsonBytes.Display(answer)}"));
-        });
-        var sibling = Node("sibling", context =>
-        {
-            ran.AddOrUpdate("sibling", 1, (_, count) => count + 1);
-            context.WriteJson("log", JsonBytes.Text("sibling"));
-        });
+        Node Asks(string name) =>
+            Node(
+                name,
+                context =>
+                {
+                    ran.AddOrUpdate(name, 1, (_, count) => count + 1);
+                    var answer = context.Interrupt(JsonBytes.Text($"{name}?"));
+                    context.WriteJson("log", JsonBytes.Text($"{name}={JsonBytes.Display(answer)}"));
+                }
+            );
+        var sibling = Node(
+            "sibling",
+            context =>
+            {
+                ran.AddOrUpdate("sibling", 1, (_, count) => count + 1);
+                context.WriteJson("log", JsonBytes.Text("sibling"));
+            }
+        );
         var graph = new Graph(
-            "g", [Asks("a"), sibling, Asks("b"), Logs("end")],
-            [new Edge.Direct(Start, "a"), new Edge.Direct(Start, "sibling"), new Edge.Direct(Start, "b"), new Edge.Direct("a", "end"), new Edge.Direct("b", "end"), new Edge.Direct("sibling", "end")],
-            Log);
+            "g",
+            [Asks("a"), sibling, Asks("b"), Logs("end")],
+            [
+                new Edge.Direct(Start, "a"),
+                new Edge.Direct(Start, "sibling"),
+                new Edge.Direct(Start, "b"),
+                new Edge.Direct("a", "end"),
+                new Edge.Direct("b", "end"),
+                new Edge.Direct("sibling", "end"),
+            ],
+            Log
+        );
 
         var first = await engine.RunAsync(graph, ("log", Update("in")));
         Assert.Equal(["a?", "b?"], first.Interrupts.Select(it => JsonBytes.Display(it.Value)));
@@ -42,15 +57,25 @@ public sealed class GraphInterruptTests
     }
 
     [Fact]
-    public async Task A_task_may_ask_several_times_and_each_answer_is_kept()
+    public async Task A_task_can_ask_several_questions_and_each_answer_is_kept()
     {
         var engine = new Engine();
-        var graph = new Graph("g", [Node("a", context =>
-        {
-            var name = JsonBytes.Display(context.Interrupt(JsonBytes.Text("name?")));
-            var town = JsonBytes.Display(context.Interrupt(JsonBytes.Text("town?")));
-            context.WriteJson("log", JsonBytes.Text($"{name} of {town}"));
-        })], [new Edge.Direct(Start, "a")], Log);
+        var graph = new Graph(
+            "g",
+            [
+                Node(
+                    "a",
+                    context =>
+                    {
+                        var name = JsonBytes.Display(context.Interrupt(JsonBytes.Text("name?")));
+                        var town = JsonBytes.Display(context.Interrupt(JsonBytes.Text("town?")));
+                        context.WriteJson("log", JsonBytes.Text($"{name} of {town}"));
+                    }
+                ),
+            ],
+            [new Edge.Direct(Start, "a")],
+            Log
+        );
 
         var first = await engine.RunAsync(graph, ("log", Update("in")));
         var second = await engine.ResumeAsync(graph, (Assert.Single(first.Interrupts).Id, "Ada"));
@@ -61,20 +86,29 @@ public sealed class GraphInterruptTests
     }
 
     [Fact]
-    public async Task A_static_interrupt_before_a_node_holds_it_back_and_one_after_keeps_its_work()
+    public async Task An_interrupt_before_a_node_delays_it_and_an_interrupt_after_a_node_keeps_its_result()
     {
         var engine = new Engine();
         var ran = 0;
         var graph = new Graph(
             "g",
             [
-                Node("a", context =>
+                Node(
+                    "a",
+                    context =>
+                    {
+                        ran++;
+                        context.WriteJson("log", JsonBytes.Text("a"));
+                    }
+                ) with
                 {
-                    ran++;
-                    context.WriteJson("log", JsonBytes.Text("a"));
-                }) with { InterruptBefore = true, InterruptAfter = true },
+                    InterruptBefore = true,
+                    InterruptAfter = true,
+                },
             ],
-            [new Edge.Direct(Start, "a")], Log);
+            [new Edge.Direct(Start, "a")],
+            Log
+        );
 
         var before = await engine.RunAsync(graph, ("log", Update("in")));
         Assert.Equal(0, ran);
@@ -87,19 +121,34 @@ public sealed class GraphInterruptTests
     }
 
     [Fact]
-    public async Task An_interrupt_inside_a_subgraph_comes_up_and_its_answer_goes_down()
+    public async Task An_interrupt_in_a_subgraph_interrupts_the_run_and_its_answer_reaches_the_subgraph()
     {
         var engine = new Engine();
         var outerRuns = 0;
         var inner = new Graph(
-            "inner", [Logs("first"), Node("ask", context => context.WriteJson("log", context.Interrupt(JsonBytes.Text("well?"))))],
-            [new Edge.Direct(Start, "first"), new Edge.Direct("first", "ask")], Log);
-        var graph = new Graph("outer", [new Node("sub", new DelegateNode(async (context, cancellationToken) =>
-        {
-            outerRuns++;
-            var state = await context.RunSubgraphAsync(inner, [new("log", Update("inner"))], cancellationToken);
-            context.WriteJson("log", JsonBytes.Text(string.Join('+', LogOf(state))));
-        }))], [new Edge.Direct(Start, "sub")], Log);
+            "inner",
+            [Logs("first"), Node("ask", context => context.WriteJson("log", context.Interrupt(JsonBytes.Text("well?"))))],
+            [new Edge.Direct(Start, "first"), new Edge.Direct("first", "ask")],
+            Log
+        );
+        var graph = new Graph(
+            "outer",
+            [
+                new Node(
+                    "sub",
+                    new DelegateNode(
+                        async (context, cancellationToken) =>
+                        {
+                            outerRuns++;
+                            var state = await context.RunSubgraphAsync(inner, [new("log", Update("inner"))], cancellationToken);
+                            context.WriteJson("log", JsonBytes.Text(string.Join('+', LogOf(state))));
+                        }
+                    )
+                ),
+            ],
+            [new Edge.Direct(Start, "sub")],
+            Log
+        );
 
         var waits = await engine.RunAsync(graph, ("log", Update("in")));
         var done = await engine.ResumeAsync(graph, (Assert.Single(waits.Interrupts).Id, "fine"));

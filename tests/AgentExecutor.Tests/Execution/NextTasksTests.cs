@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Execution;
-using AgentExecutor.Core.Execution.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 
@@ -9,7 +9,7 @@ namespace AgentExecutor.Tests.Execution;
 public sealed class NextTasksTests
 {
     [Fact]
-    public void Plain_edges_are_all_followed_and_a_shared_target_is_due_once()
+    public void All_plain_edges_are_followed_and_a_shared_target_is_due_once()
     {
         var graph = Graph("a b c", "START>a START>b a>c b>c");
 
@@ -21,7 +21,7 @@ public sealed class NextTasksTests
     public void Nothing_follows_the_end() => Assert.Equal("", Due(Graph("a", "START>a a>END"), "a"));
 
     [Fact]
-    public void Every_condition_that_holds_is_taken_and_else_only_when_none_does()
+    public void Every_edge_whose_condition_holds_is_taken_and_else_only_if_none_does()
     {
         var graph = Graph("a x y z", "START>a a>x?true a>y?true a>z?else");
         Assert.Equal("x y", Due(graph, "a"));
@@ -30,7 +30,7 @@ public sealed class NextTasksTests
     }
 
     [Fact]
-    public void A_fan_out_is_due_once_an_item()
+    public void The_target_of_a_fan_out_is_due_once_per_item()
     {
         var graph = Graph("a w r", "START>a a>w*3 w>r");
 
@@ -41,10 +41,11 @@ public sealed class NextTasksTests
     }
 
     [Fact]
-    public void A_fan_out_over_nothing_goes_on_behind_its_target() => Assert.Equal("r", Due(Graph("a w r", "START>a a>w*0 w>r"), "a"));
+    public void A_fan_out_over_an_empty_list_continues_with_the_targets_successors() =>
+        Assert.Equal("r", Due(Graph("a w r", "START>a a>w*0 w>r"), "a"));
 
     [Fact]
-    public void A_join_waits_for_the_branches_that_can_still_come()
+    public void A_join_waits_for_branches_that_can_still_arrive()
     {
         var graph = Graph("a b b2 +j", "START>a START>b b>b2 a>j b2>j");
 
@@ -65,7 +66,7 @@ public sealed class NextTasksTests
     }
 
     [Fact]
-    public void A_join_in_a_loop_meets_anew_each_time()
+    public void A_join_in_a_loop_waits_again_in_each_iteration()
     {
         var graph = Graph("a b c +j", "START>a a>b a>c b>j c>j j>a?true j>END?else");
         var state = ChannelState.Empty(graph.Channels);
@@ -104,20 +105,52 @@ public sealed class NextTasksTests
         return (string.Join(' ', schedule.Due.Select(task => task.Node)), new ChannelState(state.Channels, slots));
     }
 
-    /// <summary>Nodes by name (+ for one that joins); edges as from>to, with ?true, ?false, ?else or *items.</summary>
-    private static Graph Graph(string nodes, string edges) => new(
-        "test",
-        [.. nodes.Split(' ').Select(name => Engine.Node(name.TrimStart('+'), _ => { }) with { Join = name[0] == '+' ? JoinMode.All : JoinMode.Any })],
-        [.. edges.Split(' ').Select(Edge (text) =>
-        {
-            var (from, rest) = (text[..text.IndexOf('>', StringComparison.Ordinal)], text[(text.IndexOf('>', StringComparison.Ordinal) + 1)..]);
-            if (rest.Split('?') is [var to, var when])
-            {
-                return when == "else" ? new Edge.Otherwise(from, to) : new Edge.When(from, to, _ => when == "true", when);
-            }
-            return rest.Split('*') is [var target, var items]
-                ? new Edge.FanOut(from, target, _ => [.. Enumerable.Range(0, int.Parse(items, System.Globalization.CultureInfo.InvariantCulture)).Select(i => JsonBytes.Number(i))], items)
-                : new Edge.Direct(from, rest);
-        })],
-        ImmutableArray<Channel>.Empty);
+    /// <summary>
+    /// Creates a graph. Nodes are given by name, with a + if they join; edges as from>to, with ?true, ?false, ?else or *items.
+    /// </summary>
+    private static Graph Graph(string nodes, string edges) =>
+        new(
+            "test",
+            [
+                .. nodes
+                    .Split(' ')
+                    .Select(name =>
+                        Engine.Node(name.TrimStart('+'), _ => { }) with
+                        {
+                            Join = name[0] == '+' ? JoinMode.All : JoinMode.Any,
+                        }
+                    ),
+            ],
+            [
+                .. edges
+                    .Split(' ')
+                    .Select(
+                        Edge (text) =>
+                        {
+                            var (from, rest) = (
+                                text[..text.IndexOf('>', StringComparison.Ordinal)],
+                                text[(text.IndexOf('>', StringComparison.Ordinal) + 1)..]
+                            );
+                            if (rest.Split('?') is [var to, var when])
+                            {
+                                return when == "else" ? new Edge.Otherwise(from, to) : new Edge.When(from, to, _ => when == "true", when);
+                            }
+                            return rest.Split('*') is [var target, var items]
+                                ? new Edge.FanOut(
+                                    from,
+                                    target,
+                                    _ =>
+                                        [
+                                            .. Enumerable
+                                                .Range(0, int.Parse(items, System.Globalization.CultureInfo.InvariantCulture))
+                                                .Select(i => JsonBytes.Number(i)),
+                                        ],
+                                    items
+                                )
+                                : new Edge.Direct(from, rest);
+                        }
+                    ),
+            ],
+            ImmutableArray<Channel>.Empty
+        );
 }

@@ -1,6 +1,6 @@
 namespace AgentExecutor.Tests.Jobs;
 
-/// <summary>The system's time, so many times as quick: what pauses for a second pauses for milliseconds.</summary>
+/// <summary>The system's time, accelerated by a factor, so that delays of seconds take milliseconds.</summary>
 public sealed class QuickTime(int factor) : TimeProvider
 {
     private readonly DateTimeOffset _began = System.GetUtcNow();
@@ -12,10 +12,11 @@ public sealed class QuickTime(int factor) : TimeProvider
 
     public override long TimestampFrequency => System.TimestampFrequency;
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new QuickTimer(
-        System.CreateTimer(callback, state, Scale(dueTime), Scale(period)), Scale);
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        new QuickTimer(System.CreateTimer(callback, state, Scale(dueTime), Scale(period)), Scale);
 
-    private TimeSpan Scale(TimeSpan time) => time <= TimeSpan.Zero ? time : TimeSpan.FromMilliseconds(Math.Max(1, time.TotalMilliseconds / factor));
+    private TimeSpan Scale(TimeSpan time) =>
+        time <= TimeSpan.Zero ? time : TimeSpan.FromMilliseconds(Math.Max(1, time.TotalMilliseconds / factor));
 
     private sealed class QuickTimer(ITimer inner, Func<TimeSpan, TimeSpan> scale) : ITimer
     {

@@ -5,32 +5,44 @@ using AgentExecutor.Core.Messaging;
 
 namespace AgentExecutor.Tests.Jobs;
 
-/// <summary>A bus in memory that keeps in which order it was used, and fails where a test says so.</summary>
+/// <summary>An in-memory bus that records its calls in order and fails where a test requests it.</summary>
 public sealed class RecordingBus(IEventBus inner) : IEventBus
 {
-    /// <summary>What was done with it, each line when it had taken effect, but for acknowledgements: <c>published SUBJECT ID</c>, <c>ack SEQUENCE</c>, <c>nak</c>, <c>term</c>, <c>fetched</c>, <c>read N</c>.</summary>
+    /// <summary>
+    /// The calls in order: <c>published SUBJECT ID</c>, <c>ack SEQUENCE</c>, <c>nak</c>, <c>term</c>, <c>fetched</c>, <c>read N</c>. A call
+    /// is recorded after it has taken effect, except for acknowledgements.
+    /// </summary>
     public ConcurrentQueue<string> Lines { get; } = new();
 
-    /// <summary>Told of messages before they are published; what it throws the publisher gets.</summary>
+    /// <summary>Called with the messages before they are published. Its exceptions are passed to the publisher.</summary>
     public Action<ImmutableArray<BusMessage>> BeforePublish { get; set; } = _ => { };
 
-    /// <summary>Told of messages that are stored; what it throws the publisher gets all the same.</summary>
+    /// <summary>Called with the messages after they were stored. Its exceptions are nevertheless passed to the publisher.</summary>
     public Action<ImmutableArray<BusMessage>> AfterPublish { get; set; } = _ => { };
 
     public TimeSpan DuplicateWindow { get; set; } = inner.DuplicateWindow;
+
+    public TimeSpan AckWait => inner.AckWait;
 
     public bool IsConnected => inner.IsConnected;
 
     public int MaxBodyBytes { get; set; } = inner.MaxBodyBytes;
 
-    /// <summary>Body and headers, as NATS counts.</summary>
+    /// <summary>The maximum size of body and headers together, as NATS counts them.</summary>
     public int MaxMessageBytes { get; set; } = int.MaxValue;
+
+    /// <summary>How far the clock of the bus is ahead of the others.</summary>
+    public TimeSpan Ahead { get; set; }
 
     public static FaultException Away => new(FaultCodes.BusUnavailable, "the bus is away") { IsTransient = true };
 
     public async ValueTask PublishAsync(ImmutableArray<BusMessage> messages, CancellationToken cancellationToken)
     {
-        if (messages.Any(message => message.Body.Length + message.Headers.Sum(header => header.Key.Length + header.Value.Length + 4) > MaxMessageBytes))
+        if (
+            messages.Any(message =>
+                message.Body.Length + message.Headers.Sum(header => header.Key.Length + header.Value.Length + 4) > MaxMessageBytes
+            )
+        )
         {
             throw new FaultException(FaultCodes.MessageTooLarge, "too large");
         }
@@ -49,6 +61,21 @@ public sealed class RecordingBus(IEventBus inner) : IEventBus
         return [.. deliveries.Select(delivery => (IDelivery)new Delivery(this, delivery))];
     }
 
+    public ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        inner.AckAsync(Record("ack", deliveries), cancellationToken);
+
+    public ValueTask InProgressAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
+        inner.InProgressAsync(Record("progress", deliveries), cancellationToken);
+
+    private ImmutableArray<IDelivery> Record(string what, ImmutableArray<IDelivery> deliveries)
+    {
+        foreach (var delivery in deliveries)
+        {
+            Lines.Enqueue($"{what} {delivery.Message.Sequence}");
+        }
+        return [.. deliveries.Cast<Delivery>().Select(static delivery => delivery.Inner)];
+    }
+
     public async ValueTask<ImmutableArray<StoredMessage>> ReadAsync(BusQuery query, CancellationToken cancellationToken)
     {
         var read = await inner.ReadAsync(query, cancellationToken);
@@ -56,23 +83,29 @@ public sealed class RecordingBus(IEventBus inner) : IEventBus
         return read;
     }
 
-    public ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) => inner.DeleteAsync(stream, sequence, cancellationToken);
+    public ValueTask<bool> DeleteAsync(BusStream stream, long sequence, CancellationToken cancellationToken) =>
+        inner.DeleteAsync(stream, sequence, cancellationToken);
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 
     private sealed class Delivery(RecordingBus bus, IDelivery inner) : IDelivery
     {
-        public StoredMessage Message => inner.Message;
+        public IDelivery Inner => inner;
+
+        public StoredMessage Message { get; } = inner.Message with { Time = inner.Message.Time + bus.Ahead };
 
         public int Attempt => inner.Attempt;
 
         public ValueTask AckAsync(CancellationToken cancellationToken) => Record("ack", inner.AckAsync(cancellationToken));
 
-        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) => Record("nak", inner.NakAsync(delay, cancellationToken));
+        public ValueTask NakAsync(TimeSpan delay, CancellationToken cancellationToken) =>
+            Record("nak", inner.NakAsync(delay, cancellationToken));
 
-        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) => Record("term", inner.TermAsync(reason, cancellationToken));
+        public ValueTask TermAsync(string reason, CancellationToken cancellationToken) =>
+            Record("term", inner.TermAsync(reason, cancellationToken));
 
-        public ValueTask InProgressAsync(CancellationToken cancellationToken) => Record("progress", inner.InProgressAsync(cancellationToken));
+        public ValueTask InProgressAsync(CancellationToken cancellationToken) =>
+            Record("progress", inner.InProgressAsync(cancellationToken));
 
         private ValueTask Record(string what, ValueTask done)
         {

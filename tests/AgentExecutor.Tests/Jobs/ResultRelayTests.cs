@@ -1,10 +1,10 @@
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Tests.Jobs;
 
-/// <summary>Outcomes become results, each once, however often the bus fails.</summary>
+/// <summary>Each outcome is published as one result, regardless of failures of the bus.</summary>
 public sealed class ResultRelayTests : IAsyncDisposable
 {
     private readonly JobService _service = new();
@@ -14,7 +14,7 @@ public sealed class ResultRelayTests : IAsyncDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_bus_that_fails_a_few_times_gets_each_outcome_once(bool wasStored)
+    public async Task Each_outcome_is_published_once_although_the_bus_fails_several_times(bool wasStored)
     {
         var failures = 0;
         void Fail(System.Collections.Immutable.ImmutableArray<BusMessage> messages)
@@ -43,7 +43,7 @@ public sealed class ResultRelayTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task An_outcome_in_doubt_is_looked_for_in_the_stream_however_long_that_is()
+    public async Task An_outcome_in_doubt_is_searched_in_the_stream_regardless_of_its_length()
     {
         const int Others = 2_500;
         var isFirst = true;
@@ -53,10 +53,13 @@ public sealed class ResultRelayTests : IAsyncDisposable
             if (isFirst && messages[0].Id.StartsWith("a:", StringComparison.Ordinal))
             {
                 isFirst = false;
-                throw RecordingBus.Away; // it is stored, and the relay does not know
+                throw RecordingBus.Away; // it is stored, but the relay does not know this
             }
         };
-        await _service.Bus.PublishAsync([.. Enumerable.Range(0, Others).Select(i => new BusMessage("agent.status.failed", "{}"u8.ToArray()) { Id = $"other:{i}" })], JobService.Cancel);
+        await _service.Bus.PublishAsync(
+            [.. Enumerable.Range(0, Others).Select(i => new BusMessage("agent.status.failed", "{}"u8.ToArray()) { Id = $"other:{i}" })],
+            JobService.Cancel
+        );
         _service.StartWorker();
         await _service.SendAsync(JobService.Job("a"));
 
@@ -64,12 +67,15 @@ public sealed class ResultRelayTests : IAsyncDisposable
 
         Assert.False(isFirst);
         Assert.Single(_service.Bus.Lines, line => line.StartsWith("published agent.status.completed a:", StringComparison.Ordinal));
-        Assert.Equal(["read 1000", "read 1000", "read 500"], _service.Bus.Lines.Where(line => line.StartsWith("read", StringComparison.Ordinal)).Take(3));
+        Assert.Equal(
+            ["read 1000", "read 1000", "read 500"],
+            _service.Bus.Lines.Where(line => line.StartsWith("read", StringComparison.Ordinal)).Take(3)
+        );
         Assert.Single(await _service.ResultsAsync());
     }
 
     [Fact]
-    public async Task An_outcome_in_doubt_that_was_never_published_is()
+    public async Task An_outcome_in_doubt_that_was_never_published_is_published()
     {
         _service.Bus.DuplicateWindow = TimeSpan.Zero;
         _service.StartWorker();
@@ -81,16 +87,21 @@ public sealed class ResultRelayTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_result_that_is_too_large_for_the_bus_is_shortened_there_and_whole_in_the_store()
+    public async Task A_result_that_is_too_large_for_the_bus_is_published_shortened_and_stored_completely()
     {
         _service.Bus.MaxBodyBytes = 20_000;
         _service.Bus.MaxMessageBytes = 28_000;
         var text = new string('x', 50_000);
         _service.StartWorker();
-        await _service.AdmitAsync(JobService.Job(
-            "large",
-            """[{"tool_calls": [{"name": "write_file", "args": {"file_path": "/small.md", "content": "small"}}, {"name": "write_todos", "args": {"todos": [{"content": "count", "status": "pending"}]}}]}, {"text": "TEXT"}]"""
-                .Replace("TEXT", text, StringComparison.Ordinal)));
+        await _service.AdmitAsync(
+            JobService.Job(
+                "large",
+                """
+                [{"tool_calls": [{"name": "write_file", "args": {"file_path": "/small.md", "content": "small"}},
+                 {"name": "write_todos", "args": {"todos": [{"content": "count", "status": "pending"}]}}]}, {"text": "TEXT"}]
+                """.Replace("TEXT", text, StringComparison.Ordinal)
+            )
+        );
 
         await _service.HasResultsAsync(1);
 

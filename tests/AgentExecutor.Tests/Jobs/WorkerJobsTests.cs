@@ -4,12 +4,12 @@ using AgentExecutor.Core;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
+using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Tests.Jobs;
 
-/// <summary>Messages in, results out, by a real worker.</summary>
+/// <summary>A real worker receives messages and publishes results.</summary>
 public sealed class WorkerJobsTests : IAsyncDisposable
 {
     private readonly JobService _service = new();
@@ -17,17 +17,27 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _service.DisposeAsync();
 
     [Fact]
-    public async Task A_job_gives_one_result_and_is_acknowledged_only_once_that_is_stored()
+    public async Task A_job_has_one_result_and_is_acknowledged_only_after_the_result_is_stored()
     {
         _service.StartWorker();
         _service.StartWorker();
-        await _service.SendAsync(JobService.Job("a"), JobService.Job("b"), JobService.Job("c", """[{"error": {"class": "authentication", "message": "no key"}}]"""));
+        await _service.SendAsync(
+            JobService.Job("a"),
+            JobService.Job("b"),
+            JobService.Job("c", """[{"error": {"class": "authentication", "message": "no key"}}]""")
+        );
 
         await _service.HasSettledAsync(3);
 
         Assert.Equal(
-            ["a completed", "b completed", "c failed"], (await _service.ResultsAsync()).Select(it => $"{it.Job} {it.Status}").Order());
-        var lines = _service.Bus.Lines.Where(line => line.StartsWith("ack", StringComparison.Ordinal) || line.StartsWith("published agent.status", StringComparison.Ordinal)).ToList();
+            ["a completed", "b completed", "c failed"],
+            (await _service.ResultsAsync()).Select(it => $"{it.Job} {it.Status}").Order()
+        );
+        var lines = _service
+            .Bus.Lines.Where(line =>
+                line.StartsWith("ack", StringComparison.Ordinal) || line.StartsWith("published agent.status", StringComparison.Ordinal)
+            )
+            .ToList();
         Assert.Equal(6, lines.Count);
         foreach (var message in await _service.ReadAsync(BusStream.Jobs))
         {
@@ -39,7 +49,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_result_is_an_event_of_the_jobs_trace()
+    public async Task A_result_continues_the_trace_of_its_job()
     {
         _service.StartWorker();
         await _service.SendAsync(JobService.Job("a"));
@@ -48,21 +58,29 @@ public sealed class WorkerJobsTests : IAsyncDisposable
 
         var message = Assert.Single(await _service.ReadAsync(BusStream.Results));
         var result = System.Text.Json.JsonElement.Parse(message.Body.Span);
-        Assert.Equal(("a", "agent-executor-service", "dev.my-platform.agent.completed"), (result.TextProperty("subject"), result.TextProperty("source"), result.TextProperty("type")));
+        Assert.Equal(
+            ("a", "agent-executor-service", "dev.my-platform.agent.completed"),
+            (result.TextProperty("subject"), result.TextProperty("source"), result.TextProperty("type"))
+        );
         Assert.Equal(TraceParent.Derive("trace-a", "a")[..35], result.TextProperty("traceparent")![..35]);
         Assert.Equal(message.Id, result.TextProperty("id"));
         Assert.Equal("done", result.GetProperty("data").GetProperty("result").TextProperty("output"));
     }
 
     [Fact]
-    public async Task What_cannot_be_read_is_put_aside_as_it_was_with_the_reason()
+    public async Task An_unreadable_message_is_moved_to_the_dead_letters_unchanged_with_the_reason()
     {
         _service.StartWorker();
         await _service.Bus.PublishAsync(
             [
-                new BusMessage("agent.execute.half", Encoding.UTF8.GetBytes("""{"job_id": "half"}""")) { Headers = [KeyValuePair.Create("X-Sender", "me"), KeyValuePair.Create("Dead-Letter-Code", "forged")] },
+                new BusMessage("agent.execute.half", Encoding.UTF8.GetBytes("""{"job_id": "half"}"""))
+                {
+                    Headers = [KeyValuePair.Create("X-Sender", "me"), KeyValuePair.Create("Dead-Letter-Code", "forged")],
+                },
                 new BusMessage("agent.execute.none", default),
-            ], JobService.Cancel);
+            ],
+            JobService.Cancel
+        );
         await _service.SendAsync(JobService.Job("fine"));
 
         await _service.HasSettledAsync(3);
@@ -72,7 +90,14 @@ public sealed class WorkerJobsTests : IAsyncDisposable
         Assert.Equal("""{"job_id": "half"}""", Encoding.UTF8.GetString(letters[0].Body.Span));
         Assert.Equal(
             ("me", "invalid_event", "agent.execute.half", "1", "1"),
-            (letters[0].Header("X-Sender"), letters[0].Header(DeadLetters.Code), letters[0].Header(DeadLetters.Subject), letters[0].Header(DeadLetters.Sequence), letters[0].Header(DeadLetters.Attempts)));
+            (
+                letters[0].Header("X-Sender"),
+                letters[0].Header(DeadLetters.Code),
+                letters[0].Header(DeadLetters.Subject),
+                letters[0].Header(DeadLetters.Sequence),
+                letters[0].Header(DeadLetters.Attempts)
+            )
+        );
         Assert.Contains("agent_definition", letters[0].Header(DeadLetters.Reason), StringComparison.Ordinal);
         Assert.Single(letters[0].Headers, header => header.Key == DeadLetters.Code);
         Assert.True(DateTimeOffset.TryParse(letters[0].Header(DeadLetters.Time), System.Globalization.CultureInfo.InvariantCulture, out _));
@@ -81,31 +106,49 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Headers_that_cannot_be_sent_on_and_a_lack_of_room_keep_nothing_from_being_put_aside()
+    public async Task A_message_is_moved_to_the_dead_letters_even_with_invalid_headers_or_too_little_space()
     {
         _service.Bus.MaxMessageBytes = 2_000;
-        _service.Bus.BeforePublish = messages => Assert.All(messages.Where(it => it.Subject.StartsWith(BusSubjects.DeadLetters, StringComparison.Ordinal)).SelectMany(it => it.Headers), header =>
-        {
-            Assert.DoesNotContain(header.Key, static it => char.IsWhiteSpace(it));
-            Assert.DoesNotContain(header.Value, static it => it is '\r' or '\n');
-        });
+        _service.Bus.BeforePublish = messages =>
+            Assert.All(
+                messages.Where(it => it.Subject.StartsWith(BusSubjects.DeadLetters, StringComparison.Ordinal)).SelectMany(it => it.Headers),
+                header =>
+                {
+                    Assert.DoesNotContain(header.Key, static it => char.IsWhiteSpace(it));
+                    Assert.DoesNotContain(header.Value, static it => it is '\r' or '\n');
+                }
+            );
         await _service.Bus.PublishAsync(
             [
                 new BusMessage("agent.execute.a", "no json"u8.ToArray())
                 {
-                    Headers = [KeyValuePair.Create("two words", "x"), KeyValuePair.Create("", "x"), KeyValuePair.Create("lines", "x\ry"), KeyValuePair.Create("kept", "x")],
+                    Headers =
+                    [
+                        KeyValuePair.Create("two words", "x"),
+                        KeyValuePair.Create("", "x"),
+                        KeyValuePair.Create("lines", "x\ry"),
+                        KeyValuePair.Create("kept", "x"),
+                    ],
                 },
                 new BusMessage("agent.execute.b", new byte[1_900]) { Headers = [KeyValuePair.Create("kept", "x")] },
                 new BusMessage("agent.execute.c", "no json"u8.ToArray()) { Headers = [KeyValuePair.Create("big", new string('x', 1_900))] },
-            ], JobService.Cancel);
+            ],
+            JobService.Cancel
+        );
         await _service.SendAsync(JobService.Job("fine"));
         _service.StartWorker();
 
         await _service.HasSettledAsync(4);
 
         var letters = await _service.ReadAsync(BusStream.DeadLetters);
-        Assert.Equal(["a kept 7", "b kept 0", "c  0"], letters.Select(letter =>
-            $"{letter.Subject[^1]} {string.Join(' ', letter.Headers.Where(it => !it.Key.StartsWith("Dead", StringComparison.Ordinal)).Select(it => it.Key))} {letter.Body.Length}"));
+        Assert.Equal(
+            ["a kept 7", "b kept 0", "c  0"],
+            letters.Select(letter =>
+            {
+                var own = letter.Headers.Select(it => it.Key).Where(name => !name.StartsWith("Dead", StringComparison.Ordinal));
+                return $"{letter.Subject[^1]} {string.Join(' ', own)} {letter.Body.Length}";
+            })
+        );
         Assert.All(letters, letter => Assert.Equal("invalid_event", letter.Header(DeadLetters.Code)));
         Assert.Equal("fine", Assert.Single(await _service.ResultsAsync()).Job);
     }
@@ -115,20 +158,22 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     [InlineData("agent.execute.a>b", "agent.dead-letter.unnamed")]
     [InlineData("agent.execute.\u0001", "agent.dead-letter.unnamed")]
     [InlineData("agent.execute.", "agent.dead-letter.unnamed")]
-    public void A_dead_letter_goes_where_it_may_be_published(string subject, string expected)
+    public void A_dead_letter_is_published_to_a_valid_subject(string subject, string expected)
     {
         Assert.Equal(expected, BusSubjects.DeadLetterOf(subject));
         Assert.Equal(BusStream.DeadLetters, BusSubjects.StreamOf(expected));
     }
 
     [Fact]
-    public async Task What_was_delivered_too_often_is_put_aside()
+    public async Task A_message_that_was_delivered_too_often_is_moved_to_the_dead_letters()
     {
         _service.Settings = _service.Settings with { MaxDeliveries = 2 };
         await _service.SendAsync(JobService.Job("a"));
         for (var i = 0; i < 2; i++)
         {
-            await Assert.Single(await _service.Bus.FetchAsync(1, TimeSpan.FromMinutes(1), JobService.Cancel)).NakAsync(TimeSpan.Zero, JobService.Cancel);
+            await Assert
+                .Single(await _service.Bus.FetchAsync(1, TimeSpan.FromMinutes(1), JobService.Cancel))
+                .NakAsync(TimeSpan.Zero, JobService.Cancel);
         }
         _service.StartWorker();
 
@@ -140,7 +185,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_same_job_is_done_once_and_another_of_its_id_is_put_aside()
+    public async Task A_repeated_job_runs_once_and_a_different_job_with_its_id_is_moved_to_the_dead_letters()
     {
         _service.StartWorker();
         await _service.SendAsync(JobService.Job("a"), JobService.Job("a") + " ");
@@ -156,7 +201,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_job_that_the_store_refuses_is_put_aside_and_those_beside_it_are_done()
+    public async Task A_job_that_the_store_rejects_is_moved_to_the_dead_letters_and_the_others_run()
     {
         _service.Queue = new RefusingQueue(_service.Queue, "bad");
         await _service.SendAsync(JobService.Job("a"), JobService.Job("bad"), JobService.Job("c"));
@@ -170,7 +215,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Jobs_wait_while_the_store_is_away()
+    public async Task Jobs_wait_while_the_store_is_unavailable()
     {
         var queue = new RefusingQueue(_service.Queue, "") { IsAway = true };
         _service.Queue = queue;
@@ -179,7 +224,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
         var until = _service.Time.GetUtcNow().AddSeconds(60);
         await Eventually.True(() => Task.FromResult(_service.Time.GetUtcNow() > until));
 
-        queue.IsAway = false; // the pauses grow: their deliveries are not used up
+        queue.IsAway = false; // the delays grow, so the deliveries of the messages are not used up
 
         await _service.HasSettledAsync(2);
         Assert.Equal(["a", "b"], (await _service.ResultsAsync()).Select(it => it.Job).Order());
@@ -187,12 +232,15 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_stops_returns_its_messages_and_gives_its_runs_back()
+    public async Task A_worker_that_shuts_down_returns_its_messages_and_runs()
     {
         var first = _service.StartWorker();
         const string Slow = """[{"tool_calls": [{"name": "ls", "args": {}}]}, {"text": "done", "delay_ms": 1000}]""";
         await _service.SendAsync(JobService.Job("a", Slow), JobService.Job("b", Slow));
-        await Eventually.True(async () => (await _service.Store.FindAsync("a", JobService.Cancel))?.Usage.ToolCalls == 1 && (await _service.Store.FindAsync("b", JobService.Cancel))?.Usage.ToolCalls == 1);
+        await Eventually.True(async () =>
+            (await _service.Store.FindAsync("a", JobService.Cancel))?.Usage.ToolCalls == 1
+            && (await _service.Store.FindAsync("b", JobService.Cancel))?.Usage.ToolCalls == 1
+        );
 
         await _service.StopAsync(first);
 
@@ -207,7 +255,7 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_worker_that_stops_announces_what_has_ended()
+    public async Task A_worker_that_shuts_down_publishes_the_outcomes_of_ended_runs()
     {
         var isAway = true;
         _service.Bus.BeforePublish = messages =>
@@ -229,12 +277,13 @@ public sealed class WorkerJobsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_message_lives_while_its_job_runs()
+    public async Task A_message_is_renewed_while_its_job_runs()
     {
         _service.StartWorker();
         await _service.SendAsync(JobService.Job("a", """[{"text": "done", "delay_ms": 3000}]"""));
 
-        await Eventually.True(() => Task.FromResult(_service.Bus.Lines.Count(line => line == "progress 1") >= 4)); // longer than the bus waits
+        // Longer than the ack wait of the bus.
+        await Eventually.True(() => Task.FromResult(_service.Bus.Lines.Count(line => line == "progress 1") >= 4));
         Assert.Empty(await _service.Bus.FetchAsync(1, TimeSpan.Zero, JobService.Cancel));
         await _service.HasSettledAsync(1);
 
@@ -242,29 +291,47 @@ public sealed class WorkerJobsTests : IAsyncDisposable
         Assert.Single(await _service.ResultsAsync());
     }
 
-    /// <summary>Refuses a job for good, or is away.</summary>
+    /// <summary>Rejects a job permanently, or is unavailable.</summary>
     private sealed class RefusingQueue(IRunQueue inner, string refused) : IRunQueue
     {
         public bool IsAway { get; set; }
 
-        public ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(ImmutableArray<RunSubmission> submissions, Lease? takeFor, CancellationToken cancellationToken) =>
+        public ValueTask<ImmutableArray<SubmittedRun>> SubmitAsync(
+            ImmutableArray<RunSubmission> submissions,
+            Lease? claimLease,
+            CancellationToken cancellationToken
+        ) =>
             IsAway ? throw new FaultException(FaultCodes.StoreUnavailable, "away") { IsTransient = true }
-            : submissions.Any(it => it.Run.RunId == refused) ? throw new FaultException(FaultCodes.StoreRefused, "it has a character that cannot be stored")
-            : inner.SubmitAsync(submissions, takeFor, cancellationToken);
+            : submissions.Any(it => it.Run.RunId == refused)
+                ? throw new FaultException(FaultCodes.StoreRefused, "it has a character that cannot be stored")
+            : inner.SubmitAsync(submissions, claimLease, cancellationToken);
 
-        public ValueTask<ImmutableArray<ClaimedRun>> ClaimAsync(Lease lease, int atMost, CancellationToken cancellationToken) => inner.ClaimAsync(lease, atMost, cancellationToken);
+        public ValueTask<ImmutableArray<ClaimedRun>> ClaimAsync(Lease lease, int atMost, CancellationToken cancellationToken) =>
+            inner.ClaimAsync(lease, atMost, cancellationToken);
 
-        public ValueTask<ImmutableHashSet<HeldRun>> RenewAsync(Lease lease, ImmutableArray<HeldRun> held, CancellationToken cancellationToken) => inner.RenewAsync(lease, held, cancellationToken);
+        public ValueTask<ImmutableHashSet<HeldRun>> RenewAsync(
+            Lease lease,
+            ImmutableArray<HeldRun> held,
+            CancellationToken cancellationToken
+        ) => inner.RenewAsync(lease, held, cancellationToken);
 
-        public ValueTask<ImmutableArray<RescuedRun>> RescueAsync(TimeSpan afterStart, CancellationToken cancellationToken) => inner.RescueAsync(afterStart, cancellationToken);
+        public ValueTask<ImmutableArray<RescuedRun>> RescueAsync(
+            ImmutableArray<HeldRun> held,
+            TimeSpan afterStart,
+            CancellationToken cancellationToken
+        ) => inner.RescueAsync(held, afterStart, cancellationToken);
 
-        public ValueTask AcquitAsync(ImmutableArray<HeldRun> lost, CancellationToken cancellationToken) => inner.AcquitAsync(lost, cancellationToken);
+        public ValueTask UncountCrashAsync(ImmutableArray<HeldRun> lost, CancellationToken cancellationToken) =>
+            inner.UncountCrashAsync(lost, cancellationToken);
 
-        public ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) => inner.FindAsync(threadId, runId, cancellationToken);
+        public ValueTask<Run?> FindAsync(string threadId, string runId, CancellationToken cancellationToken) =>
+            inner.FindAsync(threadId, runId, cancellationToken);
 
-        public ValueTask<bool> AskToCancelAsync(string threadId, CancellationToken cancellationToken) => inner.AskToCancelAsync(threadId, cancellationToken);
+        public ValueTask<bool> RequestCancelAsync(string threadId, string runId, CancellationToken cancellationToken) =>
+            inner.RequestCancelAsync(threadId, runId, cancellationToken);
 
-        public ValueTask<ImmutableArray<HeldRun>> CancelledAsync(Lease lease, CancellationToken cancellationToken) => inner.CancelledAsync(lease, cancellationToken);
+        public ValueTask<ImmutableArray<HeldRun>> FindCancelRequestsAsync(Lease lease, CancellationToken cancellationToken) =>
+            inner.FindCancelRequestsAsync(lease, cancellationToken);
 
         public Task WaitAsync(CancellationToken cancellationToken) => inner.WaitAsync(cancellationToken);
     }

@@ -5,7 +5,7 @@ namespace AgentExecutor.Tests.Messages;
 public sealed class MessageLogTests
 {
     [Fact]
-    public void Versions_that_share_their_beginning_do_not_see_each_others_end()
+    public void Versions_with_a_common_beginning_are_independent()
     {
         var trunk = MessageLog.Of(Human("1"), Human("2"));
         var left = trunk.Apply(MessageUpdate.Append(Human("left")));
@@ -16,11 +16,12 @@ public sealed class MessageLogTests
         Assert.Equal(["1", "2", "left"], Ids(left));
         Assert.Equal(["1", "2", "right"], Ids(right));
         Assert.Equal(103, longer.Count);
-        Assert.Equal(["1", "2", "right", "l5"], Ids(right.Apply(MessageUpdate.Append(Human("l5"))))); // l5 is new here, though the other branch has one
+        // The id is new in this branch, although the other branch contains it.
+        Assert.Equal(["1", "2", "right", "l5"], Ids(right.Apply(MessageUpdate.Append(Human("l5")))));
     }
 
     [Fact]
-    public void A_known_id_is_replaced_in_its_place_and_older_versions_keep_theirs()
+    public void A_message_with_a_known_id_is_replaced_and_older_versions_do_not_change()
     {
         var before = MessageLog.Of(Human("1"), Human("2"));
         var after = before.Apply(MessageUpdate.Append(Message.Human("1", "changed")));
@@ -30,7 +31,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Removals_are_by_id_or_of_all_before()
+    public void Messages_are_removed_by_id_or_all_at_once()
     {
         var log = MessageLog.Of(Human("1"), Human("2"), Human("3"));
 
@@ -39,7 +40,7 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public void Length_and_turns_are_kept_as_it_grows_and_shrinks()
+    public void Length_and_turns_are_updated_with_each_change()
     {
         var log = MessageLog.Of(Human("1"), Message.Ai("2", "1234"), Message.Ai("3", "12"));
         Assert.Equal((6 + 4 + 2, 2), (log.Length, log.AiTurns));
@@ -49,11 +50,13 @@ public sealed class MessageLogTests
     }
 
     [Fact]
-    public async Task Appends_to_one_version_from_many_threads_each_give_their_own()
+    public async Task Concurrent_appends_to_one_version_produce_separate_versions()
     {
         var trunk = MessageLog.Of(Human("1"));
 
-        var logs = await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => trunk.Apply(MessageUpdate.Append([Human($"a{i}"), Human($"b{i}")])))));
+        var logs = await Task.WhenAll(
+            Enumerable.Range(0, 64).Select(i => Task.Run(() => trunk.Apply(MessageUpdate.Append([Human($"a{i}"), Human($"b{i}")]))))
+        );
 
         for (var i = 0; i < logs.Length; i++)
         {
@@ -63,13 +66,27 @@ public sealed class MessageLogTests
 
     [Theory]
     [InlineData("""[{"type": "text", "text": "hello"}, "there"]""", 0)]
-    [InlineData("""[{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, {"type": "image", "source": {"type": "url", "url": "https://x/y"}}]""", 12_800)]
+    [InlineData(
+        """
+            [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+             {"type": "image", "source": {"type": "url", "url": "https://x/y"}}]
+            """,
+        12_800
+    )]
     [InlineData("""[{"type": "file", "file": {"mime_type": "image/png", "data": "DATA"}}]""", 6_400)]
     [InlineData("""[{"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "DATA"}}]""", 100_000)]
     [InlineData("""[{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "DATA"}}]""", 200_088)]
     [InlineData("""{"type": "image"}""", 0)]
-    public void What_is_no_text_counts_by_its_kind_and_size(string parts, int length) =>
-        Assert.Equal(2 + length, (Message.Human("h", "go") with { Parts = Engine.Json(parts.Replace("DATA", new string('A', 200_000), StringComparison.Ordinal)) }).Length);
+    public void Parts_other_than_text_count_by_kind_and_size(string parts, int length) =>
+        Assert.Equal(
+            2 + length,
+            (
+                Message.Human("h", "go") with
+                {
+                    Parts = Engine.Json(parts.Replace("DATA", new string('A', 200_000), StringComparison.Ordinal)),
+                }
+            ).Length
+        );
 
     private static Message Human(string id) => Message.Human(id, $"text {id}"[..Math.Min(6, 5 + id.Length)]);
 

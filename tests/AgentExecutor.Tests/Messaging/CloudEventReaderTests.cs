@@ -27,7 +27,10 @@ public sealed class CloudEventReaderTests
     {
         var read = CloudEventReader.ReadStructured(Utf8(SpecExample));
 
-        Assert.Equal(("A234-1234-1234", "https://github.com/cloudevents/spec/pull", "com.github.pull_request.opened", "123"), (read.Id, read.Source, read.Type, read.Subject));
+        Assert.Equal(
+            ("A234-1234-1234", "https://github.com/cloudevents/spec/pull", "com.github.pull_request.opened", "123"),
+            (read.Id, read.Source, read.Type, read.Subject)
+        );
         Assert.Equal(new DateTimeOffset(2018, 4, 5, 17, 31, 0, TimeSpan.Zero), read.Time);
         Assert.Equal(["comexampleextension1", "comexampleothervalue"], read.Extensions.Keys);
         Assert.Equal(AttributeValue.Of(5), read.Extensions["comexampleothervalue"]);
@@ -44,7 +47,7 @@ public sealed class CloudEventReaderTests
     [InlineData("\"data_base64\":\"aGk=\",\"datacontenttype\":\"application/x\"", EventDataKind.Binary, "hi")]
     [InlineData("\"data_base64\":\"\"", EventDataKind.Binary, "")]
     [InlineData("\"data_base64\":null", EventDataKind.None, "")]
-    public void Data_is_read_as_its_content_type_says(string members, EventDataKind kind, string data)
+    public void Data_is_read_according_to_its_content_type(string members, EventDataKind kind, string data)
     {
         var read = CloudEventReader.ReadStructured(Utf8(With(members)));
 
@@ -56,10 +59,11 @@ public sealed class CloudEventReaderTests
     [InlineData("\"time\":\"1990-12-31t23:59:60z\"")]
     [InlineData("\"time\":\"2018-04-05T17:31:00+23:59\"")]
     [InlineData("\"dataschema\":\"urn:x:y\"")]
+    [InlineData("\"dataschema\":\"https://m\u00FCnchen.example/\u6771\"")]
     [InlineData("\"subject\":null,\"time\":null,\"x\":null")]
     [InlineData("\"averyveryverylongextensionname\":true,\"n\":-2147483648,\"empty\":\"\"")]
     [InlineData("\"subject\":\"\\ud83d\\ude00\"")]
-    public void Accepts(string members) => CloudEventReader.ReadStructured(Utf8(With(members)));
+    public void A_valid_event_is_accepted(string members) => CloudEventReader.ReadStructured(Utf8(With(members)));
 
     [Theory]
     [InlineData("\"data\":1,\"data_base64\":\"aGk=\"", "data_base64")]
@@ -77,6 +81,8 @@ public sealed class CloudEventReaderTests
     [InlineData("\"time\":\"9999-12-31T23:59:60Z\"", "time")]
     [InlineData("\"time\":1", "time")]
     [InlineData("\"dataschema\":\"/relative\"", "dataschema")]
+    [InlineData("\"dataschema\":\"/m\u00FCnchen\"", "dataschema")]
+    [InlineData("\"dataschema\":\"https://x/m\u00FC n\"", "dataschema")]
     [InlineData("\"dataschema\":\"http://x/#part\"", "dataschema")]
     [InlineData("\"subject\":\"\"", "subject")]
     [InlineData("\"subject\":true", "subject")]
@@ -95,7 +101,7 @@ public sealed class CloudEventReaderTests
     [InlineData("\"x\":1,\"x\":1", "x")]
     [InlineData("\"i\\u0064\":\"again\"", "id")]
     [InlineData("\"specversion\":\"1.0\"", "specversion")]
-    public void Refuses_and_names_the_attribute(string members, string path) =>
+    public void An_invalid_event_is_rejected_with_the_name_of_the_attribute(string members, string path) =>
         Assert.Equal([path], PathsOf(() => CloudEventReader.ReadStructured(Utf8(With(members)))));
 
     [Theory]
@@ -116,12 +122,34 @@ public sealed class CloudEventReaderTests
     [InlineData("source", "\"a#b#c\"")]
     [InlineData("source", "\"/[x]\"")]
     [InlineData("source", "\"http://[::1\"")]
-    [InlineData("source", "\"/caf\u00e9\"")]
-    public void Refuses_a_required_attribute_that_is_none(string name, string value)
+    [InlineData("source", "\"/caf\u00e9 1\"")]
+    [InlineData("source", "\"/caf\u00e9<1>\"")]
+    [InlineData("source", "\"/a\\u00a0b\"")]
+    [InlineData("source", "\"/a\\u2028b\"")]
+    [InlineData("source", "\"/a\\u3000b\"")]
+    [InlineData("source", "\"/a\\u0085b\"")]
+    [InlineData("source", "\"/a\\u007fb\"")]
+    [InlineData("source", "\"/a\\u202eb\"")]
+    [InlineData("source", "\"/a\\ufffeb\"")]
+    [InlineData("source", "\"/a\\ue000b\"")]
+    [InlineData("source", "\"m\u00fc:b\"")]
+    public void A_required_attribute_without_a_value_is_rejected(string name, string value)
     {
-        var members = new Dictionary<string, string> { ["specversion"] = "\"1.0\"", ["id"] = "\"1\"", ["source"] = "\"/s\"", ["type"] = "\"t\"", [name] = value };
+        var members = new Dictionary<string, string>
+        {
+            ["specversion"] = "\"1.0\"",
+            ["id"] = "\"1\"",
+            ["source"] = "\"/s\"",
+            ["type"] = "\"t\"",
+            [name] = value,
+        };
 
-        Assert.Equal([name], PathsOf(() => CloudEventReader.ReadStructured(Utf8($"{{{string.Join(',', members.Select(it => $"\"{it.Key}\":{it.Value}"))}}}"))));
+        Assert.Equal(
+            [name],
+            PathsOf(() =>
+                CloudEventReader.ReadStructured(Utf8($"{{{string.Join(',', members.Select(it => $"\"{it.Key}\":{it.Value}"))}}}"))
+            )
+        );
     }
 
     [Theory]
@@ -132,14 +160,21 @@ public sealed class CloudEventReaderTests
     [InlineData("1-555-123-4567")]
     [InlineData("http://user@[::1]:80/a?b=[")]
     [InlineData("#fragment")]
-    public void A_source_is_any_URI_reference(string source)
+    [InlineData("/M\u00FCnchen")]
+    [InlineData("https://m\u00FCnchen.example/\u6771\u4EAC?\U0001F600#\u00E9")]
+    public void Any_URI_reference_is_a_valid_source(string source)
     {
         if (source.EndsWith('['))
         {
-            Assert.Throws<EventException>(() => CloudEventReader.ReadBinary(Headers("ce-specversion: 1.0", "ce-id: 1", "ce-type: t", $"ce-source: {source}"), default));
+            Assert.Throws<EventException>(() =>
+                CloudEventReader.ReadBinary(Headers("ce-specversion: 1.0", "ce-id: 1", "ce-type: t", $"ce-source: {source}"), default)
+            );
             source = source[..^1];
         }
-        Assert.Equal(source, CloudEventReader.ReadBinary(Headers("ce-specversion: 1.0", "ce-id: 1", "ce-type: t", $"ce-source: {source}"), default).Source);
+        Assert.Equal(
+            source,
+            CloudEventReader.ReadBinary(Headers("ce-specversion: 1.0", "ce-id: 1", "ce-type: t", $"ce-source: {source}"), default).Source
+        );
     }
 
     [Theory]
@@ -151,26 +186,33 @@ public sealed class CloudEventReaderTests
     [InlineData("{} {}")]
     [InlineData("{\"id\":\"1\",}")]
     [InlineData("{/* no */}")]
-    public void Refuses_what_is_no_JSON_object(string json) => Assert.Contains(
-        PathsOf(() => CloudEventReader.ReadStructured(Utf8(json))), path => json == "{} {}" || path == "");
+    public void A_message_that_is_not_a_JSON_object_is_rejected(string json) =>
+        Assert.Contains(PathsOf(() => CloudEventReader.ReadStructured(Utf8(json))), path => json == "{} {}" || path == "");
 
     [Fact]
-    public void Refuses_bytes_that_are_no_UTF8_and_JSON_that_is_too_deep()
+    public void Invalid_UTF8_and_deeply_nested_JSON_are_rejected()
     {
         Assert.Equal([""], PathsOf(() => CloudEventReader.ReadStructured((byte[])[.. "{\"id\":\""u8, 0xC0, 0xA0, .. "\"}"u8])));
         Assert.Equal([""], PathsOf(() => CloudEventReader.ReadStructured(Utf8(With($"\"data\":{new string('[', 100_000)}")))));
-        Assert.Equal([""], PathsOf(() => CloudEventReader.ReadStructured(Utf8(With($"\"data\":{new string('[', 64)}{new string(']', 64)}")))));
+        Assert.Equal(
+            [""],
+            PathsOf(() => CloudEventReader.ReadStructured(Utf8(With($"\"data\":{new string('[', 64)}{new string(']', 64)}"))))
+        );
         CloudEventReader.ReadStructured(Utf8(With($"\"data\":{new string('[', 63)}{new string(']', 63)}")));
     }
 
     [Fact]
-    public void A_byte_order_mark_is_passed_over() => Assert.Equal("[1]", Text(CloudEventReader.ReadStructured(Utf8("\uFEFF" + With("\"data\":[1]"))).Data));
+    public void A_byte_order_mark_is_skipped() =>
+        Assert.Equal("[1]", Text(CloudEventReader.ReadStructured(Utf8("\uFEFF" + With("\"data\":[1]"))).Data));
 
     [Fact]
-    public void Tells_every_fault_at_once_in_words_that_fit_a_header()
+    public void All_faults_are_reported_together_in_text_that_is_valid_in_a_header()
     {
-        var exception = Assert.Throws<EventException>(() => CloudEventReader.ReadStructured(Utf8(
-            """{"specversion":"0.3","source":"a b","type":7,"time":"x\r\nEvil: 1","bad_name":1,"data":1,"data_base64":2}""")));
+        var exception = Assert.Throws<EventException>(() =>
+            CloudEventReader.ReadStructured(
+                Utf8("""{"specversion":"0.3","source":"a b","type":7,"time":"x\r\nEvil: 1","bad_name":1,"data":1,"data_base64":2}""")
+            )
+        );
 
         Assert.Equal(FaultCodes.InvalidEvent, exception.Code);
         Assert.Equal(["specversion", "source", "type", "time", "bad_name", "data_base64", "data_base64", "id"], Paths(exception));
@@ -179,17 +221,31 @@ public sealed class CloudEventReaderTests
     }
 
     [Fact]
-    public void A_hostile_number_of_faults_is_cut_short() => Assert.Equal(
-        50, PathsOf(() => CloudEventReader.ReadStructured(Utf8(With(string.Join(',', Enumerable.Range(0, 100_000).Select(i => $"\"X{i}\":1")))))).Length);
+    public void The_number_of_reported_faults_is_limited() =>
+        Assert.Equal(
+            50,
+            PathsOf(() =>
+                CloudEventReader.ReadStructured(Utf8(With(string.Join(',', Enumerable.Range(0, 100_000).Select(i => $"\"X{i}\":1")))))
+            ).Length
+        );
 
     [Fact]
     public void In_a_batch_each_event_has_its_own_faults()
     {
-        var entries = CloudEventReader.ReadBatch(Utf8($$$"""[{{{With("")}}}, 7, {{{With("\"time\":\"x\",\"y\":[]")}}}, {{{With("\"data\":3")}}}, {}]"""));
+        var entries = CloudEventReader.ReadBatch(
+            Utf8($$$"""[{{{With("")}}}, 7, {{{With("\"time\":\"x\",\"y\":[]")}}}, {{{With("\"data\":3")}}}, {}]""")
+        );
 
         Assert.Equal([0, 1, 2, 3, 4], entries.Select(entry => entry.Index));
         Assert.Equal([true, false, false, true, false], entries.Select(entry => entry.Value is not null));
-        Assert.Equal([["[1]"], ["[2].time", "[2].y"], ["[4].specversion", "[4].id", "[4].source", "[4].type"]], entries.Where(entry => entry.Fault is not null).Select(entry => Paths(entry.Fault!)));
+        Assert.Equal(
+            [
+                ["[1]"],
+                ["[2].time", "[2].y"],
+                ["[4].specversion", "[4].id", "[4].source", "[4].type"],
+            ],
+            entries.Where(entry => entry.Fault is not null).Select(entry => Paths(entry.Fault!))
+        );
         Assert.Empty(CloudEventReader.ReadBatch(Utf8(" [ ] ")));
     }
 
@@ -198,5 +254,5 @@ public sealed class CloudEventReaderTests
     [InlineData("[{},")]
     [InlineData("[] []")]
     [InlineData("")]
-    public void What_is_no_array_is_no_batch(string json) => Assert.Equal([""], PathsOf(() => CloudEventReader.ReadBatch(Utf8(json))));
+    public void A_batch_must_be_an_array(string json) => Assert.Equal([""], PathsOf(() => CloudEventReader.ReadBatch(Utf8(json))));
 }

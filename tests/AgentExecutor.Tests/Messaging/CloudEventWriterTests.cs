@@ -8,8 +8,12 @@ public sealed class CloudEventWriterTests
 {
     [Theory]
     [InlineData("")]
-    [InlineData("\"subject\":\"a \u20AC\",\"time\":\"2018-04-05T17:31:00.1234567+02:00\",\"datacontenttype\":\"application/json\",\"dataschema\":\"http://x/y\",\"data\":{\"a\": [1.50]}")]
+    [InlineData(
+        "\"subject\":\"a \u20AC\",\"time\":\"2018-04-05T17:31:00.1234567+02:00\","
+            + "\"datacontenttype\":\"application/json\",\"dataschema\":\"http://x/y\",\"data\":{\"a\": [1.50]}"
+    )]
     [InlineData("\"time\":\"2018-04-05T17:31:00Z\",\"flag\":true,\"no\":false,\"number\":-5,\"text\":\"5\"")]
+    [InlineData("\"dataschema\":\"https://m\u00FCnchen.example/\u6771\"")]
     [InlineData("\"data\":null")]
     [InlineData("\"datacontenttype\":\"application/xml\",\"data\":\"<a b=\\\"c\\\"/>\"")]
     [InlineData("\"datacontenttype\":\"application/json\",\"data_base64\":\"AP8=\"")]
@@ -24,13 +28,22 @@ public sealed class CloudEventWriterTests
     }
 
     [Fact]
-    public void Both_bindings_carry_the_same_event_in_binary_mode()
+    public void Both_bindings_transfer_the_same_event_in_binary_mode()
     {
         var read = CloudEventReader.ReadStructured(Utf8(With("\"subject\":\"a b\",\"number\":5,\"data\":[1]")));
 
         Assert.Equal(
-            ["ce-specversion: 1.0", "ce-id: 1", "ce-source: /s", "ce-type: t", "ce-subject: a%20b", "ce-number: 5", "Content-Type: application/json"],
-            CloudEventWriter.HttpHeaders(read).Select(it => $"{it.Key}: {it.Value}"));
+            [
+                "ce-specversion: 1.0",
+                "ce-id: 1",
+                "ce-source: /s",
+                "ce-type: t",
+                "ce-subject: a%20b",
+                "ce-number: 5",
+                "Content-Type: application/json",
+            ],
+            CloudEventWriter.HttpHeaders(read).Select(it => $"{it.Key}: {it.Value}")
+        );
         Assert.Equal(KeyValuePair.Create("ce-datacontenttype", "application/json"), CloudEventWriter.NatsHeaders(read)[^1]);
         foreach (var headers in new[] { CloudEventWriter.HttpHeaders(read), CloudEventWriter.NatsHeaders(read) })
         {
@@ -40,13 +53,23 @@ public sealed class CloudEventWriterTests
     }
 
     [Fact]
-    public void A_result_says_which_job_and_trace_it_belongs_to()
+    public void A_result_names_its_job_and_trace()
     {
-        var result = ResultEvent.Of("job-1", "completed", Utf8("""{"job_id":"job-1"}"""), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "e-1", new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+        var result = ResultEvent.Of(
+            "job-1",
+            "completed",
+            Utf8("""{"job_id":"job-1"}"""),
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "e-1",
+            new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)
+        );
 
         Assert.Equal(
-            """{"specversion":"1.0","id":"e-1","source":"agent-executor-service","type":"dev.my-platform.agent.completed","subject":"job-1","time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"job_id":"job-1"}}""",
-            Text(CloudEventWriter.Write(result)));
+            """{"specversion":"1.0","id":"e-1","source":"agent-executor-service","type":"dev.my-platform.agent.completed","""
+                + "\"subject\":\"job-1\",\"time\":\"2026-01-02T03:04:05Z\",\"datacontenttype\":\"application/json\","
+                + "\"traceparent\":\"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\",\"data\":{\"job_id\":\"job-1\"}}",
+            Text(CloudEventWriter.Write(result))
+        );
         Assert.Equal("job-1", CloudEventReader.ReadStructured(CloudEventWriter.Write(result)).Subject);
     }
 
@@ -62,5 +85,5 @@ public sealed class CloudEventWriterTests
     }
 
     [Fact]
-    public void No_event_tells_of_a_run_that_goes_on() => Assert.Throws<ArgumentException>(() => ResultEvent.SubjectOf("running"));
+    public void There_is_no_result_event_for_a_running_run() => Assert.Throws<ArgumentException>(() => ResultEvent.SubjectOf("running"));
 }

@@ -4,27 +4,73 @@ using static AgentExecutor.Tests.Messaging.EventText;
 
 namespace AgentExecutor.Tests.Messaging;
 
-/// <summary>Messages that went wrong by chance, from fixed seeds: each is read or refused with the one fault, and nothing else happens.</summary>
+/// <summary>
+/// Messages with random changes from fixed seeds. Each is either accepted or rejected with the expected exception.
+/// </summary>
 public sealed class HostileMessageTests
 {
     private static readonly string[] Splices =
     [
-        "\\ud800", "\\udc00", "\\u0000", "\"", "{", "}", "[", "]", ",", ":", "null", "1e999", "-", "\\", "\u0000", "%C0%A0", "%", "data", "data_base64",
-        "specversion", "\"id\":1,", "\"\\u0069d\":2,", "\"job_id\":3,", "\uFEFF", "\uFFFF", "true", "9999999999",
+        "\\ud800",
+        "\\udc00",
+        "\\u0000",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "null",
+        "1e999",
+        "-",
+        "\\",
+        "\u0000",
+        "%C0%A0",
+        "%",
+        "data",
+        "data_base64",
+        "specversion",
+        "\"id\":1,",
+        "\"\\u0069d\":2,",
+        "\"job_id\":3,",
+        "\uFEFF",
+        "\uFFFF",
+        "true",
+        "9999999999",
     ];
 
     private static readonly string?[] ContentTypes =
-        [null, "", "application/json", "application/cloudevents+json", "application/cloudevents", "application/x", "a/b; charset=x", ";", "application/json;charset=\""];
+    [
+        null,
+        "",
+        "application/json",
+        "application/cloudevents+json",
+        "application/cloudevents",
+        "application/x",
+        "a/b; charset=x",
+        ";",
+        "application/json;charset=\"",
+    ];
 
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public void Bytes_that_were_changed_by_chance_are_read_or_refused(int seed)
+    public void Randomly_changed_bytes_are_accepted_or_rejected(int seed)
     {
         var random = new Random(seed);
-        string[] sources = [Job, JobData, $"[{Job},{Job}]", With("\"time\":\"2018-04-05T17:31:00.5+01:00\",\"dataschema\":\"http://[::1]/a%20b\",\"data_base64\":\"aGk=\",\"n\":-1,\"traceparent\":\"00-\"")];
+        string[] sources =
+        [
+            Job,
+            JobData,
+            $"[{Job},{Job}]",
+            With(
+                "\"time\":\"2018-04-05T17:31:00.5+01:00\",\"dataschema\":\"http://[::1]/a%20b\","
+                    + "\"data_base64\":\"aGk=\",\"n\":-1,\"traceparent\":\"00-\""
+            ),
+        ];
         var (read, refused) = (0, 0);
         for (var i = 0; i < 3_000; i++)
         {
@@ -58,18 +104,38 @@ public sealed class HostileMessageTests
     [Theory]
     [InlineData(5)]
     [InlineData(6)]
-    public void Headers_that_were_changed_by_chance_are_read_or_refused(int seed)
+    public void Randomly_changed_headers_are_accepted_or_rejected(int seed)
     {
         var random = new Random(seed);
-        string[] names = ["ce-id", "CE-TIME", "ce-", "ce-subject", "ce-dataschema", "ce-source", "ce-é", "ce-data", "content-type", "ce-datacontenttype", "x", ""];
+        string[] names =
+        [
+            "ce-id",
+            "CE-TIME",
+            "ce-",
+            "ce-subject",
+            "ce-dataschema",
+            "ce-source",
+            "ce-é",
+            "ce-data",
+            "content-type",
+            "ce-datacontenttype",
+            "x",
+            "",
+        ];
         const string Usual = "%\"\\ aF0:/#[]@-+.TZ;";
         for (var i = 0; i < 10_000; i++)
         {
-            var value = new string([.. Enumerable.Range(0, random.Next(12))
-                .Select(_ => (char)(random.Next(8) == 0 ? random.Next(0x10000) : Usual[random.Next(Usual.Length)]))]);
+            var value = new string([
+                .. Enumerable
+                    .Range(0, random.Next(12))
+                    .Select(_ => (char)(random.Next(8) == 0 ? random.Next(0x10000) : Usual[random.Next(Usual.Length)])),
+            ]);
             try
             {
-                var read = CloudEventReader.ReadBinary([.. LeastHeaders(), KeyValuePair.Create(names[random.Next(names.Length)], value)], default);
+                var read = CloudEventReader.ReadBinary(
+                    [.. LeastHeaders(), KeyValuePair.Create(names[random.Next(names.Length)], value)],
+                    default
+                );
                 var back = CloudEventReader.ReadBinary(CloudEventWriter.NatsHeaders(read), default);
                 Assert.Equal(CloudEventWriter.Write(read), CloudEventWriter.Write(back));
             }

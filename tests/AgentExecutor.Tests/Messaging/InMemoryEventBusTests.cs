@@ -5,5 +5,6 @@ namespace AgentExecutor.Tests.Messaging;
 
 public sealed class InMemoryEventBusTests : EventBusContract
 {
-    protected override ValueTask<IEventBus> MakeAsync() => ValueTask.FromResult<IEventBus>(new InMemoryEventBus(Settings, TimeProvider.System));
+    protected override ValueTask<IEventBus> MakeAsync() =>
+        ValueTask.FromResult<IEventBus>(new InMemoryEventBus(Settings, TimeProvider.System));
 }

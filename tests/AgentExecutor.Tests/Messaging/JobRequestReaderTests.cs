@@ -9,25 +9,30 @@ public sealed class JobRequestReaderTests
 {
     private static readonly KeyValuePair<string, string>[] None = [];
 
-    private static readonly KeyValuePair<string, string>[] JobHeaders =
-        Headers("CE-specversion: 1.0", "ce-id: e-1", "ce-source: /s", "ce-type: dev.my-platform.agent.execute");
+    private static readonly KeyValuePair<string, string>[] JobHeaders = Headers(
+        "CE-specversion: 1.0",
+        "ce-id: e-1",
+        "ce-source: /s",
+        "ce-type: dev.my-platform.agent.execute"
+    );
 
-    public static TheoryData<string, string?, string> Modes => new()
-    {
-        { "structured", "application/cloudevents+json; charset=UTF-8", Job },
-        { "structured", "application/cloudevents", Job },
-        { "structured, over NATS without headers", null, Job },
-        { "structured, sent as plain JSON", "application/json", Job },
-        { "binary", "application/json", JobData },
-        { "binary", null, JobData },
-        { "bare", "application/json", JobData },
-        { "bare", null, JobData },
-        { "bare", " ", JobData },
-    };
+    public static TheoryData<string, string?, string> Modes =>
+        new()
+        {
+            { "structured", "application/cloudevents+json; charset=UTF-8", Job },
+            { "structured", "application/cloudevents", Job },
+            { "structured, over NATS without headers", null, Job },
+            { "structured, sent as plain JSON", "application/json", Job },
+            { "binary", "application/json", JobData },
+            { "binary", null, JobData },
+            { "bare", "application/json", JobData },
+            { "bare", null, JobData },
+            { "bare", " ", JobData },
+        };
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void Every_mode_carries_the_same_request(string mode, string? contentType, string body)
+    public void Every_mode_transfers_the_same_request(string mode, string? contentType, string body)
     {
         var read = JobRequestReader.ReadMessage(contentType, mode == "binary" ? JobHeaders : None, Utf8(body));
 
@@ -42,18 +47,36 @@ public sealed class JobRequestReaderTests
         Assert.Equal("e-1", JobRequestReader.ReadMessage(null, Headers("content-type: application/cloudevents+json"), Utf8(Job)).EventId);
 
     [Fact]
-    public void A_structured_event_may_repeat_its_attributes_as_headers() =>
+    public void A_structured_event_can_repeat_its_attributes_as_headers() =>
         Assert.Equal("e-1", JobRequestReader.ReadMessage("application/cloudevents+json", LeastHeaders(), Utf8(Job)).EventId);
 
     [Fact]
-    public void Data_in_base64_is_read_where_it_is_JSON() => Assert.Equal("job-1", JobRequestReader.Read(CloudEventReader.ReadStructured(Utf8(
-        $$"""{"specversion":"1.0","type":"{{EventTypes.Execute}}","source":"/s","id":"1","data_base64":"{{Convert.ToBase64String(Utf8(JobData).Span)}}"}"""))).JobId);
+    public void Base64_data_is_accepted_if_it_is_JSON() =>
+        Assert.Equal(
+            "job-1",
+            JobRequestReader
+                .Read(
+                    CloudEventReader.ReadStructured(
+                        Utf8(
+                            $$"""
+                            {"specversion":"1.0","type":"{{EventTypes.Execute}}","source":"/s","id":"1",
+                             "data_base64":"{{Convert.ToBase64String(Utf8(JobData).Span)}}"}
+                            """
+                        )
+                    )
+                )
+                .JobId
+        );
 
     [Fact]
     public void The_trace_and_the_extensions_of_the_envelope_are_kept()
     {
         const string Sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        var read = JobRequestReader.ReadMessage(null, None, Utf8(Job.Replace("\"id\":", $"\"traceparent\":\"{Sent}\",\"tracestate\":\"a=b\",\"tenant\":7,\"id\":")));
+        var read = JobRequestReader.ReadMessage(
+            null,
+            None,
+            Utf8(Job.Replace("\"id\":", $"\"traceparent\":\"{Sent}\",\"tracestate\":\"a=b\",\"tenant\":7,\"id\":"))
+        );
 
         Assert.Equal(Sent, read.TraceParent);
         Assert.Equal(["tenant", "traceparent", "tracestate"], read.Extensions.Keys);
@@ -67,7 +90,7 @@ public sealed class JobRequestReaderTests
     [InlineData("application/cloudevents+json; charset=utf-16")]
     [InlineData("application/json;charset=\"iso-8859-1\"")]
     [InlineData("nonsense\r\n")]
-    public void Another_content_type_is_refused_with_a_code_of_its_own(string contentType)
+    public void Another_content_type_is_rejected_with_a_separate_code(string contentType)
     {
         foreach (var headers in new[] { None, JobHeaders })
         {
@@ -97,9 +120,15 @@ public sealed class JobRequestReaderTests
     [InlineData("input_payload", "null", "input_payload")]
     [InlineData("input_payload", "{\"a\":[0,{\"b\":1,\"\\u0062\":2}]}", "input_payload.a[1].b")]
     [InlineData("input_payload", "{\"a\":[0,{\"b\":\"\\udc00\"}]}", "input_payload.a[1].b")]
-    public void Refuses_and_names_the_member(string name, string? value, string path)
+    public void An_invalid_request_is_rejected_with_the_name_of_the_member(string name, string? value, string path)
     {
-        var members = new Dictionary<string, string?> { ["trace_id"] = "\"t\"", ["job_id"] = "\"j\"", ["agent_definition"] = Definition, ["input_payload"] = "{\"a\":1}" };
+        var members = new Dictionary<string, string?>
+        {
+            ["trace_id"] = "\"t\"",
+            ["job_id"] = "\"j\"",
+            ["agent_definition"] = Definition,
+            ["input_payload"] = "{\"a\":1}",
+        };
         members[name] = value;
         var data = $"{{{string.Join(',', members.Where(it => it.Value is not null).Select(it => $"\"{it.Key}\":{it.Value}"))}}}";
 
@@ -108,29 +137,46 @@ public sealed class JobRequestReaderTests
     }
 
     [Fact]
-    public void Tells_the_faults_of_the_envelope_and_of_the_data_at_once() => Assert.Equal(
-        ["time", "id", "type", "data.job_id", "data.x", "data.trace_id", "data.agent_definition", "data.input_payload"],
-        PathsOf(() => JobRequestReader.ReadMessage("application/cloudevents+json", None, Utf8(
-            """{"specversion":"1.0","type":"other","source":"/s","time":"x","data":{"job_id":7,"x":1,"x":2}}"""))));
+    public void Faults_of_the_envelope_and_the_data_are_reported_together() =>
+        Assert.Equal(
+            ["time", "id", "type", "data.job_id", "data.x", "data.trace_id", "data.agent_definition", "data.input_payload"],
+            PathsOf(() =>
+                JobRequestReader.ReadMessage(
+                    "application/cloudevents+json",
+                    None,
+                    Utf8("""{"specversion":"1.0","type":"other","source":"/s","time":"x","data":{"job_id":7,"x":1,"x":2}}""")
+                )
+            )
+        );
 
     [Theory]
     [InlineData("\"type\":\"other\"", new[] { "type", "data" })]
     [InlineData("\"type\":\"dev.my-platform.agent.execute\",\"data\":7", new[] { "data" })]
-    [InlineData("\"type\":\"dev.my-platform.agent.execute\",\"data\":\"x\",\"datacontenttype\":\"text/plain\"", new[] { "datacontenttype" })]
+    [InlineData(
+        "\"type\":\"dev.my-platform.agent.execute\",\"data\":\"x\",\"datacontenttype\":\"text/plain\"",
+        new[] { "datacontenttype" }
+    )]
     [InlineData("\"type\":\"dev.my-platform.agent.execute\",\"data_base64\":\"aGk=\"", new[] { "data" })]
-    public void An_event_that_asks_for_no_job_is_refused(string members, string[] paths) => Assert.Equal(
-        paths, PathsOf(() => JobRequestReader.Read(CloudEventReader.ReadStructured(Utf8($$$"""{"specversion":"1.0","id":"1","source":"/s",{{{members}}}}""")))));
+    public void An_event_that_does_not_request_a_job_is_rejected(string members, string[] paths) =>
+        Assert.Equal(
+            paths,
+            PathsOf(() =>
+                JobRequestReader.Read(
+                    CloudEventReader.ReadStructured(Utf8($$$"""{"specversion":"1.0","id":"1","source":"/s",{{{members}}}}"""))
+                )
+            )
+        );
 
     [Theory]
     [InlineData("", "")]
     [InlineData("{", "")]
     [InlineData("[]", "")]
     [InlineData("{} x", "")]
-    public void What_is_no_JSON_object_is_refused(string body, string path) =>
+    public void A_body_that_is_not_a_JSON_object_is_rejected(string body, string path) =>
         Assert.Contains(path, PathsOf(() => JobRequestReader.ReadMessage("application/json", None, Utf8(body))));
 
     [Fact]
-    public void A_batch_gives_a_request_or_faults_for_each_event()
+    public void A_batch_contains_a_request_or_faults_for_each_event()
     {
         Assert.True(JobRequestReader.IsBatch("Application/CloudEvents-Batch+JSON; charset=utf-8"));
         var entries = JobRequestReader.ReadBatch(Utf8($$"""[{{Job}},{{Job.Replace("job-1", "a b")}},{{With("")}}]"""));
@@ -141,11 +187,11 @@ public sealed class JobRequestReaderTests
     }
 
     [Fact]
-    public void Members_that_are_not_known_are_passed_over() =>
+    public void Unknown_members_are_ignored() =>
         Assert.Equal("job-1", JobRequestReader.ReadBare(Utf8(JobData.Replace("\"job_id\"", "\"priority\":{\"a\":[1]},\"job_id\""))).JobId);
 
     [Fact]
-    public void The_parts_of_a_request_can_be_read_as_they_are()
+    public void The_parts_of_a_request_are_valid_JSON()
     {
         var read = JobRequestReader.ReadMessage(null, None, Utf8(Job));
 

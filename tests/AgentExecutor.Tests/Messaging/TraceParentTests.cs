@@ -11,7 +11,7 @@ public sealed class TraceParentTests
     [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")]
     [InlineData("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", Valid)]
     [InlineData("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-the-future-brings", Valid)]
-    public void A_valid_one_is_kept(string sent, string expected) => Assert.Equal(expected, TraceParent.Of(sent, "t", "j"));
+    public void A_valid_trace_context_is_kept(string sent, string expected) => Assert.Equal(expected, TraceParent.Of(sent, "t", "j"));
 
     [Theory]
     [InlineData(null)]
@@ -26,7 +26,8 @@ public sealed class TraceParentTests
     [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333x-01")]
     [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x")]
     [InlineData("00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
-    public void Another_gives_way_to_one_made_from_the_ids(string? sent) => Assert.Equal(TraceParent.Derive("t", "j"), TraceParent.Of(sent, "t", "j"));
+    public void An_invalid_trace_context_is_replaced_by_one_derived_from_the_ids(string? sent) =>
+        Assert.Equal(TraceParent.Derive("t", "j"), TraceParent.Of(sent, "t", "j"));
 
     [Theory]
     [InlineData("0AF76519-16cd-43dd-8448-eb211c80319c", "0af7651916cd43dd8448eb211c80319c")]
@@ -48,5 +49,5 @@ public sealed class TraceParentTests
     }
 
     [Fact]
-    public void Each_job_of_a_trace_has_a_span_of_its_own() => Assert.NotEqual(TraceParent.Derive("t", "a"), TraceParent.Derive("t", "b"));
+    public void Each_job_of_a_trace_has_a_different_span() => Assert.NotEqual(TraceParent.Derive("t", "a"), TraceParent.Derive("t", "b"));
 }

@@ -2,11 +2,12 @@ using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Server.Metrics;
 
 namespace AgentExecutor.Tests.Metrics;
 
-/// <summary>What dashboards, alerts and scalers depend on to the letter. Other tests count on the same meter, so only names are looked at, no values.</summary>
+/// <summary>
+/// Checks the names that dashboards, alerts and scalers depend on. Values are not checked, because other tests use the same meter.
+/// </summary>
 public sealed class MetricsContractTests
 {
     private static readonly (string Name, string Type, string Labels)[] Contract =
@@ -14,6 +15,9 @@ public sealed class MetricsContractTests
         ("agent_executor_checkpoint_commit_seconds", "histogram", ""),
         ("agent_executor_checkpoint_commits_total", "counter", ""),
         ("agent_executor_db_connection_errors_total", "counter", ""),
+        ("agent_executor_dead_letters_total", "counter", "reason"),
+        ("agent_executor_dependency_up", "gauge", "dependency"),
+        ("agent_executor_free_slots", "gauge", ""),
         ("agent_executor_http_request_duration_seconds", "histogram", "method,endpoint"),
         ("agent_executor_http_requests_total", "counter", "method,endpoint,status"),
         ("agent_executor_job_duration_seconds", "histogram", ""),
@@ -23,36 +27,56 @@ public sealed class MetricsContractTests
         ("agent_executor_model_tokens_total", "counter", "provider,model,direction"),
         ("agent_executor_nats_messages_failed_total", "counter", ""),
         ("agent_executor_nats_messages_processed_total", "counter", ""),
+        ("agent_executor_oldest_job_wait_seconds", "gauge", ""),
+        ("agent_executor_outbox_lag_seconds", "gauge", ""),
         ("agent_executor_redis_publish_errors_total", "counter", ""),
         ("agent_executor_redis_publish_total", "counter", "event_type"),
+        ("agent_executor_rescues_total", "counter", ""),
+        ("agent_executor_retention_failures_total", "counter", "operation"),
+        ("agent_executor_runnable_jobs", "gauge", ""),
         ("agent_executor_stream_events_dropped_total", "counter", ""),
         ("agent_executor_tool_calls_total", "counter", "outcome"),
     ];
 
     [Fact]
-    public void Every_metric_of_the_contract_is_there_and_no_other()
+    public async Task The_metrics_are_exactly_those_of_the_contract()
     {
-        using var registry = new MetricsRegistry();
+        await using var metrics = new MetricsProbe();
 
-        var types = MetricsText.LinesOf(registry).Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal));
+        var types = (await metrics.LinesAsync()).Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal));
 
         Assert.Equal(Contract.Select(metric => $"# TYPE {metric.Name} {metric.Type}"), types);
     }
 
     [Fact]
-    public void Every_metric_is_explained()
+    public void The_documentation_lists_every_metric_with_its_type_and_labels()
     {
-        using var registry = new MetricsRegistry();
+        var documented = File.ReadAllLines(Path.Combine(Repository.Root, "docs", "metrics.md"))
+            .Select(line => Regex.Match(line, @"^\| `(?<name>[a-z_]+)(\{(?<labels>[a-z,_]+)\})?` \| (?<type>[a-z]+) \|"))
+            .Where(match => match.Success)
+            .Select(match => (match.Groups["name"].Value, match.Groups["type"].Value, match.Groups["labels"].Value));
 
-        var lines = MetricsText.LinesOf(registry);
+        Assert.Equal(Contract.Order(), documented.Order());
+    }
+
+    [Fact]
+    public async Task Every_metric_has_a_description()
+    {
+        await using var metrics = new MetricsProbe();
+
+        var lines = (await metrics.LinesAsync());
 
         Assert.All(Contract, metric => Assert.Single(lines, line => Regex.IsMatch(line, $"^# HELP {metric.Name} [A-Z].+\\.$")));
     }
 
     [Fact]
-    public void The_labels_are_those_of_the_contract() => Assert.Equal(
-        Contract.Where(metric => metric.Labels.Length > 0).Select(metric => (metric.Name, metric.Labels)),
-        Telemetry.Labels.OrderBy(it => it.Key, StringComparer.Ordinal).Select(it => (it.Key, string.Join(',', it.Value.Select(label => label.Name)))));
+    public void The_labels_are_those_of_the_contract() =>
+        Assert.Equal(
+            Contract.Where(metric => metric.Labels.Length > 0).Select(metric => (metric.Name, metric.Labels)),
+            Telemetry
+                .Labels.OrderBy(it => it.Key, StringComparer.Ordinal)
+                .Select(it => (it.Key, string.Join(',', it.Value.Select(label => label.Name))))
+        );
 
     [Theory]
     [InlineData("agent_executor_jobs_in_flight")]
@@ -62,6 +86,16 @@ public sealed class MetricsContractTests
     [InlineData("agent_executor_nats_messages_failed_total")]
     [InlineData("agent_executor_redis_publish_errors_total")]
     [InlineData("agent_executor_stream_events_dropped_total")]
+    [InlineData("agent_executor_free_slots")]
+    [InlineData("agent_executor_runnable_jobs")]
+    [InlineData("agent_executor_oldest_job_wait_seconds")]
+    [InlineData("agent_executor_outbox_lag_seconds")]
+    [InlineData("agent_executor_rescues_total")]
+    [InlineData("""agent_executor_dependency_up{dependency="postgres"}""")]
+    [InlineData("""agent_executor_dependency_up{dependency="dragonfly"}""")]
+    [InlineData("""agent_executor_dependency_up{dependency="nats"}""")]
+    [InlineData("""agent_executor_dead_letters_total{reason="invalid_event"}""")]
+    [InlineData("""agent_executor_dead_letters_total{reason="other"}""")]
     [InlineData("""agent_executor_jobs_total{status="completed"}""")]
     [InlineData("""agent_executor_jobs_total{status="failed"}""")]
     [InlineData("""agent_executor_jobs_total{status="cancelled"}""")]
@@ -73,30 +107,35 @@ public sealed class MetricsContractTests
     [InlineData("agent_executor_job_duration_seconds_count")]
     [InlineData("agent_executor_job_duration_seconds_sum")]
     [InlineData("""agent_executor_checkpoint_commit_seconds_bucket{le="0.001"}""")]
-    public void A_series_is_there_before_anything_was_counted(string series)
+    public async Task A_series_exists_before_anything_is_recorded(string series)
     {
-        using var registry = new MetricsRegistry();
+        await using var metrics = new MetricsProbe();
 
-        Assert.Single(MetricsText.LinesOf(registry), line => line.StartsWith($"{series} ", StringComparison.Ordinal));
+        Assert.Single((await metrics.LinesAsync()), line => line.StartsWith($"{series} ", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void The_types_of_live_events_are_all_known()
+    public void All_types_of_live_events_have_a_series()
     {
-        var types = typeof(RunEvent).GetNestedTypes().Where(type => type.IsSubclassOf(typeof(RunEvent)))
+        var types = typeof(RunEvent)
+            .GetNestedTypes()
+            .Where(type => type.IsSubclassOf(typeof(RunEvent)))
             .Select(type => RunEventJson.TypeOf((RunEvent)RuntimeHelpers.GetUninitializedObject(type)));
 
         Assert.Equal(
             types.Distinct().Order(StringComparer.Ordinal),
-            Telemetry.Labels[Telemetry.RedisPublishes.Name].Single().Values.Order(StringComparer.Ordinal));
+            Telemetry.Labels[Telemetry.RedisPublishes.Name].Single().Values.Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
-    public void Each_line_is_one_that_the_format_knows()
+    public async Task Each_line_is_valid_in_the_text_format()
     {
-        using var registry = new MetricsRegistry();
+        await using var metrics = new MetricsProbe();
 
-        Assert.All(MetricsText.LinesOf(registry), line => Assert.Matches(
-            """^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+0-9.eE]+)$""", line));
+        Assert.All(
+            (await metrics.LinesAsync()),
+            line => Assert.Matches("""^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+0-9.eE]+)$""", line)
+        );
     }
 }

@@ -17,7 +17,7 @@ public sealed class StallGuardTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_stream_that_does_not_begin_is_given_up_and_closed()
+    public async Task A_stream_that_does_not_start_is_abandoned_and_closed()
     {
         var reading = ReadAsync([], isDeaf: false, Cancel);
 
@@ -29,18 +29,18 @@ public sealed class StallGuardTests
     }
 
     [Fact]
-    public async Task A_stream_that_stops_in_the_middle_is_given_up_sooner()
+    public async Task A_stream_that_stops_in_the_middle_is_abandoned_sooner()
     {
         var reading = ReadAsync([1, 2], isDeaf: false, Cancel);
 
-        await _said.Task.WaitAsync(Eventually.Limit, Cancel); // else the time that passes may be that of the second item
+        await _said.Task.WaitAsync(Eventually.Limit, Cancel); // otherwise the elapsed time could count for the second item
         await _time.PassAsync(Next);
 
         await Assert.ThrowsAsync<FaultException>(() => reading.WaitAsync(Eventually.Limit, Cancel));
     }
 
     [Fact]
-    public async Task One_that_does_not_heed_cancellation_is_not_waited_for_and_closed_when_it_comes_back()
+    public async Task A_stream_that_ignores_cancellation_is_not_awaited_and_closed_when_it_returns()
     {
         var reading = ReadAsync([1], isDeaf: true, Cancel);
         await _time.PassAsync(Next);
@@ -53,7 +53,7 @@ public sealed class StallGuardTests
     }
 
     [Fact]
-    public async Task A_caller_who_cancels_does_not_wait_for_a_deaf_stream_either()
+    public async Task A_cancelled_caller_does_not_wait_for_a_stream_that_ignores_cancellation()
     {
         using var stop = new CancellationTokenSource();
         var reading = ReadAsync([1], isDeaf: true, stop.Token);
@@ -65,7 +65,7 @@ public sealed class StallGuardTests
     }
 
     [Fact]
-    public async Task A_stream_that_goes_on_is_read_to_its_end()
+    public async Task A_continuous_stream_is_read_to_its_end()
     {
         _go.SetResult();
 
@@ -74,7 +74,7 @@ public sealed class StallGuardTests
     }
 
     [Fact]
-    public async Task Signs_of_life_are_no_beginning()
+    public async Task Keep_alives_do_not_count_as_the_first_item()
     {
         var reading = ReadAsync([-1, -2], isDeaf: false, Cancel, between: TimeSpan.FromSeconds(100));
 
@@ -86,7 +86,7 @@ public sealed class StallGuardTests
     }
 
     [Fact]
-    public async Task Signs_of_life_keep_what_has_begun_alive()
+    public async Task Keep_alives_keep_a_started_stream_open()
     {
         var between = Next - TimeSpan.FromSeconds(1);
         var reading = ReadAsync([1, -1, -1, 2], isDeaf: false, Cancel, between);
@@ -102,14 +102,28 @@ public sealed class StallGuardTests
     private async Task<List<int>> ReadAsync(int[] items, bool isDeaf, CancellationToken cancellationToken, TimeSpan between = default)
     {
         var read = new List<int>();
-        await foreach (var item in StallGuard.ReadAsync(token => StreamAsync(items, isDeaf, between, token), First, Next, item => item < 0, _time, cancellationToken))
+        await foreach (
+            var item in StallGuard.ReadAsync(
+                token => StreamAsync(items, isDeaf, between, token),
+                First,
+                Next,
+                item => item < 0,
+                _time,
+                cancellationToken
+            )
+        )
         {
             read.Add(item);
         }
         return read;
     }
 
-    private async IAsyncEnumerable<int> StreamAsync(int[] items, bool isDeaf, TimeSpan between, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    private async IAsyncEnumerable<int> StreamAsync(
+        int[] items,
+        bool isDeaf,
+        TimeSpan between,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
     {
         try
         {

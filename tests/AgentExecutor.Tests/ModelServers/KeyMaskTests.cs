@@ -5,7 +5,9 @@ namespace AgentExecutor.Tests.ModelServers;
 
 public sealed class KeyMaskTests
 {
-    private readonly KeyMask _mask = new(new ModelServerSettings { OpenaiApiKey = new Secret("plain"), AnthropicApiKey = new Secret("plainer-key\n") });
+    private readonly KeyMask _mask = new(
+        new ModelServerSettings { OpenaiApiKey = new Secret("plain"), AnthropicApiKey = new Secret("plainer-key\n") }
+    );
 
     [Theory]
     [InlineData("plainer-key, Plain!", "***, ***!")]
@@ -13,14 +15,14 @@ public sealed class KeyMaskTests
     [InlineData("""{"x-api-key": "abc"}""", """{"x-api-key": "***"}""")]
     [InlineData("Incorrect API key provided: sk-proj-ab*****yz. Look.", "Incorrect API key provided: ***. Look.")]
     [InlineData("a risk-free task", "a risk-free task")]
-    public void Keys_are_taken_out(string text, string clean) => Assert.Equal(clean, _mask.Clean(text));
+    public void Keys_are_removed(string text, string clean) => Assert.Equal(clean, _mask.Clean(text));
 
     [Fact]
-    public void A_long_text_is_cut_and_no_key_is_cut_in_two()
+    public void A_long_text_is_cut_without_leaving_a_part_of_a_key()
     {
-        var clean = _mask.Clean(new string('x', KeyMask.Longest - 3) + "plainer-key");
+        var clean = _mask.Clean(new string('x', KeyMask.MaxLength - 3) + "plainer-key");
 
-        Assert.Equal(new string('x', KeyMask.Longest - 3) + "***", clean);
-        Assert.Equal(KeyMask.Longest + 3, _mask.Clean(new string('x', 5_000)).Length);
+        Assert.Equal(new string('x', KeyMask.MaxLength - 3) + "***", clean);
+        Assert.Equal(KeyMask.MaxLength + 3, _mask.Clean(new string('x', 5_000)).Length);
     }
 }

@@ -4,22 +4,23 @@ namespace AgentExecutor.Tests.ModelServers;
 
 public sealed class ServerDemandsTests
 {
-    private static readonly Uri Server = new("http://a/v1"), Other = new("http://b/v1");
+    private static readonly Uri Server = new("http://a/v1"),
+        Other = new("http://b/v1");
 
     [Fact]
-    public void What_a_server_asks_is_known_of_it_and_the_model_alone()
+    public void The_demands_of_a_server_apply_to_that_server_and_model_only()
     {
         var demands = new ServerDemands();
 
         demands.Learn(Server, "m", ServerDemand.NoEffortWithTools);
-        demands.Learn(Server, "m", ServerDemand.ThoughtsWithCalls);
+        demands.Learn(Server, "m", ServerDemand.ReasoningWithCalls);
 
-        Assert.Equal(ServerDemand.NoEffortWithTools | ServerDemand.ThoughtsWithCalls, demands.Of(Server, "m"));
+        Assert.Equal(ServerDemand.NoEffortWithTools | ServerDemand.ReasoningWithCalls, demands.Of(Server, "m"));
         Assert.Equal((ServerDemand.None, ServerDemand.None), (demands.Of(Server, "n"), demands.Of(Other, "m")));
     }
 
     [Fact]
-    public void Names_without_end_are_forgotten()
+    public void The_number_of_remembered_names_is_limited()
     {
         var demands = new ServerDemands();
 

@@ -4,7 +4,7 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Tests.Recording;
 
-/// <summary>What makes two model calls the same request, seen by whether the one answers the other.</summary>
+/// <summary>Two model calls are the same request if the recorded answer of one is replayed for the other.</summary>
 public sealed class ModelRequestTests
 {
     [Theory]
@@ -16,7 +16,7 @@ public sealed class ModelRequestTests
     [InlineData("what is left of a budget")]
     [InlineData("thoughts that do not go back")]
     [InlineData("order of the schema's members")]
-    public async Task What_differs_from_run_to_run_is_no_part_of_a_request(string what) => Assert.True(await AreSameAsync(what));
+    public async Task Values_that_differ_between_runs_are_not_part_of_a_request(string what) => Assert.True(await AreSameAsync(what));
 
     [Theory]
     [InlineData("agent")]
@@ -34,14 +34,14 @@ public sealed class ModelRequestTests
     [InlineData("tool mode")]
     [InlineData("tool description")]
     [InlineData("response format")]
-    public async Task What_decides_over_the_answer_is_part_of_a_request(string what) => Assert.False(await AreSameAsync(what));
+    public async Task Values_that_determine_the_answer_are_part_of_a_request(string what) => Assert.False(await AreSameAsync(what));
 
     private static async Task<bool> AreSameAsync(string what)
     {
-        using var tape = new TestTape();
-        var spec = TestTape.Spec("""[{"when": {}, "text": "hello"}]""");
-        await AskAsync(tape.Recorder, "", spec);
-        var replayer = await tape.ReplayAsync();
+        using var recording = new TestRecording();
+        var spec = TestRecording.Spec("""[{"when": {}, "text": "hello"}]""");
+        await AskAsync(recording.Recorder, "", spec);
+        var replayer = await recording.ReplayAsync();
         try
         {
             await AskAsync(replayer, what, spec);
@@ -53,14 +53,15 @@ public sealed class ModelRequestTests
         }
     }
 
-    private static IEnumerable<AIContent> Thoughts(string what) => what switch
-    {
-        "thinking block" => [new TextReasoningContent("") { ProtectedData = "x" }],
-        "thoughts that do not go back" => [new TextReasoningContent("hm")],
-        _ => [],
-    };
+    private static IEnumerable<AIContent> Thoughts(string what) =>
+        what switch
+        {
+            "thinking block" => [new TextReasoningContent("") { ProtectedData = "x" }],
+            "thoughts that do not go back" => [new TextReasoningContent("hm")],
+            _ => [],
+        };
 
-    private static async Task AskAsync(IExchangeTap tap, string what, ModelSpec spec)
+    private static async Task AskAsync(ICallInterceptor interceptor, string what, ModelSpec spec)
     {
         var asked = spec with
         {
@@ -74,12 +75,21 @@ public sealed class ModelRequestTests
         List<ChatMessage> messages =
         [
             new(ChatRole.System, "Be kind."),
-            new(what == "role" ? ChatRole.System : ChatRole.User, what == "text" ? "bye" : "hello") { MessageId = what == "message id" ? "other" : "one" },
+            new(what == "role" ? ChatRole.System : ChatRole.User, what == "text" ? "bye" : "hello")
+            {
+                MessageId = what == "message id" ? "other" : "one",
+            },
             new(ChatRole.User, [new DataContent(new byte[] { 1, 2, (byte)(what == "image" ? 4 : 3) }, "image/png")]),
-            new(ChatRole.Assistant, [.. Thoughts(what), new FunctionCallContent(call, "ls", new Dictionary<string, object?> { ["path"] = "/" })]),
+            new(
+                ChatRole.Assistant,
+                [.. Thoughts(what), new FunctionCallContent(call, "ls", new Dictionary<string, object?> { ["path"] = "/" })]
+            ),
             new(ChatRole.Tool, [new FunctionResultContent(call, what == "tool result" ? "/b" : "/a")]),
         ];
-        var schema = what == "order of the schema's members" ? """{"properties": {}, "type": "object"}""" : """{"type": "object", "properties": {}}""";
+        var schema =
+            what == "order of the schema's members"
+                ? """{"properties": {}, "type": "object"}"""
+                : """{"type": "object", "properties": {}}""";
         var options = new AgentChatOptions
         {
             Agent = what == "agent" ? "b" : "a",
@@ -87,11 +97,19 @@ public sealed class ModelRequestTests
             Attempt = what == "attempt" ? 3 : 1,
             Temperature = what == "temperature" ? 0.7f : 0.2f,
             MaxOutputTokens = what == "what is left of a budget" ? 7 : 20,
-            ToolMode = what switch { "tool mode" => ChatToolMode.RequireSpecific("ls"), "automatic tool mode" => ChatToolMode.Auto, _ => null },
+            ToolMode = what switch
+            {
+                "tool mode" => ChatToolMode.RequireSpecific("ls"),
+                "automatic tool mode" => ChatToolMode.Auto,
+                _ => null,
+            },
             ResponseFormat = what == "response format" ? ChatResponseFormat.ForJsonSchema(Engine.Json("{}"), "answer") : null,
             Tools = [AIFunctionFactory.CreateDeclaration("ls", what == "tool description" ? "Lists all." : "Lists.", Engine.Json(schema))],
         };
-        await tap.Over(TestTape.Scripted).CreateClient(asked).GetStreamingResponseAsync(messages, options, TestContext.Current.CancellationToken)
+        await interceptor
+            .Intercept(TestRecording.Scripted)
+            .CreateClient(asked)
+            .GetStreamingResponseAsync(messages, options, TestContext.Current.CancellationToken)
             .ToListAsync(TestContext.Current.CancellationToken);
     }
 }

@@ -16,7 +16,7 @@ public sealed class RedactionTests
     [InlineData("nats://bob@host:4222", "bob says nats://bob@other", "bob says nats://***@other")]
     [InlineData("", "nothing is secret", "nothing is secret")]
     [InlineData("none", "https://x.example/a@b and mail@y.example", "https://x.example/a@b and mail@y.example")]
-    public void Secrets_are_taken_out_of_texts(string secret, string text, string expected)
+    public void Secrets_are_removed_from_texts(string secret, string text, string expected)
     {
         var redaction = new Redaction([secret]);
 
@@ -28,22 +28,28 @@ public sealed class RedactionTests
     [InlineData("see https://x.example/a?page=2&api_key=abc123&sort=up#top", "see https://x.example/a?page=2&api_key=***&sort=up#top")]
     [InlineData("https://b.example/f?X-Amz-Date=1&X-Amz-Signature=0a9f", "https://b.example/f?X-Amz-Date=1&X-Amz-Signature=***")]
     [InlineData("is a?token=x a URL", "is a?token=x a URL")]
-    public void Credentials_in_the_query_of_a_url_are_taken_out(string text, string clean)
+    public void Credentials_in_the_query_of_a_URL_are_removed(string text, string clean)
     {
         Assert.Equal(clean, new Redaction([]).Clean(text));
         Assert.Equal(clean, new Redaction([]).Clean(clean));
     }
 
     [Fact]
-    public void A_secret_in_another_leaves_no_rest() => Assert.Equal("***", new Redaction(["12345678", "12345678-90"]).Clean("12345678-90"));
+    public void A_secret_that_contains_another_one_is_removed_completely() =>
+        Assert.Equal("***", new Redaction(["12345678", "12345678-90"]).Clean("12345678-90"));
 
     [Fact]
-    public void Every_secret_of_the_settings_is_known()
+    public void Every_secret_of_the_settings_is_redacted()
     {
-        var variables = SettingsReader.Leaves(typeof(ServerSettings), "").Where(leaf => leaf.Property.PropertyType == typeof(Secret))
-            .Select((leaf, i) => (leaf.Name, Value: $"secret-number-{i}")).ToList();
+        var variables = SettingsReader
+            .Leaves(typeof(ServerSettings), "")
+            .Where(leaf => leaf.Property.PropertyType == typeof(Secret))
+            .Select((leaf, i) => (leaf.Name, Value: $"secret-number-{i}"))
+            .ToList();
 
-        var known = SettingsReader.SecretsOf(SettingsReader.Read(variables.ToDictionary(it => SettingsReader.Prefix + it.Name, it => it.Value)));
+        var known = SettingsReader.SecretsOf(
+            new SettingsBinder(variables.ToDictionary(it => it.Name, it => it.Value), []).Bind(new ServerSettings(), "")
+        );
 
         Assert.NotEmpty(variables);
         Assert.Equal(variables.Select(it => it.Value).Order(StringComparer.Ordinal), known.Order(StringComparer.Ordinal));

@@ -9,11 +9,14 @@ public sealed class RequestDiffTests
     [InlineData("""{"a": 1}""", """{"a": 1.0}""", false)]
     [InlineData("""{"a": [1, 2]}""", """{"a": [2, 1]}""", false)]
     [InlineData("""{"a": null}""", """{}""", false)]
-    public void Requests_are_the_same_whatever_the_order_of_their_members(string one, string other, bool areSame)
+    public void The_order_of_members_does_not_distinguish_requests(string one, string other, bool areSame)
     {
         var (first, second) = (Engine.Json(one), Engine.Json(other));
 
-        Assert.Equal(areSame, CanonicalRequest.Of(ExchangeKinds.Model, first).Hash == CanonicalRequest.Of(ExchangeKinds.Model, second).Hash);
+        Assert.Equal(
+            areSame,
+            CanonicalRequest.Of(ExchangeKinds.Model, first).Hash == CanonicalRequest.Of(ExchangeKinds.Model, second).Hash
+        );
         Assert.Equal(areSame, RequestDiff.Lines(first, second).Count == 0);
         Assert.Equal(areSame, RequestDiff.Distance(first, second) == 0);
     }
@@ -22,30 +25,51 @@ public sealed class RequestDiffTests
     [InlineData("""{"t": 0.2}""", """{"t": 0.7}""", "$.t: recorded 0.2, now 0.7")]
     [InlineData("""{"t": 0.2}""", """{}""", "$.t: only recorded, 0.2")]
     [InlineData("""{}""", """{"t": {"x": 1}}""", """$.t: only now, {"x": 1}""")]
-    [InlineData("""{"m": [{"text": "Be kind."}]}""", """{"m": [{"text": "Be brief."}]}""", """$.m[0].text, from character 3: recorded "Be kind.", now "Be brief." """)]
+    [InlineData(
+        """{"m": [{"text": "Be kind."}]}""",
+        """{"m": [{"text": "Be brief."}]}""",
+        """$.m[0].text, from character 3: recorded "Be kind.", now "Be brief." """
+    )]
     [InlineData("""{"m": [1]}""", """{"m": [1, 2]}""", "$.m[1]: only now, 2")]
     [InlineData("""{"m": "1"}""", """{"m": 1}""", """$.m: recorded "1", now 1""")]
     [InlineData("""{"m": "a\nb"}""", """{"m": "a\tb"}""", """$.m, from character 1: recorded "a\nb", now "a\tb" """)]
-    public void A_difference_is_told_by_its_path(string recorded, string asked, string expected) =>
-        Assert.Equal(expected.Trim().Replace("{\"x\": 1}", "{\"x\":1}", StringComparison.Ordinal), Assert.Single(RequestDiff.Lines(Engine.Json(recorded), Engine.Json(asked))));
+    public void A_difference_is_reported_with_its_path(string recorded, string asked, string expected) =>
+        Assert.Equal(
+            expected.Trim().Replace("{\"x\": 1}", "{\"x\":1}", StringComparison.Ordinal),
+            Assert.Single(RequestDiff.Lines(Engine.Json(recorded), Engine.Json(asked)))
+        );
 
     [Fact]
-    public void Long_texts_are_shown_where_they_part_and_many_differences_are_counted()
+    public void Long_texts_are_shown_from_their_first_difference_and_further_differences_are_counted()
     {
         var before = new string('a', 5_000);
-        var line = Assert.Single(RequestDiff.Lines(Engine.Json($$"""{"t": "{{before}}kind{{before}}"}"""), Engine.Json($$"""{"t": "{{before}}brief{{before}}"}""")));
+        var line = Assert.Single(
+            RequestDiff.Lines(
+                Engine.Json($$"""{"t": "{{before}}kind{{before}}"}"""),
+                Engine.Json($$"""{"t": "{{before}}brief{{before}}"}""")
+            )
+        );
         Assert.StartsWith("$.t, from character 5000: recorded \"…aaaaaaaaaaaaaaaaaaaakind", line, StringComparison.Ordinal);
         Assert.InRange(line.Length, 100, 300);
 
-        var many = RequestDiff.Lines(Engine.Json($"[{string.Join(',', Enumerable.Range(0, 500))}]"), Engine.Json($"[{string.Join(',', Enumerable.Range(1, 500))}]"));
+        var many = RequestDiff.Lines(
+            Engine.Json($"[{string.Join(',', Enumerable.Range(0, 500))}]"),
+            Engine.Json($"[{string.Join(',', Enumerable.Range(1, 500))}]")
+        );
         Assert.Equal("and 492 more", many[^1]);
         Assert.Equal(9, many.Count);
     }
 
     [Fact]
-    public void The_nearest_request_is_the_one_with_the_fewest_differences_and_first_an_unused_one()
+    public void The_nearest_request_has_the_fewest_differences_and_unused_ones_are_preferred()
     {
-        var texts = new[] { """{"agent": "x", "m": ["hello"]}""", """{"agent": "y", "m": ["hello", "there"]}""", """{"agent": "x", "m": ["hello"], "t": 1, "u": 1}""", """{"agent": "x", "m": ["hello"], "t": 2, "u": 1}""" };
+        var texts = new[]
+        {
+            """{"agent": "x", "m": ["hello"]}""",
+            """{"agent": "y", "m": ["hello", "there"]}""",
+            """{"agent": "x", "m": ["hello"], "t": 1, "u": 1}""",
+            """{"agent": "x", "m": ["hello"], "t": 2, "u": 1}""",
+        };
         var index = new ReplayIndex([.. texts.Select((text, line) => Exchange(text, line + 2))]);
         index.Take(Request(texts[2]));
 

@@ -1,6 +1,5 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Adapters.Redis;
-using AgentExecutor.Adapters.Redis.Protocol;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,25 +15,56 @@ public sealed class RedisEndpointTests
     [InlineData("rediss://u:p%40s%2Fs%3A%20x@a/", "a:6379", true, "u", "p@s/s: x", 0)]
     [InlineData("redis://:pass@[::1]:9/12", "[::1]:9", false, "", "pass", 12)]
     [InlineData("redis://user@redis_server", "redis_server:6379", false, "user", "", 0)]
-    public void Reads_a_url(string url, string printed, bool isTls, string user, string password, int database)
+    public void A_URL_is_read(string url, string printed, bool isTls, string user, string password, int database)
     {
-        var endpoint = RedisEndpoint.Of(new RedisSettings { Url = new(url), Host = "other", Port = 1234 });
+        var endpoint = RedisEndpoint.Of(
+            new RedisSettings
+            {
+                Url = new(url),
+                Host = "other",
+                Port = 1234,
+            }
+        );
 
-        Assert.Equal((printed, isTls, user, password, database), ($"{endpoint}", endpoint.IsTls, endpoint.User, endpoint.Password.Value ?? "", endpoint.Database));
+        Assert.Equal(
+            (printed, isTls, user, password, database),
+            ($"{endpoint}", endpoint.IsTls, endpoint.User, endpoint.Password.Value ?? "", endpoint.Database)
+        );
     }
 
     [Fact]
-    public void Reads_the_settings_where_no_url_is_given()
+    public void The_settings_are_used_if_there_is_no_URL()
     {
-        var endpoint = RedisEndpoint.Of(new RedisSettings { Host = "dragonfly", Port = 7, Password = new("p"), Database = 2, Tls = true });
+        var endpoint = RedisEndpoint.Of(
+            new RedisSettings
+            {
+                Host = "dragonfly",
+                Port = 7,
+                Password = new("p"),
+                Database = 2,
+                Tls = true,
+            }
+        );
 
-        Assert.Equal(("dragonfly:7", "", "p", 2, true), ($"{endpoint}", endpoint.User, endpoint.Password.Value, endpoint.Database, endpoint.IsTls));
+        Assert.Equal(
+            ("dragonfly:7", "", "p", 2, true),
+            ($"{endpoint}", endpoint.User, endpoint.Password.Value, endpoint.Database, endpoint.IsTls)
+        );
     }
 
     [Fact]
-    public void User_and_password_of_the_settings_win_over_the_url_and_its_database_over_the_settings()
+    public void The_credentials_of_the_settings_and_the_database_of_the_URL_take_precedence()
     {
-        var endpoint = RedisEndpoint.Of(new RedisSettings { Url = new("redis://u:p@a/5"), User = "me", Password = new("mine"), Database = 9, Tls = true });
+        var endpoint = RedisEndpoint.Of(
+            new RedisSettings
+            {
+                Url = new("redis://u:p@a/5"),
+                User = "me",
+                Password = new("mine"),
+                Database = 9,
+                Tls = true,
+            }
+        );
 
         Assert.Equal(("me", "mine", 5, true), (endpoint.User, endpoint.Password.Value, endpoint.Database, endpoint.IsTls));
         Assert.Equal(9, RedisEndpoint.Of(new RedisSettings { Url = new("redis://a"), Database = 9 }).Database);
@@ -49,20 +79,22 @@ public sealed class RedisEndpointTests
     [InlineData("redis://user:secret@a/1?db=2")]
     [InlineData("redis://user:sec#ret@a")]
     [InlineData("redis://")]
-    public void Refuses_what_is_no_url_without_repeating_it(string url)
+    public void An_invalid_URL_is_rejected_without_repeating_it(string url)
     {
         var settings = new RedisSettings { Url = new(url) };
 
-        var fault = Assert.Throws<RedisException>(() => RedisEndpoint.Of(settings));
+        var fault = Assert.Throws<RedisFaultException>(() => RedisEndpoint.Of(settings));
         Assert.Equal((RedisFault.InvalidSettings, false), (fault.Fault, fault.IsTransient));
         Assert.Contains("REDIS_URL", fault.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("sec", fault.ToString(), StringComparison.Ordinal);
-        var told = Assert.Throws<FaultException>(() => AdapterCatalog.OpenRedisTransport(settings, new StreamSettings(), TimeProvider.System, NullLoggerFactory.Instance));
-        Assert.DoesNotContain("sec", told.ToString(), StringComparison.Ordinal);
+        var opened = Assert.Throws<FaultException>(() =>
+            AdapterCatalog.OpenRedisTransport(settings, new StreamSettings(), TimeProvider.System, NullLoggerFactory.Instance)
+        );
+        Assert.DoesNotContain("sec", opened.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Prints_no_secret()
+    public void Secrets_are_not_printed()
     {
         var settings = new RedisSettings { Url = new("redis://u:secret@a/5"), Password = new("secret") };
 

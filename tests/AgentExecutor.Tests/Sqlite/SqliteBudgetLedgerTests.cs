@@ -20,7 +20,10 @@ public sealed class SqliteBudgetLedgerTests : BudgetLedgerContract
 
     protected override ValueTask<(IBudgetLedger Ledger, ICheckpointStore Checkpoints)> MakeAsync()
     {
-        _store = AdapterCatalog.OpenSqliteService(new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false }, TimeProvider.System);
+        _store = AdapterCatalog.OpenSqliteService(
+            new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false },
+            TimeProvider.System
+        );
         return ValueTask.FromResult((_store.Budgets, _store.Checkpoints));
     }
 }

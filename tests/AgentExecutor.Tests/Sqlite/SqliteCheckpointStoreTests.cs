@@ -2,7 +2,6 @@ using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Conformance.Checkpoints;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Tests.Sqlite;
 
@@ -12,21 +11,25 @@ public sealed class SqliteCheckpointStoreTests : CheckpointStoreContract
     private readonly List<SqliteCheckpointStore> _opened = [];
 
     [Fact]
-    public void A_directory_that_cannot_be_made_is_said_to_be()
+    public void A_directory_that_cannot_be_created_is_reported()
     {
         File.WriteAllText(_directory.File("taken"), "");
 
-        var fault = Assert.Throws<FaultException>(() => new SqliteCheckpointStore(new SqliteSettings { Directory = _directory.File("taken") }));
+        var fault = Assert.Throws<FaultException>(() =>
+            new SqliteCheckpointStore(new SqliteSettings { Directory = _directory.File("taken") })
+        );
 
         Assert.Equal(FaultCodes.StoreUnavailable, fault.Code);
         Assert.Contains("taken", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_database_of_a_newer_program_is_refused()
+    public async Task A_database_of_a_newer_version_is_rejected()
     {
         await DisposeAllAsync();
-        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_directory.File("agent-executor.db")};Pooling=False"))
+        using (
+            var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_directory.File("agent-executor.db")};Pooling=False")
+        )
         {
             connection.Open();
             SqliteDatabase.Execute(connection, "PRAGMA user_version = 999");

@@ -19,7 +19,10 @@ public sealed class SqliteEventBusTests : EventBusContract
 
     protected override ValueTask<IEventBus> MakeAsync()
     {
-        _store = AdapterCatalog.OpenSqliteService(new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false }, TimeProvider.System);
+        _store = AdapterCatalog.OpenSqliteService(
+            new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false },
+            TimeProvider.System
+        );
         return ValueTask.FromResult(AdapterCatalog.OpenSqliteBus(_store, Settings));
     }
 }

@@ -3,8 +3,7 @@ using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Conformance.Events;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Tests.Sqlite;
 
@@ -22,7 +21,10 @@ public sealed class SqliteEventLogTests : EventLogContract
 
     protected override ValueTask<(IEventLog Log, ICheckpointStore Checkpoints, IRunStore Runs, IRunQueue Queue)> MakeAsync()
     {
-        _store = AdapterCatalog.OpenSqliteService(new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false }, TimeProvider.System);
+        _store = AdapterCatalog.OpenSqliteService(
+            new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false },
+            TimeProvider.System
+        );
         return ValueTask.FromResult((_store.Log, _store.Checkpoints, _store.Runs, _store.Queue!));
     }
 }

@@ -1,9 +1,8 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Adapters.Sqlite;
-using AgentExecutor.Conformance.Workers;
+using AgentExecutor.Conformance.Queues;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Runs;
-using AgentExecutor.Core.Workers;
+using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Tests.Sqlite;
 
@@ -21,7 +20,10 @@ public sealed class SqliteRunQueueTests : RunQueueContract
 
     protected override ValueTask<(IRunQueue Queue, IOutbox Outbox, ICheckpointStore Checkpoints, IRunStore Runs)> MakeAsync()
     {
-        _store = AdapterCatalog.OpenSqliteService(new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false }, TimeProvider.System);
+        _store = AdapterCatalog.OpenSqliteService(
+            new SqliteSettings { Directory = _directory.Path, SyncEveryCommit = false },
+            TimeProvider.System
+        );
         return ValueTask.FromResult((_store.Queue!, _store.Outbox!, _store.Checkpoints, _store.Runs));
     }
 }

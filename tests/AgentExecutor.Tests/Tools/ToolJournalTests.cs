@@ -1,10 +1,13 @@
 using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Execution;
+using AgentExecutor.Core.InMemory;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Sessions;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Tests.Agents;
 
@@ -21,7 +24,10 @@ public sealed class ToolJournalTests
     public async Task The_intent_is_stored_before_the_call_and_the_outcome_with_the_step()
     {
         StoredToolCall? seen = null;
-        var tool = new EffectTool(ToolEffects.Idempotent, async context => seen = await _store.FindToolCallAsync("t", context.IdempotencyKey, CancellationToken.None));
+        var tool = new EffectTool(
+            ToolEffects.Idempotent,
+            async context => seen = await _store.FindToolCallAsync("t", context.IdempotencyKey, CancellationToken.None)
+        );
 
         await RunAsync(tool, begin: true);
 
@@ -33,7 +39,7 @@ public sealed class ToolJournalTests
     [Theory]
     [InlineData(ToolEffects.None)]
     [InlineData(ToolEffects.Idempotent)]
-    public async Task A_call_in_flight_is_made_again_with_the_same_key(ToolEffects effects)
+    public async Task A_call_in_flight_is_repeated_with_the_same_key(ToolEffects effects)
     {
         var tool = new EffectTool(effects, dieAt: 1);
         await DieAsync(tool);
@@ -46,7 +52,7 @@ public sealed class ToolJournalTests
     }
 
     [Fact]
-    public async Task A_call_that_must_not_be_repeated_asks_and_the_answer_decides()
+    public async Task For_a_call_that_must_not_be_repeated_a_person_is_asked()
     {
         var tool = new EffectTool(ToolEffects.Once, dieAt: 1);
         await DieAsync(tool);
@@ -80,7 +86,7 @@ public sealed class ToolJournalTests
     }
 
     [Fact]
-    public async Task The_model_is_told_where_that_is_the_setting()
+    public async Task The_model_is_informed_if_configured()
     {
         var tool = new EffectTool(ToolEffects.Once, dieAt: 1);
         await DieAsync(tool);
@@ -97,12 +103,32 @@ public sealed class ToolJournalTests
     private async Task DieAsync(EffectTool tool) => await Assert.ThrowsAsync<DeadException>(() => RunAsync(tool, begin: true));
 
     private async Task<GraphOutcome> RunAsync(
-        EffectTool tool, bool begin = false, (string Id, string Decision)? answer = null, UnknownOutcome policy = UnknownOutcome.Ask)
+        EffectTool tool,
+        bool begin = false,
+        (string Id, string Decision)? answer = null,
+        UnknownOutcome policy = UnknownOutcome.Ask
+    )
     {
-        var spec = TestAgents.Scripted("lead", """[{"tool_calls": [{"id": "c", "name": "effect", "args": {}}]}, {"text": "done: {{result:c}}"}]""") with { Tools = [tool] };
+        var spec = TestAgents.Scripted(
+            "lead",
+            """[{"tool_calls": [{"id": "c", "name": "effect", "args": {}}]}, {"text": "done: {{result:c}}"}]"""
+        ) with
+        {
+            Tools = [tool],
+        };
         using var session = new RunSession(
-            new Run { ThreadId = "t", RunId = "r", DefinitionHash = "", Status = RunStatus.Running, Fence = ++_attempt, Attempt = _attempt },
-            new RunServices(_store, _events, TimeProvider.System) { UnknownOutcome = policy }, new RunLimits());
+            new Run
+            {
+                ThreadId = "t",
+                RunId = "r",
+                DefinitionHash = "",
+                Status = RunStatus.Running,
+                Fence = ++_attempt,
+                Attempt = _attempt,
+            },
+            new RunServices(_store, _events, TimeProvider.System) { UnknownOutcome = policy },
+            new RunLimits()
+        );
         if (answer is { } given)
         {
             session.Answers[given.Id] = JsonElement.Parse($"\"{given.Decision}\"");
@@ -122,13 +148,11 @@ public sealed class ToolJournalTests
 
     private sealed class DeadException : Exception;
 
-    /// <summary>Notes its calls; dies in the middle of one, as its worker would.</summary>
+    /// <summary>Records its calls, and throws in the middle of one as if its worker had died.</summary>
     private sealed class EffectTool(ToolEffects effects, Func<ToolContext, Task>? during = null, int dieAt = 0) : Tool
     {
         public EffectTool(ToolEffects effects, int dieAt)
-            : this(effects, null, dieAt)
-        {
-        }
+            : this(effects, null, dieAt) { }
 
         public List<string> Keys { get; } = [];
 
@@ -142,14 +166,20 @@ public sealed class ToolJournalTests
 
         public override ToolEffects Effects => effects;
 
-        public override async ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
+        public override async ValueTask<ToolResult> InvokeAsync(
+            JsonElement arguments,
+            ToolContext context,
+            CancellationToken cancellationToken
+        )
         {
             Keys.Add(context.IdempotencyKey);
             if (during is not null)
             {
                 await during(context);
             }
-            return Keys.Count == dieAt || Keys.Count == DieAlsoAt ? throw new FaultException("dead", "the worker is dead") : $"did it {Keys.Count}";
+            return Keys.Count == dieAt || Keys.Count == DieAlsoAt
+                ? throw new FaultException("dead", "the worker is dead")
+                : $"did it {Keys.Count}";
         }
     }
 }

@@ -1,6 +1,7 @@
--- Checkpoints in LangGraph's layout (langgraph-checkpoint-postgres 3.1), so that its own PostgresSaver lists and loads our threads.
--- Ids sort by their bytes: COLLATE "C". LangGraph's three indexes on thread_id alone are left out, for the primary keys begin with it.
--- The column due is ours: the tasks that run next, as UTF-8 JSON (bytea, since jsonb takes no \u0000 and a model may write one).
+-- Checkpoints in the layout of LangGraph (langgraph-checkpoint-postgres 3.1), so that its PostgresSaver can list and load these threads.
+-- COLLATE "C" sorts ids by their bytes. LangGraph's three indexes on thread_id alone are omitted, because the primary keys start with it.
+-- LangGraph does not have the column due: the next tasks as UTF-8 JSON. It is bytea, because jsonb cannot store the character \u0000, which
+-- a model may write.
 CREATE TABLE checkpoint_migrations (
     v integer PRIMARY KEY
 );
@@ -42,7 +43,7 @@ CREATE TABLE checkpoint_writes (
     PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
 );
 
--- lz4 unpacks several times faster than the default; a server built without it keeps that.
+-- lz4 decompresses several times faster than the default, which remains in use if the server was built without lz4.
 DO $$
 BEGIN
     ALTER TABLE checkpoint_writes ALTER COLUMN blob SET COMPRESSION lz4;

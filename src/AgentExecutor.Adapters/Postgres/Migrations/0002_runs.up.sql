@@ -1,11 +1,12 @@
--- Agent definitions as they were handed in, by the SHA-256 of their bytes.
+-- Agent definitions as they were submitted, by the SHA-256 hash of their bytes.
 CREATE TABLE definitions (
     hash text COLLATE "C" PRIMARY KEY,
     json bytea NOT NULL
 );
 
--- Each thread's newest run as it stands, and its lease. One row a thread, changed by every step: so no column that a step changes is in an index, and
--- the change stays on its page (a heap-only update). holder is the worker that last acquired the thread; it has it while is_held.
+-- The newest run of each thread in its current state, and the lease of the thread. Every step changes the row of its thread. No column that
+-- a step changes is in an index, so the new version of the row stays on its page (a heap-only update). holder is the worker that acquired
+-- the thread last; it holds the thread while is_held is true.
 CREATE TABLE threads (
     thread_id text COLLATE "C" PRIMARY KEY,
     run_id text COLLATE "C" NOT NULL,
@@ -33,7 +34,7 @@ CREATE INDEX threads_held ON threads (thread_id) WHERE is_held;
 CREATE INDEX threads_held_by_key ON threads (concurrency_key) WHERE is_held AND concurrency_key IS NOT NULL;
 CREATE INDEX threads_finished ON threads (finished_at) WHERE finished_at IS NOT NULL;
 
--- Every run: what was asked for, and how it ended. While one waits it is the queue's entry.
+-- All runs: what was submitted, and how they ended. The row of a waiting run is its entry in the queue.
 CREATE TABLE runs (
     thread_id text COLLATE "C" NOT NULL,
     run_id text COLLATE "C" NOT NULL,
@@ -56,9 +57,10 @@ CREATE TABLE runs (
 
 CREATE INDEX runs_waiting ON runs (thread_id, due_at, run_id) WHERE status = 'pending' AND is_queued;
 CREATE INDEX runs_due ON runs (priority, due_at) WHERE status = 'pending' AND is_queued AND concurrency_key IS NULL;
-CREATE INDEX runs_due_by_key ON runs (concurrency_key, priority, due_at) WHERE status = 'pending' AND is_queued AND concurrency_key IS NOT NULL;
+CREATE INDEX runs_due_by_key ON runs (concurrency_key, priority, due_at)
+    WHERE status = 'pending' AND is_queued AND concurrency_key IS NOT NULL;
 
--- What runs told, a row a commit: a JSON list of events, the last of which has this number.
+-- The event log, with one row per commit: a JSON array of events, the last of which has this sequence number.
 CREATE TABLE events (
     thread_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL,
@@ -66,7 +68,7 @@ CREATE TABLE events (
     PRIMARY KEY (thread_id, sequence)
 );
 
--- The journal of tool calls that do something to the world: stored before they are made, and again with their outcome.
+-- The journal of tool calls with side effects. They are stored before they are made, and again with their outcome.
 CREATE TABLE tool_calls (
     thread_id text COLLATE "C" NOT NULL,
     task_id text COLLATE "C" NOT NULL,
@@ -80,7 +82,8 @@ CREATE TABLE tool_calls (
     PRIMARY KEY (thread_id, task_id)
 );
 
--- Outcomes of submitted runs, to be announced; thread and sequence name one however often it is announced.
+-- The outcomes of submitted runs, which a relay publishes. The thread and the sequence number identify an outcome, however often it is
+-- published.
 CREATE TABLE outbox (
     thread_id text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL,

@@ -1,18 +1,20 @@
--- Jobs: what tells one request from another, and the trace that it belongs to.
+-- The hash that distinguishes one request from another with the same ids, and the trace context of the request.
 ALTER TABLE runs ADD COLUMN request_hash text NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN trace_parent text NOT NULL DEFAULT '';
 
--- Someone asked to cancel the run; whichever worker holds the thread looks for it. No step changes a column of the index.
+-- True if there is a request to cancel the run. The worker that holds the thread looks for it. No step changes a column of the index.
 ALTER TABLE threads ADD COLUMN cancel_requested boolean NOT NULL DEFAULT false;
 CREATE INDEX threads_cancelled ON threads (holder) WHERE is_held AND cancel_requested;
 
--- Outcomes are announced by a relay.
+-- The time at which a relay published the outcome.
 ALTER TABLE outbox ADD COLUMN announced_at timestamptz;
 CREATE INDEX outbox_waiting ON outbox (created_at) WHERE announced_at IS NULL;
 CREATE INDEX outbox_announced ON outbox (announced_at) WHERE announced_at IS NOT NULL;
-DROP INDEX outbox_by_age; -- it holds all rows in the order in which the relay looks for the few that wait
+-- Contains all rows in the order in which the relay looks for the few unpublished ones, so the planner might use it.
+DROP INDEX outbox_by_age;
 
--- The bus, where no other is named: jobs, results and dead letters. A job is handed out until it is done, each time for a while.
+-- The messages of the bus, if no other bus is configured: jobs, results and dead letters. A job is delivered again at due_at until it is
+-- done.
 CREATE TABLE messages (
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream text COLLATE "C" NOT NULL,

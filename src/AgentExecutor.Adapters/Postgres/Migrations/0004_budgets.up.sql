@@ -1,4 +1,4 @@
--- Budgets that runs share, by the definitions' name and a period of time. Costs are whole trillionths of a US dollar.
+-- Budgets that runs share, by the name in their definitions and the period. Costs are in trillionths of a US dollar.
 CREATE TABLE budgets (
     name text COLLATE "C" NOT NULL,
     period text COLLATE "C" NOT NULL,
@@ -7,7 +7,7 @@ CREATE TABLE budgets (
     PRIMARY KEY (name, period)
 );
 
--- What model calls in flight may come to. A row goes when its call is settled, which is what makes settling count once.
+-- The maximum usage of model calls that are being made. Settling a call deletes its row, so that its usage is added only once.
 CREATE TABLE budget_reservations (
     thread_id text COLLATE "C" NOT NULL,
     call_id text COLLATE "C" NOT NULL,

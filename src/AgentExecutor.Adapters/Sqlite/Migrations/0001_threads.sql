@@ -1,4 +1,4 @@
--- Threads: runs with their definitions, and checkpoints in spaces (a thread and a namespace).
+-- Threads: their runs, with the definitions that they execute, and their checkpoints. A row of spaces is one namespace of a thread.
 CREATE TABLE definitions (
     hash TEXT NOT NULL PRIMARY KEY,
     json BLOB NOT NULL
@@ -43,7 +43,7 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (space_id, checkpoint_id)
 ) WITHOUT ROWID;
 
--- Rows with payloads of some kilobytes pack better with a rowid than without.
+-- Has row ids, because rows of several kilobytes then need less space.
 CREATE TABLE channel_values (
     space_id INTEGER NOT NULL,
     channel TEXT NOT NULL,

@@ -1,4 +1,4 @@
--- What a run tells and what it does to the world: its event log and its journal of tool calls.
+-- The event log, and the journal of tool calls with side effects.
 CREATE TABLE events (
     thread_id TEXT NOT NULL,
     sequence INTEGER NOT NULL,

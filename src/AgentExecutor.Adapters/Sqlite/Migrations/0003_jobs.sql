@@ -1,5 +1,6 @@
--- Leases: whoever runs a thread holds it, by its newest run, while is_held; holder is who acquired it last. Times that are compared are milliseconds since 1970.
--- job is the row of jobs where the run was submitted. No step of a running run changes a column of an index.
+-- Leases: the newest run of a thread contains the lease of the worker that executes it. A worker holds the thread while is_held is true;
+-- holder is the worker that acquired it last. Times that are compared are milliseconds since 1970. job is the id of the row of jobs, or
+-- null if the run was not submitted. No step of a running run changes a column of an index.
 ALTER TABLE runs ADD COLUMN holder TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN is_held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN lease_until INTEGER;
@@ -18,9 +19,10 @@ CREATE INDEX runs_held_by_key ON runs (concurrency_key) WHERE is_held AND concur
 CREATE INDEX runs_cancelled ON runs (holder) WHERE is_held AND cancel_requested;
 CREATE INDEX runs_waiting ON runs (thread_id, due_at, job) WHERE status = 'pending' AND job IS NOT NULL;
 CREATE INDEX runs_due ON runs (priority, due_at, job) WHERE status = 'pending' AND job IS NOT NULL AND concurrency_key IS NULL;
-CREATE INDEX runs_due_by_key ON runs (concurrency_key, priority, due_at, job) WHERE status = 'pending' AND job IS NOT NULL AND concurrency_key IS NOT NULL;
+CREATE INDEX runs_due_by_key ON runs (concurrency_key, priority, due_at, job)
+    WHERE status = 'pending' AND job IS NOT NULL AND concurrency_key IS NOT NULL;
 
--- What was asked for. Apart from its run, whose row each step writes anew.
+-- What was submitted. It is stored apart from the run, because each step writes the row of the run again.
 CREATE TABLE jobs (
     id INTEGER NOT NULL PRIMARY KEY,
     input BLOB NOT NULL,
@@ -28,7 +30,8 @@ CREATE TABLE jobs (
     trace_parent TEXT NOT NULL
 );
 
--- Outcomes of submitted runs, to be announced; thread and sequence name one however often it is announced.
+-- The outcomes of submitted runs, which a relay publishes. The thread and the sequence number identify an outcome, however often it is
+-- published. announced_at is the time at which it was published.
 CREATE TABLE outbox (
     id INTEGER NOT NULL PRIMARY KEY,
     thread_id TEXT NOT NULL,
@@ -44,7 +47,8 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (created_at) WHERE announced_at IS NULL;
 CREATE INDEX outbox_announced ON outbox (created_at) WHERE announced_at IS NOT NULL;
 
--- The bus: jobs, results and dead letters. A job is due until it is done, and handed out each time for a while. AUTOINCREMENT: no place is given twice.
+-- The messages of the bus: jobs, results and dead letters. due_at is the time at which a job is delivered again, or null if it is done.
+-- AUTOINCREMENT ensures that no sequence number is used twice.
 CREATE TABLE messages (
     sequence INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     stream TEXT NOT NULL,

@@ -1,4 +1,5 @@
--- What a commit tells takes up to a few kilobytes. In a table with row ids such rows share pages; without, each spills over into a page of its own.
+-- The events of a commit need up to a few kilobytes. Such rows share pages only in a table with row ids. In a table without them, each row
+-- overflows into a page of its own.
 CREATE TABLE event_rows (
     thread_id TEXT NOT NULL,
     sequence INTEGER NOT NULL,

@@ -1,32 +1,35 @@
 namespace AgentExecutor.Core.Agents.Output;
 
-/// <summary>Finds the JSON in what a model wrote: many put it into a code fence, some with words around it.</summary>
+/// <summary>Extracts the JSON from a model's answer. Many models put it in a code fence, some with text around it.</summary>
 internal static class JsonText
 {
-    private const string Mark = "```";
+    private const string Fence = "```";
 
-    /// <summary>Linear in the length of the text, whatever a model writes.</summary>
+    /// <summary>Returns the JSON part of the text. The work is linear in the length of the text, whatever a model writes.</summary>
     public static string Bare(string text)
     {
-        var trimmed = text.Trim();
+        var trimmed = ReasoningTags.Without(text).Trim();
         return trimmed is ['{' or '[', ..] ? trimmed : Fenced(trimmed) ?? trimmed;
     }
 
-    /// <summary>What stands in the first fence; null where there is none.</summary>
+    /// <summary>Returns the content of the first code fence, or null if there is none.</summary>
     private static string? Fenced(string text)
     {
-        for (var at = text.IndexOf(Mark, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Mark, at + 1, StringComparison.Ordinal))
+        for (var at = text.IndexOf(Fence, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Fence, at + 1, StringComparison.Ordinal))
         {
-            if (ContentAfter(text, at + Mark.Length) is { } start)
+            if (ContentAfter(text, at + Fence.Length) is { } start)
             {
-                var end = text.IndexOf(Mark, start, StringComparison.Ordinal);
+                var end = text.IndexOf(Fence, start, StringComparison.Ordinal);
                 return end >= 0 ? text[start..end].Trim() : null;
             }
         }
         return null;
     }
 
-    /// <summary>Where the lines of a fence begin, after the name of a language; null where it opens none.</summary>
+    /// <summary>
+    /// Returns the position at which the content of a fence starts, after the name of a language; null if the text is not the start of a
+    /// fence.
+    /// </summary>
     private static int? ContentAfter(string text, int at)
     {
         while (at < text.Length && char.IsAsciiLetter(text[at]))

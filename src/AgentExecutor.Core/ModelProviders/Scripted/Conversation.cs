@@ -3,7 +3,7 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.ModelProviders.Scripted;
 
-/// <summary>What a scripted model sees of a conversation, read from its end as far as it must.</summary>
+/// <summary>The conversation as a scripted model sees it. It is read from its end, and only as far as necessary.</summary>
 internal sealed class Conversation(IReadOnlyList<ChatMessage> messages)
 {
     public string Last => messages.Count == 0 ? "" : TextOf(messages[^1]);
@@ -14,9 +14,11 @@ internal sealed class Conversation(IReadOnlyList<ChatMessage> messages)
 
     public string LastUser => Newest(message => message.Role == ChatRole.User ? TextOf(message) : null) ?? "";
 
-    public string? ResultOf(string callId) => Newest(message => Result(message) is { } result && result.CallId == callId ? Text(result) : null);
+    public string? ResultOf(string callId) =>
+        Newest(message => Result(message) is { } result && result.CallId == callId ? Text(result) : null);
 
-    public string? ResultOfTool(string tool) => Newest(message => Result(message) is { } result && ToolOf(result.CallId) == tool ? Text(result) : null);
+    public string? ResultOfTool(string tool) =>
+        Newest(message => Result(message) is { } result && ToolOf(result.CallId) == tool ? Text(result) : null);
 
     public bool Meets(ScriptCondition condition, string agent, int turn) =>
         (condition.Agent is null || condition.Agent == agent)

@@ -5,11 +5,16 @@ using Microsoft.Extensions.AI;
 
 namespace AgentExecutor.Core.ModelProviders.Scripted;
 
-/// <summary>Answers from a <see cref="Script"/>. Keeps nothing between calls: a call that is repeated, in whatever process, answers the same.</summary>
+/// <summary>
+/// Answers from a <see cref="Script"/>. It keeps no state between calls, so a repeated call gives the same answer in every process.
+/// </summary>
 internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProvider time) : IChatClient
 {
     public async Task<ChatResponse> GetResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
     {
         var updates = new List<ChatResponseUpdate>();
         await foreach (var update in GetStreamingResponseAsync(messages, options, cancellationToken))
@@ -20,11 +25,16 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
     }
 
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<ChatMessage> messages,
+        ChatOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
     {
         var list = messages as IReadOnlyList<ChatMessage> ?? [.. messages];
         var conversation = new Conversation(list);
-        var call = options as AgentChatOptions ?? new AgentChatOptions { Agent = "", Turn = list.Count(message => message.Role == ChatRole.Assistant) };
+        var call =
+            options as AgentChatOptions
+            ?? new AgentChatOptions { Agent = "", Turn = list.Count(message => message.Role == ChatRole.Assistant) };
         var turn = Choose(conversation, call);
         await WaitAsync(turn.Delay, cancellationToken);
         var chunks = 0;
@@ -45,15 +55,17 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
         yield return new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(Details(usage))])
         {
             ModelId = spec.Model,
-            FinishReason = turn.FinishReason is { } reason ? new ChatFinishReason(reason) : turn.ToolCalls.Count > 0 ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop,
+            FinishReason =
+                turn.FinishReason is { } reason ? new ChatFinishReason(reason)
+                : turn.ToolCalls.Count > 0 ? ChatFinishReason.ToolCalls
+                : ChatFinishReason.Stop,
         };
     }
 
-    public object? GetService(Type serviceType, object? serviceKey = null) => serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
+    public object? GetService(Type serviceType, object? serviceKey = null) =>
+        serviceKey is null && serviceType.IsInstanceOfType(this) ? this : null;
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 
     private ScriptTurn Choose(Conversation conversation, AgentChatOptions call)
     {
@@ -73,10 +85,12 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
                 next = turn;
             }
         }
-        return next ?? throw new FaultException(
-            FaultCodes.ScriptExhausted,
-            $"the scripted model '{spec.Model}' has no turn for answer {call.Turn + 1} of the agent '{call.Agent}'",
-            "add a turn to its script, or a turn whose 'when' holds here");
+        return next
+            ?? throw new FaultException(
+                FaultCodes.ScriptExhausted,
+                $"the scripted model '{spec.Model}' has no turn for answer {call.Turn + 1} of the agent '{call.Agent}'",
+                "add a turn to its script, or a turn whose 'when' holds here"
+            );
     }
 
     private static IEnumerable<ChatResponseUpdate> Chunks(ScriptTurn turn, string text)
@@ -104,17 +118,22 @@ internal sealed class ScriptedChatClient(Script script, ModelSpec spec, TimeProv
         var arguments = Quotes.Fill(call.Arguments, conversation);
         return arguments.ValueKind == JsonValueKind.Object
             ? new FunctionCallContent(id, call.Name, arguments.EnumerateObject().ToDictionary(it => it.Name, object? (it) => it.Value))
-            : new FunctionCallContent(id, call.Name) { RawRepresentation = arguments.GetRawText(), Exception = new JsonException("The arguments are no object.") };
+            : new FunctionCallContent(id, call.Name)
+            {
+                RawRepresentation = arguments.GetRawText(),
+                Exception = new JsonException("The arguments are not an object."),
+            };
     }
 
-    private static UsageDetails Details(TokenUsage usage) => new UsageDetails
-    {
-        InputTokenCount = usage.Input,
-        OutputTokenCount = usage.Output,
-        TotalTokenCount = usage.Total,
-        CachedInputTokenCount = usage.CachedInput,
-        ReasoningTokenCount = usage.Reasoning,
-    }.WithCacheWrite(usage.CacheWrite);
+    private static UsageDetails Details(TokenUsage usage) =>
+        new UsageDetails
+        {
+            InputTokenCount = usage.Input,
+            OutputTokenCount = usage.Output,
+            TotalTokenCount = usage.Total,
+            CachedInputTokenCount = usage.CachedInput,
+            ReasoningTokenCount = usage.Reasoning,
+        }.WithCacheWrite(usage.CacheWrite);
 
     private Task WaitAsync(TimeSpan delay, CancellationToken cancellationToken) =>
         delay > TimeSpan.Zero ? Task.Delay(delay, time, cancellationToken) : Task.CompletedTask;

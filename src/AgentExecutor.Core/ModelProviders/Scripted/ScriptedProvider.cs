@@ -6,8 +6,8 @@ using Microsoft.Extensions.AI;
 namespace AgentExecutor.Core.ModelProviders.Scripted;
 
 /// <summary>
-/// <c>provider: scripted</c>: no language model at all, but turns written down beforehand, for demonstrations and tests. What a turn quotes of
-/// tool results is real.
+/// The provider <c>scripted</c>: instead of a language model, it uses turns that were written in advance, for demonstrations and tests. The
+/// tool results that its turns quote are real.
 /// </summary>
 public sealed class ScriptedProvider(TimeProvider time) : IModelProvider
 {
@@ -17,11 +17,13 @@ public sealed class ScriptedProvider(TimeProvider time) : IModelProvider
 
     public IEnumerable<ModelFault> Check(ModelSpec spec) => Script.Check(spec.Script);
 
-    /// <summary>A script is a server of its own: one that is told to fail has no part in the others.</summary>
+    /// <summary>Every script counts as a server of its own, so that a script that fails on purpose does not affect the others.</summary>
     public ModelAddress AddressOf(ModelSpec spec) => new($"{ProviderName}:{spec.Model}#{IdOf(spec.Script)}", IsOperators: false);
 
     public IChatClient CreateClient(ModelSpec spec) => new ScriptedChatClient(Script.Read(spec.Script), spec, time);
 
-    private static string IdOf(JsonElement script) => script.ValueKind == JsonValueKind.Undefined
-        ? "" : Convert.ToHexStringLower(SHA256.HashData(JsonMarshal.GetRawUtf8Value(script)).AsSpan(0, 4));
+    private static string IdOf(JsonElement script) =>
+        script.ValueKind == JsonValueKind.Undefined
+            ? ""
+            : Convert.ToHexStringLower(SHA256.HashData(JsonMarshal.GetRawUtf8Value(script)).AsSpan(0, 4));
 }

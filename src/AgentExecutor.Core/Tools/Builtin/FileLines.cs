@@ -1,15 +1,17 @@
 using System.Globalization;
 using System.Text;
 using AgentExecutor.Core.Files;
+using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Tools.Builtin;
 
-/// <summary>What the file tools share: finding a file, and lines with numbers.</summary>
+/// <summary>Shared code of the file tools: finding a file, and numbering lines.</summary>
 internal static class FileLines
 {
-    public const int LongestLine = 2_000;
+    /// <summary>The number of characters of a line that are shown when several lines are shown.</summary>
+    public const int MaxLineLength = 2_000;
 
-    /// <summary>The file, or what to tell the model.</summary>
+    /// <summary>Finds a file. If it does not exist, <paramref name="fault"/> is the answer to the model.</summary>
     public static bool TryFind(this ToolContext context, string given, out string path, out VirtualFile? file, out ToolResult fault)
     {
         (path, file, fault) = (given, null, default);
@@ -20,17 +22,26 @@ internal static class FileLines
         }
         path = normal;
         file = context.Node.Files[normal];
-        fault = file is null ? ToolResult.Error($"Error: there is no file '{normal}'. Use ls or glob to see which there are.") : default;
+        fault = file is null ? ToolResult.Error($"Error: there is no file '{normal}'. Use ls or glob to list the files.") : default;
         return file is not null;
     }
 
-    /// <summary>As <c>cat -n</c> prints it: a right-aligned number, a tab, the line cut at <see cref="LongestLine"/> characters.</summary>
-    public static void AppendNumbered(StringBuilder text, int number, ReadOnlySpan<char> line)
+    /// <summary>
+    /// Appends a line in the format of <c>cat -n</c>: a right-aligned number, a tab, and the text. At most <paramref name="longest"/>
+    /// characters from <paramref name="skip"/> on are shown, followed by how to read the rest.
+    /// </summary>
+    public static void AppendNumbered(StringBuilder text, int number, ReadOnlySpan<char> line, int skip = 0, int longest = MaxLineLength)
     {
-        text.Append(CultureInfo.InvariantCulture, $"{number,6}\t").Append(line.Length > LongestLine ? line[..LongestLine] : line);
-        if (line.Length > LongestLine)
+        var from = WellFormedText.StartOf(line, Math.Min(skip, line.Length));
+        var shown = WellFormedText.Start(line[from..], longest);
+        text.Append(number.ToString(CultureInfo.InvariantCulture).PadLeft(6)).Append('\t').Append(shown);
+        var end = from + shown.Length;
+        if (end < line.Length)
         {
-            text.Append(CultureInfo.InvariantCulture, $"... ({line.Length - LongestLine} characters more)");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"... ({line.Length - end} more characters: continue with offset {number - 1} and character {end})"
+            );
         }
         text.Append('\n');
     }

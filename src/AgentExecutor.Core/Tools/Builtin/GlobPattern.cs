@@ -3,19 +3,25 @@ using System.Text.RegularExpressions;
 
 namespace AgentExecutor.Core.Tools.Builtin;
 
-/// <summary>Glob patterns over absolute paths: <c>*</c> and <c>?</c> within a name, <c>**</c> across directories, <c>{a,b}</c> for alternatives.</summary>
+/// <summary>
+/// Glob patterns over absolute paths: <c>*</c> and <c>?</c> match within a name, <c>**</c> across directories, and <c>{a,b}</c> lists
+/// alternatives.
+/// </summary>
 internal static class GlobPattern
 {
     private const int MaxLength = 512;
 
-    /// <summary>A matcher, or null where the pattern is too long. A pattern without a slash matches names at any depth below <paramref name="root"/>.</summary>
+    /// <summary>
+    /// Compiles a pattern; null if it is too long. A pattern without a slash matches names at any depth below <paramref name="root"/>.
+    /// </summary>
     public static Regex? TryCompile(string pattern, string root = "/")
     {
         if (pattern.Length > MaxLength)
         {
             return null;
         }
-        var rooted = pattern.StartsWith('/') ? pattern
+        var rooted = pattern.StartsWith('/')
+            ? pattern
             : (root == "/" ? "" : root) + (pattern.Contains('/', StringComparison.Ordinal) ? "/" : "/**/") + pattern;
         return new Regex($"^{Translate(rooted)}$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
     }
@@ -39,15 +45,17 @@ internal static class GlobPattern
             }
             else
             {
-                regex.Append(pattern[i] switch
-                {
-                    '*' => "[^/]*",
-                    '?' => "[^/]",
-                    '{' => Open(ref open),
-                    '}' when open > 0 => Close(ref open),
-                    ',' when open > 0 => "|",
-                    var other => Regex.Escape(other.ToString()),
-                });
+                regex.Append(
+                    pattern[i] switch
+                    {
+                        '*' => "[^/]*",
+                        '?' => "[^/]",
+                        '{' => Open(ref open),
+                        '}' when open > 0 => Close(ref open),
+                        ',' when open > 0 => "|",
+                        var other => Regex.Escape(other.ToString()),
+                    }
+                );
             }
         }
         return regex.Append(')', open).ToString();

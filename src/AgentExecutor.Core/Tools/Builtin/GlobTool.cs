@@ -3,22 +3,25 @@ using AgentExecutor.Core.Files;
 
 namespace AgentExecutor.Core.Tools.Builtin;
 
-/// <summary><c>glob</c>: the files whose paths match a pattern.</summary>
+/// <summary>The tool <c>glob</c>: lists the files whose paths match a pattern.</summary>
 internal sealed class GlobTool : Tool
 {
     public override string Name => "glob";
 
     public override string Description =>
-        "Finds files by a glob pattern: * and ? within a name, ** across directories, {a,b} for alternatives; for example **/*.md or /src/*.cs.";
+        "Finds files by a glob pattern: * and ? within a name, ** across directories, {a,b} for alternatives; for example **/*.md or "
+        + "/src/*.cs.";
 
-    public override bool PagesItself => true;
+    public override bool LimitsItsResults => true;
 
-    public override JsonElement Parameters { get; } = ToolArguments.Schema(
-        """
-        {"type": "object", "required": ["pattern"], "properties": {
-          "pattern": {"type": "string"},
-          "path": {"type": "string", "description": "The directory to search in; / by default"}}}
-        """);
+    public override JsonElement Parameters { get; } =
+        ToolArguments.Schema(
+            """
+            {"type": "object", "required": ["pattern"], "properties": {
+              "pattern": {"type": "string"},
+              "path": {"type": "string", "description": "The directory to search in; / by default"}}}
+            """
+        );
 
     public override ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
     {

@@ -3,17 +3,20 @@ using AgentExecutor.Core.Files;
 
 namespace AgentExecutor.Core.Tools.Builtin;
 
-/// <summary><c>ls</c>: what a directory of the virtual file system holds.</summary>
+/// <summary>The tool <c>ls</c>: lists a directory of the virtual file system.</summary>
 internal sealed class ListFilesTool : Tool
 {
     public override string Name => "ls";
 
-    public override string Description => "Lists the files and directories in a directory, directories with a closing slash, files with their size in characters.";
+    public override string Description =>
+        "Lists the files and directories in a directory: directories with a trailing slash, files with their size in characters.";
 
-    public override bool PagesItself => true;
+    public override bool LimitsItsResults => true;
 
-    public override JsonElement Parameters { get; } = ToolArguments.Schema(
-        """{"type": "object", "properties": {"path": {"type": "string", "description": "An absolute path; / by default"}}}""");
+    public override JsonElement Parameters { get; } =
+        ToolArguments.Schema(
+            """{"type": "object", "properties": {"path": {"type": "string", "description": "An absolute path; / by default"}}}"""
+        );
 
     public override ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
     {

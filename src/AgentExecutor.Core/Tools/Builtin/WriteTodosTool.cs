@@ -1,10 +1,10 @@
 using System.Text.Json;
-using AgentExecutor.Core.Agents;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Tools.Builtin;
 
-/// <summary><c>write_todos</c>: replaces the agent's plan.</summary>
+/// <summary>The tool <c>write_todos</c>: replaces the agent's plan.</summary>
 internal sealed class WriteTodosTool : Tool
 {
     public const string ToolName = "write_todos";
@@ -13,17 +13,20 @@ internal sealed class WriteTodosTool : Tool
 
     public override string Description =>
         """
-        Writes the whole list of todos for the task at hand; it replaces the list before. Use it for work of three or more steps: write the plan
-        first, keep exactly one item in_progress while you work on it, and mark an item completed as soon as it is done. Not for trivial requests.
-        """;
+            Writes the whole list of todos for the current task, replacing the previous list. Use it for work of three or more steps: write
+            the plan first, keep exactly one item in_progress while you work on it, and mark an item completed as soon as it is done. Do not
+            use it for trivial requests.
+            """;
 
-    public override JsonElement Parameters { get; } = ToolArguments.Schema(
-        """
-        {"type": "object", "required": ["todos"], "properties": {"todos": {"type": "array", "items": {
-          "type": "object", "required": ["content", "status"], "properties": {
-            "content": {"type": "string", "description": "What is to be done"},
-            "status": {"type": "string", "enum": ["pending", "in_progress", "completed"]}}}}}}
-        """);
+    public override JsonElement Parameters { get; } =
+        ToolArguments.Schema(
+            """
+            {"type": "object", "required": ["todos"], "properties": {"todos": {"type": "array", "items": {
+              "type": "object", "required": ["content", "status"], "properties": {
+                "content": {"type": "string", "description": "What must be done"},
+                "status": {"type": "string", "enum": ["pending", "in_progress", "completed"]}}}}}}
+            """
+        );
 
     public override string? Changes(JsonElement arguments) => AgentState.Todos;
 

@@ -3,13 +3,15 @@ using AgentExecutor.Core.Recording;
 
 namespace AgentExecutor.Server.Commands.Recordings;
 
-/// <summary>Opens files with recordings.</summary>
+/// <summary>Opens recording files.</summary>
 internal static class RecordingFile
 {
-    /// <summary>Opens a file to write exchanges behind what it holds; nobody else may write it. An unfinished last line is taken away.</summary>
-    /// <param name="mayGoOn">It may hold exchanges already.</param>
-    /// <exception cref="FaultException">It cannot be made, is something else than a recording, or holds exchanges and may not.</exception>
-    public static async Task<FileStream> OpenAsync(string path, bool mayGoOn, CancellationToken cancellationToken)
+    /// <summary>
+    /// Opens a file to append exchanges, and prevents other processes from writing it. An incomplete last line is removed.
+    /// </summary>
+    /// <param name="mayAppend">Whether the file may already contain exchanges.</param>
+    /// <exception cref="FaultException">The file cannot be created, is not a recording, or already contains exchanges.</exception>
+    public static async Task<FileStream> OpenAsync(string path, bool mayAppend, CancellationToken cancellationToken)
     {
         var file = Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
         try
@@ -20,10 +22,13 @@ internal static class RecordingFile
                 return file;
             }
             var held = await RecordingReader.ReadAsync(file, path, cancellationToken);
-            if (held.All.Count > 0 && !mayGoOn)
+            if (held.All.Count > 0 && !mayAppend)
             {
                 throw new FaultException(
-                    FaultCodes.InvalidInput, $"'{path}' holds a recording of {held.All.Count} exchanges already", "delete it, or name another file; 'resume --record' goes on with one");
+                    FaultCodes.InvalidInput,
+                    $"'{path}' already contains a recording with {held.All.Count} exchanges",
+                    "delete it, or specify another file; only 'resume --record' appends to a recording"
+                );
             }
             await EndLastLineAsync(file, held, cancellationToken);
             return file;
@@ -35,14 +40,14 @@ internal static class RecordingFile
         }
     }
 
-    /// <exception cref="FaultException">It cannot be read, or is no recording.</exception>
+    /// <exception cref="FaultException">The file cannot be read, or is not a recording.</exception>
     public static async Task<RecordedExchanges> ReadAsync(string path, CancellationToken cancellationToken)
     {
         await using var file = Open(path, FileMode.Open, FileAccess.Read);
         return await RecordingReader.ReadAsync(file, path, cancellationToken);
     }
 
-    /// <summary>Puts the next line on a line of its own: behind the last whole one, to which an editor may have left no line break.</summary>
+    /// <summary>Ensures that the next exchange starts on a new line. An editor may have removed the last line break.</summary>
     private static async Task EndLastLineAsync(FileStream file, RecordedExchanges held, CancellationToken cancellationToken)
     {
         if (held.IsCutOff)
@@ -61,14 +66,27 @@ internal static class RecordingFile
     {
         try
         {
-            // No buffer: what is written has left the process, and a kill cannot take it back.
-            return new FileStream(path, mode, access, access == FileAccess.Read ? FileShare.ReadWrite : FileShare.Read, bufferSize: 0, useAsync: false);
+            // Unbuffered, so that exchanges that were written survive a kill of the process.
+            return new FileStream(
+                path,
+                mode,
+                access,
+                access == FileAccess.Read ? FileShare.ReadWrite : FileShare.Read,
+                bufferSize: 0,
+                useAsync: false
+            );
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new FaultException(
-                FaultCodes.InvalidInput, $"the recording '{path}' cannot be opened: {exception.Message}",
-                access == FileAccess.Read ? "name a file that --record made" : "name a file in a directory that exists, which no other program writes", exception);
+                FaultCodes.InvalidInput,
+                $"the recording '{path}' cannot be opened: {exception.Message}",
+                access == FileAccess.Read
+                    ? "specify a file written by --record"
+                    : "specify a file in an existing directory that no other program is writing",
+                exception
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Buffers;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Json;
@@ -7,31 +7,40 @@ using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Server.Commands.Submitting;
 
-/// <summary>Publishes jobs to NATS, and looks for their results in the stream of results.</summary>
+/// <summary>Publishes jobs to NATS, and waits for their results in the result stream.</summary>
 internal sealed class BusJobSender(IEventBus bus, string target) : IJobSender
 {
-    private const int Page = 500;
+    private const int PageSize = 500;
 
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
+    private static readonly SearchValues<char> Numbers = SearchValues.Create("0123456789:");
 
-    /// <summary>A job that ended before it was sent again: so long it may still turn out to be another job of its id.</summary>
-    private static readonly TimeSpan Doubt = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    /// <summary>
+    /// How long to wait for a newer result, if the stream already had a result of this job id before the job was published.
+    /// </summary>
+    private static readonly TimeSpan NewResultTimeout = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan MaxOutage = TimeSpan.FromMinutes(1);
 
     private ReadOnlyMemory<byte> _data;
     private long _letters;
     private long _results;
+    private long _before;
     private StoredMessage? _last;
-    private DateTimeOffset _sent;
+    private long _sent;
+
+    public Uri? Url => null;
 
     public string Target => target;
 
     public async Task SendAsync(string jobId, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
-        (_sent, _data) = (TimeProvider.System.GetUtcNow(), data);
-        var isEvent = JsonElement.Parse(data.Span).Property("specversion") is not null;
+        // Earlier results are recognised by sequence number and not by time, because clocks differ.
+        await ReadResultsAsync(jobId, cancellationToken);
+        await SkipLettersAsync(cancellationToken);
+        (_before, _sent, _data) = (_results, TimeProvider.System.GetTimestamp(), data);
+        var isEvent = StoredJson.Parse(data.Span).Property("specversion") is not null;
         await bus.PublishAsync(
             [
                 new BusMessage($"{BusSubjects.Jobs}submitted", data)
@@ -39,62 +48,86 @@ internal sealed class BusJobSender(IEventBus bus, string target) : IJobSender
                     Headers = [KeyValuePair.Create("Content-Type", isEvent ? CloudEventWriter.ContentType : "application/json")],
                 },
             ],
-            cancellationToken);
+            cancellationToken
+        );
     }
 
-    /// <summary>The newest result of the job; or the reason why it was put aside.</summary>
-    public async Task<JobEnd> WaitAsync(string jobId, CancellationToken cancellationToken)
+    /// <summary>Returns the newest result of the job, or throws the reason why it became a dead letter.</summary>
+    public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken)
     {
-        for (var away = TimeSpan.Zero; ; await Task.Delay(Look, TimeProvider.System, cancellationToken))
+        for (var outage = TimeSpan.Zero; ; await Task.Delay(PollInterval, TimeProvider.System, cancellationToken))
         {
             try
             {
-                await ThrowIfPutAsideAsync(cancellationToken);
+                await ThrowIfDeadLetteredAsync(cancellationToken);
                 await ReadResultsAsync(jobId, cancellationToken);
-                var waited = TimeProvider.System.GetUtcNow() - _sent;
-                if (_last is { } last && (last.Time > _sent - Skew || waited > Doubt))
+                if (_last is { } last && (last.Sequence > _before || TimeProvider.System.GetElapsedTime(_sent) > NewResultTimeout))
                 {
-                    return await EndAsync(last, cancellationToken);
+                    return await ReadResultAsync(last, cancellationToken);
                 }
-                away = TimeSpan.Zero;
+                outage = TimeSpan.Zero;
             }
-            catch (FaultException fault) when (fault.Code == FaultCodes.BusUnavailable && (away += Look) < Patience)
+            catch (FaultException fault) when (fault.Code == FaultCodes.BusUnavailable && (outage += PollInterval) < MaxOutage)
             {
-                // it may come back; the job is stored
+                // the job is stored, so it is safe to wait for the connection
             }
         }
     }
 
-    private async Task ThrowIfPutAsideAsync(CancellationToken cancellationToken)
+    private async Task ThrowIfDeadLetteredAsync(CancellationToken cancellationToken)
     {
-        foreach (var letter in await bus.ReadAsync(new BusQuery(BusStream.DeadLetters, Page, _letters, _sent - Skew), cancellationToken))
+        foreach (var letter in await bus.ReadAsync(new BusQuery(BusStream.DeadLetters, PageSize, _letters), cancellationToken))
         {
             _letters = letter.Sequence;
-            if (letter.Time > _sent - Skew && letter.Body.Span.SequenceEqual(_data.Span))
+            if (letter.Body.Span.SequenceEqual(_data.Span))
             {
                 throw new FaultException(
-                    letter.Header(DeadLetters.Code) ?? FaultCodes.InvalidEvent, letter.Header(DeadLetters.Reason) ?? "the job was put aside",
-                    $"look at it with: agent-executor dead-letters show {letter.Sequence}");
+                    letter.Header(DeadLetters.Code) ?? FaultCodes.InvalidEvent,
+                    letter.Header(DeadLetters.Reason) ?? "the job became a dead letter",
+                    $"show it with: agent-executor dead-letters show {letter.Sequence}"
+                );
             }
         }
     }
 
-    /// <summary>A result's id begins with its job's; so the bodies of others are not read.</summary>
+    private async Task SkipLettersAsync(CancellationToken cancellationToken)
+    {
+        var count = PageSize;
+        while (count == PageSize)
+        {
+            var page = await bus.ReadAsync(new BusQuery(BusStream.DeadLetters, PageSize, _letters, HasBodies: false), cancellationToken);
+            (_letters, count) = (page.IsEmpty ? _letters : page[^1].Sequence, page.Length);
+        }
+    }
+
+    /// <summary>Reads only headers, because the id of a result starts with the id of its job.</summary>
     private async Task ReadResultsAsync(string jobId, CancellationToken cancellationToken)
     {
-        for (var count = Page; count == Page;)
+        var count = PageSize;
+        while (count == PageSize)
         {
-            var page = await bus.ReadAsync(new BusQuery(BusStream.Results, Page, _results, HasBodies: false), cancellationToken);
-            _last = page.LastOrDefault(message => message.Id.StartsWith($"{jobId}:", StringComparison.Ordinal)) ?? _last;
+            var page = await bus.ReadAsync(new BusQuery(BusStream.Results, PageSize, _results, HasBodies: false), cancellationToken);
+            _last = page.LastOrDefault(message => IsOf(message.Id, jobId)) ?? _last;
             (_results, count) = (page.IsEmpty ? _results : page[^1].Sequence, page.Length);
         }
     }
 
-    private async Task<JobEnd> EndAsync(StoredMessage result, CancellationToken cancellationToken)
+    /// <summary>
+    /// The id of a result is the job id followed by numbers. The numbers are checked, because one job id can be a prefix of another.
+    /// </summary>
+    internal static bool IsOf(string resultId, string jobId) =>
+        resultId.Length > jobId.Length
+        && resultId[jobId.Length] == ':'
+        && resultId.StartsWith(jobId, StringComparison.Ordinal)
+        && resultId.AsSpan(jobId.Length + 1) is var numbers
+        && numbers.Count(':') <= 1
+        && !numbers.ContainsAnyExcept(Numbers);
+
+    private async Task<JobResult> ReadResultAsync(StoredMessage result, CancellationToken cancellationToken)
     {
         var whole = (await bus.ReadAsync(new BusQuery(BusStream.Results, 1, result.Sequence - 1), cancellationToken))[0];
         var status = Enum.Parse<RunStatus>(result.Subject[BusSubjects.Results.Length..], ignoreCase: true);
-        return new JobEnd(status, JsonElement.Parse(whole.Body.Span).GetProperty("data"));
+        return new JobResult(status, StoredJson.Parse(whole.Body.Span).GetProperty("data"));
     }
 
     public ValueTask DisposeAsync() => bus.DisposeAsync();

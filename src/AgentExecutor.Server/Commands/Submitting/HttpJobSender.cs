@@ -1,77 +1,59 @@
 using System.Net.Http.Headers;
-using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Server.Commands.Remote;
 
 namespace AgentExecutor.Server.Commands.Submitting;
 
-/// <summary>Sends jobs to a service over HTTP, and looks how they stand.</summary>
+/// <summary>Sends jobs to a service over HTTP, and polls their state.</summary>
 internal sealed class HttpJobSender(Uri url) : IJobSender
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan MaxOutage = TimeSpan.FromSeconds(60);
 
-    private readonly HttpClient _http = new() { BaseAddress = url };
+    private readonly ServiceClient _client = new(url);
 
-    public string Target => ServiceAnswers.Name(url);
+    public Uri? Url => url;
+
+    public string Target => ServiceResponses.Name(url);
 
     public async Task SendAsync(string jobId, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = new ReadOnlyMemoryContent(data) };
-        var isEvent = JsonElement.Parse(data.Span).Property("specversion") is not null;
+        var isEvent = StoredJson.Parse(data.Span).Property("specversion") is not null;
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(isEvent ? CloudEventWriter.ContentType : "application/json");
         request.Headers.Add("Prefer", "respond-async");
-        using var response = await TryAsync(() => _http.SendAsync(request, cancellationToken));
-        await CheckAsync(response, cancellationToken);
+        using var response = await _client.SendAsync(request, cancellationToken);
     }
 
-    public async Task<JobEnd> WaitAsync(string jobId, CancellationToken cancellationToken)
+    public async Task<JobResult> WaitAsync(string jobId, CancellationToken cancellationToken)
     {
-        for (var away = TimeSpan.Zero; ; await Task.Delay(Look, TimeProvider.System, cancellationToken))
+        var path = $"/deepagents-runtime/state/{Uri.EscapeDataString(jobId)}";
+        for (var outage = TimeSpan.Zero; ; await Task.Delay(PollInterval, TimeProvider.System, cancellationToken))
         {
             try
             {
-                using var response = await TryAsync(() => _http.GetAsync($"/deepagents-runtime/state/{Uri.EscapeDataString(jobId)}", cancellationToken));
-                await CheckAsync(response, cancellationToken);
-                var state = JsonElement.Parse(await response.Content.ReadAsByteArrayAsync(cancellationToken));
+                using var request = new HttpRequestMessage(HttpMethod.Get, path);
+                using var response = await _client.SendAsync(request, cancellationToken);
+                var state = StoredJson.Parse(await response.Content.ReadAsByteArrayAsync(cancellationToken));
                 if (Enum.TryParse<RunStatus>(state.TextProperty("status"), ignoreCase: true, out var status) && status != RunStatus.Running)
                 {
-                    return new JobEnd(status, state);
+                    return new JobResult(status, state);
                 }
-                away = TimeSpan.Zero;
+                outage = TimeSpan.Zero;
             }
-            catch (FaultException fault) when (fault.IsTransient && (away += Look) < Patience)
+            catch (FaultException fault) when (fault.IsTransient && (outage += PollInterval) < MaxOutage)
             {
-                // a replica that stops; the job is stored
+                // the job is stored, so it is safe to wait for another replica
             }
         }
     }
 
     public ValueTask DisposeAsync()
     {
-        _http.Dispose();
+        _client.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private async Task<HttpResponseMessage> TryAsync(Func<Task<HttpResponseMessage>> send)
-    {
-        try
-        {
-            return await send();
-        }
-        catch (HttpRequestException exception)
-        {
-            throw ServiceAnswers.None(url, exception);
-        }
-    }
-
-    private static async Task CheckAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        if (!response.IsSuccessStatusCode)
-        {
-            throw await ServiceAnswers.ReadFaultAsync(response, cancellationToken);
-        }
     }
 }

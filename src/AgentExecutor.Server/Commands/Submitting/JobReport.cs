@@ -1,13 +1,15 @@
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Server.Commands.Reports;
 
 namespace AgentExecutor.Server.Commands.Submitting;
 
-/// <summary>Tells how a job that ran elsewhere came out: the answer on standard output, the rest on standard error.</summary>
+/// <summary>Reports the result of a job of a service: the answer on standard output, everything else on standard error.</summary>
 internal static class JobReport
 {
-    /// <param name="isSilent">Standard output holds something else, and not the answer.</param>
-    public static int Write(string threadId, JobEnd end, bool isSilent = false)
+    /// <param name="isSilent">True if standard output is used for something other than the answer.</param>
+    /// <param name="service">The HTTP URL of the service, or null.</param>
+    public static int Write(string threadId, JobResult end, bool isSilent = false, Uri? service = null)
     {
         var result = end.Data.Property("result");
         return RunReport.Write(
@@ -18,6 +20,8 @@ internal static class JobReport
                 Failure = end.Data.Property("error") is { } error ? RunEventReader.ReadFailure(error) : null,
                 Interrupts = RunEventReader.ReadInterrupts(end.Data.Property("interrupts")),
             },
-            isSilent);
+            isSilent,
+            service
+        );
     }
 }

@@ -7,7 +7,7 @@ using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Server.Commands.Watching;
 
-/// <summary>One answer with a thread's events, until it ends or breaks off.</summary>
+/// <summary>One response with the events of a thread, until it ends or the connection breaks.</summary>
 internal sealed class EventConnection : IAsyncDisposable
 {
     private const string ClosedEvent = "closed";
@@ -18,19 +18,26 @@ internal sealed class EventConnection : IAsyncDisposable
     private EventConnection(HttpResponseMessage response, Stream stream, CancellationToken cancellationToken)
     {
         _response = response;
-        _items = SseParser.Create(stream, static (_, data) => data.ToArray()).EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        _items = SseParser
+            .Create(stream, static (_, data) => data.ToArray())
+            .EnumerateAsync(cancellationToken)
+            .GetAsyncEnumerator(cancellationToken);
     }
 
-    /// <summary>Why the service sends no more, where it said so.</summary>
+    /// <summary>The reason that the service gave for closing the stream, or null.</summary>
     public string? Closed { get; private set; }
 
-    /// <summary>Why it broke off; null where it came to its end in order.</summary>
+    /// <summary>Why the connection broke; null if the response ended normally.</summary>
     public string? Broken { get; private set; }
 
-    public static async Task<EventConnection> OpenAsync(HttpResponseMessage response, TimeSpan silence, TimeProvider time, CancellationToken cancellationToken) =>
-        new(response, new LivelyStream(await response.Content.ReadAsStreamAsync(cancellationToken), silence, time), cancellationToken);
+    public static async Task<EventConnection> OpenAsync(
+        HttpResponseMessage response,
+        TimeSpan idle,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    ) => new(response, new TimeoutStream(await response.Content.ReadAsStreamAsync(cancellationToken), idle, time), cancellationToken);
 
-    /// <summary>The next event; null at the end, in order or not. The parser leaves out an event that breaks off in its midst.</summary>
+    /// <summary>Returns the next event, or null at the end of the response. The parser skips an incomplete event.</summary>
     public async Task<StreamEvent?> NextAsync(CancellationToken cancellationToken)
     {
         try
@@ -71,7 +78,7 @@ internal sealed class EventConnection : IAsyncDisposable
     {
         try
         {
-            return JsonElement.Parse(data).TextProperty("reason") ?? "";
+            return StoredJson.Parse(data).TextProperty("reason") ?? "";
         }
         catch (JsonException)
         {

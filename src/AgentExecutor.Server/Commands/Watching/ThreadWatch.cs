@@ -5,37 +5,53 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
+using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Streaming;
 using AgentExecutor.Server.Api;
+using AgentExecutor.Server.Commands.Remote;
 
 namespace AgentExecutor.Server.Commands.Watching;
 
 /// <summary>
-/// A thread's events from a service, each once and in order, to the run's end, however often the connection breaks. An end counts once the service says that nothing follows:
-/// what is told of old may hold earlier ends, at which the thread waited for a person.
+/// Reads the events of a thread from a service, each once and in order, until the run ends. Reconnects when the connection breaks. An end
+/// event ends the watch only when the service then closes the stream, because the log can contain end events of earlier runs.
 /// </summary>
-/// <param name="notice">Told of an outage and of its end, once each.</param>
-internal sealed class ThreadWatch(HttpClient http, Uri service, string threadId, long after, WatchPatience patience, TimeProvider time, Action<string> notice)
+/// <param name="notice">Is called when the service becomes unreachable, and when it is reachable again.</param>
+internal sealed class ThreadWatch(
+    HttpClient http,
+    Uri service,
+    string threadId,
+    long after,
+    WatchTimeouts timeouts,
+    TimeProvider time,
+    Action<string> notice
+)
 {
     private int _tries;
-    private bool _hasAnswered;
+    private long _attempt; // the greatest attempt number so far
+    private bool _hasResponded;
     private bool _hasConnected;
-    private bool _isAway;
+    private bool _isUnreachable;
     private bool _isAtEnd;
 
     /// <summary>The number of the last event that was read.</summary>
     public long Last { get; private set; } = after;
 
-    /// <exception cref="FaultException">There is no such thread, or no longer; or at the first try: there is no service, or it refuses.</exception>
+    /// <exception cref="FaultException">The thread does not exist or was deleted, or the first request failed or was rejected.</exception>
     public async IAsyncEnumerable<StreamEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (await ConnectAsync(cancellationToken) is { } opened)
         {
             await using var connection = opened;
-            while (await connection.NextAsync(cancellationToken) is { } told)
+            while (await connection.NextAsync(cancellationToken) is { } next)
             {
-                if (told.Sequence > Last && Take(told))
+                if (next.Sequence > Last && Take(next))
                 {
-                    yield return told;
+                    yield return next;
+                }
+                else if (next.Sequence <= Last && next.IsEnd)
+                {
+                    _isAtEnd = true; // no event follows the requested number, so the service sends the whole log
                 }
             }
             cancellationToken.ThrowIfCancellationRequested();
@@ -50,60 +66,78 @@ internal sealed class ThreadWatch(HttpClient http, Uri service, string threadId,
         }
     }
 
-    /// <summary>Whether it can be shown. Garbage has been seen as well: it would come again.</summary>
-    private bool Take(StreamEvent told)
+    /// <summary>
+    /// Returns false for events that are not shown: those of a worker that has lost its lease, and invalid JSON. Invalid JSON counts as
+    /// read, because the service would send it again.
+    /// </summary>
+    private bool Take(StreamEvent next)
     {
-        (Last, _isAtEnd, _tries) = (told.Sequence, told.IsEnd, 0);
         try
         {
-            JsonElement.Parse(told.Json.Span);
+            var attempt =
+                StoredJson.Parse(next.Json.Span).Property("attempt") is { ValueKind: JsonValueKind.Number } number
+                && number.TryGetInt64(out var token)
+                    ? token
+                    : 0;
+            if ((next with { Attempt = attempt }).IsSuperseded(_attempt))
+            {
+                return false;
+            }
+            (Last, _isAtEnd, _tries, _attempt) = (next.Sequence, next.IsEnd, 0, Math.Max(_attempt, attempt));
             return true;
         }
         catch (JsonException)
         {
-            notice($"event {told.Sequence} is no JSON, and is left out");
+            (Last, _isAtEnd, _tries) = (next.Sequence, next.IsEnd, 0);
+            notice($"event {next.Sequence} is not valid JSON and is skipped");
             return false;
         }
     }
 
-    /// <summary>Null where nothing more comes.</summary>
+    /// <summary>Returns null when no more events follow.</summary>
     private async Task<EventConnection?> ConnectAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            if (_hasAnswered)
+            if (_hasResponded)
             {
-                await Task.Delay(patience.Before(_tries++), time, cancellationToken);
+                await Task.Delay(timeouts.DelayBefore(_tries++), time, cancellationToken);
             }
             try
             {
                 var connection = await OpenAsync(cancellationToken);
-                TellBack();
+                ReportReachable();
                 return connection;
             }
             catch (FaultException) when (_isAtEnd)
             {
-                return null; // the end was told, and broke off before its last word
+                return null; // the end event arrived before the connection broke
             }
             catch (FaultException fault) when (fault.Code == FaultCodes.UnknownThread && _hasConnected)
             {
                 throw Deleted();
             }
-            catch (FaultException fault) when (IsPassing(fault))
+            catch (FaultException fault) when (ShouldRetry(fault))
             {
-                TellAway(fault.Message);
+                ReportUnreachable(fault.Message);
             }
         }
     }
 
-    /// <summary>A proxy says many things while the service behind it starts again; what the service itself refuses it goes on to refuse.</summary>
-    private bool IsPassing(FaultException fault) => _hasAnswered
-        && (fault.IsTransient || (_hasConnected && fault.Code is not (FaultCodes.UnknownThread or FaultCodes.InvalidInput or FaultCodes.OriginRefused)));
+    /// <summary>
+    /// Whether to retry. A proxy can return any error while the service restarts, but an error of the service itself is final.
+    /// </summary>
+    private bool ShouldRetry(FaultException fault) =>
+        _hasResponded
+        && (
+            fault.IsTransient
+            || (_hasConnected && fault.Code is not (FaultCodes.UnknownThread or FaultCodes.InvalidInput or FaultCodes.OriginRefused))
+        );
 
     private async Task<EventConnection?> OpenAsync(CancellationToken cancellationToken)
     {
         var response = await SendAsync(cancellationToken);
-        _hasAnswered = true;
+        _hasResponded = true;
         EventConnection? connection = null;
         try
         {
@@ -113,20 +147,23 @@ internal sealed class ThreadWatch(HttpClient http, Uri service, string threadId,
             }
             if (!response.IsSuccessStatusCode)
             {
-                throw await ServiceAnswers.ReadFaultAsync(response, cancellationToken);
+                throw await ServiceResponses.ReadFaultAsync(response, cancellationToken);
             }
             if (response.Content.Headers.ContentType?.MediaType != "text/event-stream")
             {
                 throw new FaultException(
-                    FaultCodes.BusUnavailable, $"what answers at {ServiceAnswers.Name(service)} has no events of threads", "name the service with --to URL");
+                    FaultCodes.BusUnavailable,
+                    $"the server at {ServiceResponses.Name(service)} does not provide thread events",
+                    "specify the service with --to URL"
+                );
             }
-            connection = await EventConnection.OpenAsync(response, patience.Silence, time, cancellationToken);
+            connection = await EventConnection.OpenAsync(response, timeouts.Idle, time, cancellationToken);
             _hasConnected = true;
             return connection;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            throw ServiceAnswers.None(service, exception); // it broke off while it said what is wrong
+            throw ServiceResponses.Unreachable(service, exception); // the connection broke during the error response
         }
         finally
         {
@@ -145,7 +182,7 @@ internal sealed class ThreadWatch(HttpClient http, Uri service, string threadId,
         {
             request.Headers.Add("Last-Event-ID", Last.ToString(CultureInfo.InvariantCulture));
         }
-        using var waiting = new CancellationTokenSource(patience.Answer, time);
+        using var waiting = new CancellationTokenSource(timeouts.Response, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, waiting.Token);
         try
         {
@@ -153,31 +190,31 @@ internal sealed class ThreadWatch(HttpClient http, Uri service, string threadId,
         }
         catch (HttpRequestException exception)
         {
-            throw ServiceAnswers.None(service, exception);
+            throw ServiceResponses.Unreachable(service, exception);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw ServiceAnswers.None(service, new TimeoutException($"nothing came for {patience.Answer.TotalSeconds:0.#} s"));
+            throw ServiceResponses.Unreachable(service, new TimeoutException($"no response for {timeouts.Response.TotalSeconds:0.#} s"));
         }
     }
 
-    private FaultException Deleted() => new(FaultCodes.UnknownThread, $"the thread '{threadId}' was deleted while it was watched");
+    private FaultException Deleted() => new(FaultCodes.UnknownThread, $"the thread '{threadId}' was deleted during the watch");
 
-    private void TellAway(string why)
+    private void ReportUnreachable(string why)
     {
-        if (!_isAway)
+        if (!_isUnreachable)
         {
-            _isAway = true;
-            notice($"{why}; trying again until it answers");
+            _isUnreachable = true;
+            notice($"{why}; retrying until the service answers");
         }
     }
 
-    private void TellBack()
+    private void ReportReachable()
     {
-        if (_isAway)
+        if (_isUnreachable)
         {
-            _isAway = false;
-            notice($"{ServiceAnswers.Name(service)} is back");
+            _isUnreachable = false;
+            notice($"{ServiceResponses.Name(service)} is reachable again");
         }
     }
 }

@@ -5,7 +5,10 @@ using System.Text;
 
 namespace AgentExecutor.Tests.Commands.Watching;
 
-/// <summary>A service that answers its connections one after another as it is told, down to the byte. Once all is said it is gone.</summary>
+/// <summary>
+/// A service that answers its connections one after another with exactly the given bytes. After the last answer it accepts no more
+/// connections.
+/// </summary>
 internal sealed class ScriptedService : IAsyncDisposable
 {
     private const string Chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -23,48 +26,57 @@ internal sealed class ScriptedService : IAsyncDisposable
 
     public Uri Url { get; }
 
-    /// <summary>What each request had for <c>Last-Event-ID</c>; "-" for none.</summary>
+    /// <summary>The header <c>Last-Event-ID</c> of each request; "-" if there was none.</summary>
     public ConcurrentQueue<string> Seen { get; } = new();
 
-    /// <summary>Sends the text as a stream of events and ends in order.</summary>
-    public static Func<Connection, Task> Events(string text) => async connection =>
-    {
-        await connection.SendAsync(Chunked);
-        await connection.SendChunkAsync(text);
-        await connection.SendAsync("0\r\n\r\n");
-    };
-
-    /// <summary>Sends the text and breaks off.</summary>
-    public static Func<Connection, Task> Broken(string text) => async connection =>
-    {
-        await connection.SendAsync(Chunked);
-        await connection.SendChunkAsync(text);
-    };
-
-    /// <summary>Sends the text and then nothing, with the connection open.</summary>
-    public static Func<Connection, Task> Hanging(string text) => async connection =>
-    {
-        await Broken(text)(connection);
-        await connection.ReadToEndAsync();
-    };
-
-    /// <summary>Sends comments, one each 50 ms, and then the text.</summary>
-    public static Func<Connection, Task> Murmuring(int comments, string text) => async connection =>
-    {
-        await connection.SendAsync(Chunked);
-        for (var i = 0; i < comments; i++)
+    /// <summary>Sends the text as a stream of events and ends the response properly.</summary>
+    public static Func<Connection, Task> Events(string text) =>
+        async connection =>
         {
-            await Task.Delay(50);
-            await connection.SendChunkAsync(": still here\n\n");
-        }
-        await connection.SendChunkAsync(text);
-        await connection.SendAsync("0\r\n\r\n");
-    };
+            await connection.SendAsync(Chunked);
+            await connection.SendChunkAsync(text);
+            await connection.SendAsync("0\r\n\r\n");
+        };
 
-    public static Func<Connection, Task> Status(string status, string contentType, string body) => connection =>
-        connection.SendAsync($"HTTP/1.1 {status}\r\nContent-Type: {contentType}\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n{body}");
+    /// <summary>Sends the text and closes the connection in the middle of the response.</summary>
+    public static Func<Connection, Task> Broken(string text) =>
+        async connection =>
+        {
+            await connection.SendAsync(Chunked);
+            await connection.SendChunkAsync(text);
+        };
 
-    public static Func<Connection, Task> NoContent { get; } = connection => connection.SendAsync("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    /// <summary>Sends the text and keeps the connection open without sending anything else.</summary>
+    public static Func<Connection, Task> Hanging(string text) =>
+        async connection =>
+        {
+            await Broken(text)(connection);
+            await connection.ReadToEndAsync();
+        };
+
+    /// <summary>Sends one comment every 50 ms, and then the text.</summary>
+    public static Func<Connection, Task> Murmuring(int comments, string text) =>
+        async connection =>
+        {
+            await connection.SendAsync(Chunked);
+            for (var i = 0; i < comments; i++)
+            {
+                await Task.Delay(50);
+                await connection.SendChunkAsync(": heartbeat\n\n");
+            }
+            await connection.SendChunkAsync(text);
+            await connection.SendAsync("0\r\n\r\n");
+        };
+
+    public static Func<Connection, Task> Status(string status, string contentType, string body) =>
+        connection =>
+            connection.SendAsync(
+                $"HTTP/1.1 {status}\r\nContent-Type: {contentType}\r\n"
+                    + $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n{body}"
+            );
+
+    public static Func<Connection, Task> NoContent { get; } =
+        connection => connection.SendAsync("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
 
     public async ValueTask DisposeAsync()
     {
@@ -87,7 +99,7 @@ internal sealed class ScriptedService : IAsyncDisposable
             }
             catch (Exception exception) when (exception is IOException or OperationCanceledException)
             {
-                // the other side has left, or the test is over
+                // The client has disconnected, or the test has ended.
             }
         }
         _listener.Stop();
@@ -105,7 +117,7 @@ internal sealed class ScriptedService : IAsyncDisposable
         {
             while (await stream.ReadAsync(_buffer, over) > 0)
             {
-                // nobody listens
+                // The client has disconnected.
             }
         }
 
@@ -116,7 +128,10 @@ internal sealed class ScriptedService : IAsyncDisposable
             {
                 text += Encoding.ASCII.GetString(_buffer, 0, await stream.ReadAsync(_buffer, over));
             }
-            return text.Split("\r\n").FirstOrDefault(line => line.StartsWith("Last-Event-ID: ", StringComparison.OrdinalIgnoreCase))?["Last-Event-ID: ".Length..] ?? "-";
+            return text.Split("\r\n")
+                    .FirstOrDefault(line => line.StartsWith("Last-Event-ID: ", StringComparison.OrdinalIgnoreCase))
+                    ?["Last-Event-ID: ".Length..]
+                ?? "-";
         }
     }
 }

@@ -1,0 +1,18 @@
+DROP TRIGGER queue_runs_truncated ON runs;
+DROP TRIGGER queue_run_deleted ON runs;
+DROP TRIGGER queue_run_changed ON runs;
+DROP TRIGGER queue_run_added ON runs;
+DROP TRIGGER queue_thread_deleted ON threads;
+DROP TRIGGER queue_thread_changed ON threads;
+DROP FUNCTION queue_on_truncate();
+DROP FUNCTION queue_on_run();
+DROP FUNCTION queue_on_thread();
+DROP FUNCTION queue_rebuild();
+DROP FUNCTION queue_advance(integer);
+DROP FUNCTION queue_repair(text[]);
+DROP FUNCTION queue_settle(text, boolean);
+DROP FUNCTION queue_balance(text);
+ALTER TABLE threads DROP COLUMN is_followed;
+DROP TABLE queue_openings;
+DROP TABLE queue_keys;
+DROP TABLE queue;

@@ -1,0 +1,212 @@
+using System.ComponentModel;
+using System.Text.Json;
+
+namespace AgentExecutor.Core.Definitions;
+
+[Description("An agent definition: a workflow graph if it has edges from START, otherwise a deep agent.")]
+public sealed record AgentDefinition
+{
+    [Description("A short name, for lists and logs.")]
+    public string? Name { get; init; }
+
+    [Description("The version of the definition, a text or a number.")]
+    public JsonElement? Version { get; init; }
+
+    [Description("The purpose of the agent.")]
+    public string? Description { get; init; }
+
+    [Description("The tools that nodes can use.")]
+    public IReadOnlyList<ToolDefinition>? ToolDefinitions { get; init; }
+
+    [Description("The agents and steps.")]
+    public IReadOnlyList<NodeDefinition>? Nodes { get; init; }
+
+    [Description(
+        "For a workflow: the order of the nodes, from START to END. For a deep agent: the specialists to which the "
+            + "orchestrator delegates tasks. Default: all of them."
+    )]
+    public IReadOnlyList<EdgeDefinition>? Edges { get; init; }
+
+    [Description("Values of channels before the first superstep.")]
+    public JsonElement? InitialState { get; init; }
+
+    [Description("The channels of the state and their reducers.")]
+    public StateSchema? StateSchema { get; init; }
+
+    [Description("The limits of a run. They can only lower the limits of the service.")]
+    public LimitsDefinition? Limits { get; init; }
+
+    [Description("What may be spent on models, and what happens to a call that exceeds it.")]
+    public BudgetDefinition? Budget { get; init; }
+}
+
+[Description("The channels of the state, as a JSON Schema of an object whose properties may name a reducer.")]
+public sealed record StateSchema
+{
+    public string? Type { get; init; }
+
+    [Description("The channels by name.")]
+    public IReadOnlyDictionary<string, ChannelDefinition>? Properties { get; init; }
+}
+
+[Description("A channel of the state.")]
+public sealed record ChannelDefinition
+{
+    [Description(
+        "How updates are combined with the value: last_value (the default), append, merge, sum, set, barrier, topic, "
+            + "messages or files."
+    )]
+    public string? Reducer { get; init; }
+
+    [Description("The JSON type of the value, for readers.")]
+    public JsonElement? Type { get; init; }
+
+    public string? Description { get; init; }
+}
+
+[Description("A tool of the definition.")]
+public sealed record ToolDefinition
+{
+    [Description("The name of the tool, for models and nodes.")]
+    public string Name { get; init; } = "";
+
+    [Description("What the tool does and when to use it, for the model.")]
+    public string? Description { get; init; }
+
+    [Description("The JSON Schema of its arguments, an object.")]
+    public JsonElement? Parameters { get; init; }
+
+    [Description(
+        "The effects of a call: none (it may be repeated), idempotent (it may be repeated with the same key) or once "
+            + "(it is not repeated if its outcome is unknown)."
+    )]
+    public string? Effects { get; init; }
+
+    [Description("How the tool is executed.")]
+    public ToolRuntimeDefinition? Runtime { get; init; }
+
+    internal string RuntimeType =>
+        Runtime?.Type
+        ?? (
+            Runtime?.Script is not null ? "script"
+            : Runtime?.Url is not null ? "http"
+            : "builtin"
+        );
+}
+
+[Description("How a tool is run.")]
+public sealed record ToolRuntimeDefinition
+{
+    [Description("The kind: script, http, mcp or builtin. By default it is derived from the other fields.")]
+    public string? Type { get; init; }
+
+    [Description("For a script: Python code. It reads the arguments as JSON from standard input, and its output is the result.")]
+    public string? Script { get; init; }
+
+    [Description("For http: the URL to which the arguments are sent as a JSON body.")]
+    public string? Url { get; init; }
+
+    [Description("For http: the method. Default: POST.")]
+    public string? Method { get; init; }
+
+    [Description(
+        "For http: the headers. A value is a text, or refers to an environment variable with a secret, which the "
+            + "operator must allow: {\"env\": \"MY_KEY\", \"prefix\": \"Bearer \"}."
+    )]
+    public IReadOnlyDictionary<string, JsonElement>? Headers { get; init; }
+
+    [Description("The timeout of one call in seconds.")]
+    public double? TimeoutSeconds { get; init; }
+}
+
+[Description("The successor of a node. In a deep agent: a specialist to which the orchestrator may delegate tasks.")]
+public sealed record EdgeDefinition
+{
+    [Description("The id of a node, or START.")]
+    public string From { get; init; } = "";
+
+    [Description("The id of a node, or END.")]
+    public string To { get; init; } = "";
+
+    [Description("The same as 'from'.")]
+    public string? Source { get; init; }
+
+    [Description("The same as 'to'.")]
+    public string? Target { get; init; }
+
+    [Description("For delegation: orchestrator or specialists. Not case-sensitive.")]
+    public string? Type { get; init; }
+
+    [Description("The condition of the edge, an expression; or 'else', which is true if no other condition of the node is.")]
+    public string? When { get; init; }
+
+    [Description("An expression for a list. The target runs once for each item, which its expressions refer to as 'item'.")]
+    public string? ForEach { get; init; }
+}
+
+[Description("Limits of a run.")]
+public sealed record LimitsDefinition
+{
+    [Description("The maximum number of supersteps of the graph and all sub-graphs together.")]
+    public long? MaxSupersteps { get; init; }
+
+    [Description("The maximum number of tool calls of all agents together.")]
+    public long? MaxToolCalls { get; init; }
+
+    [Description("The maximum nesting depth of sub-agents.")]
+    public int? MaxSubagentDepth { get; init; }
+
+    [Description("The maximum number of tasks of a superstep that execute at once.")]
+    public int? MaxParallelTasks { get; init; }
+
+    [Description("The maximum number of tasks that one superstep may start.")]
+    public int? MaxFanOut { get; init; }
+
+    [Description("The maximum number of input and output tokens of all model calls together.")]
+    public long? MaxTokens { get; init; }
+
+    [Description("The maximum cost of all model calls together, in US dollars.")]
+    public double? MaxCostUsd { get; init; }
+
+    [Description("The maximum time in seconds that workers may spend on the run. Waiting for a person does not count.")]
+    public double? MaxSeconds { get; init; }
+}
+
+[Description("What may be spent on models: reserved before each call, counted after it.")]
+public sealed record BudgetDefinition
+{
+    [Description("The budget of one run.")]
+    public SpendingDefinition? Run { get; init; }
+
+    [Description("The budget of all runs of a thread.")]
+    public SpendingDefinition? Thread { get; init; }
+
+    [Description("The budget of all runs of all definitions with this name.")]
+    public SharedSpendingDefinition? Definition { get; init; }
+
+    [Description(
+        "What happens when a budget is used up: stop (fail the run; the default), interrupt (ask a person) or switch "
+            + "(continue with 'switch_to')."
+    )]
+    public string? OnExhausted { get; init; }
+
+    [Description("The cheaper model that is used when a budget is used up. The limits still apply to it.")]
+    public ModelDefinition? SwitchTo { get; init; }
+}
+
+[Description("How much may be spent.")]
+public record SpendingDefinition
+{
+    [Description("The maximum number of input and output tokens together.")]
+    public long? Tokens { get; init; }
+
+    [Description("The maximum cost in US dollars, according to the price table of the service.")]
+    public double? CostUsd { get; init; }
+}
+
+[Description("How much may be spent within a time.")]
+public sealed record SharedSpendingDefinition : SpendingDefinition
+{
+    [Description("The period of the budget, in UTC: hour, day, month, or total (the default).")]
+    public string? Per { get; init; }
+}

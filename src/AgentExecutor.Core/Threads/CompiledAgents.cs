@@ -1,0 +1,30 @@
+using System.Collections.Concurrent;
+using AgentExecutor.Core.Compilation;
+using AgentExecutor.Core.Definitions;
+
+namespace AgentExecutor.Core.Threads;
+
+/// <summary>Caches a bounded number of compiled definitions by hash.</summary>
+public sealed class CompiledAgents(DefinitionEnvironment environment)
+{
+    private const int Capacity = 256;
+
+    private readonly AgentCompiler _compiler = new(environment);
+    private readonly ConcurrentDictionary<string, CompiledAgent> _byHash = new(StringComparer.Ordinal);
+
+    /// <exception cref="DefinitionException">The definition has faults.</exception>
+    public CompiledAgent Get(ReadOnlyMemory<byte> json)
+    {
+        var hash = AgentCompiler.HashOf(json.Span);
+        if (_byHash.TryGetValue(hash, out var known))
+        {
+            return known;
+        }
+        if (_byHash.Count >= Capacity)
+        {
+            // Clearing is simpler than tracking the order of use, and compiling takes about a millisecond.
+            _byHash.Clear();
+        }
+        return _byHash.GetOrAdd(hash, _ => _compiler.Compile(json));
+    }
+}

@@ -1,0 +1,20 @@
+using AgentExecutor.Core.Runs;
+
+namespace AgentExecutor.Server.View;
+
+/// <summary>The phase of a run that has not ended.</summary>
+internal static class RunPhase
+{
+    /// <summary>
+    /// <c>queued</c>: the run waits for a worker; <c>running</c>: a worker executes it; <c>waiting</c>: it waits for a person. Null if it
+    /// has ended.
+    /// </summary>
+    public static string? Of(RunStatus status) =>
+        status switch
+        {
+            RunStatus.Pending => "queued",
+            RunStatus.Running => "running",
+            RunStatus.Interrupted => "waiting",
+            _ => null,
+        };
+}
