@@ -25,19 +25,41 @@ install_servers() {
 }
 
 passed=0 failed=0 skipped=0
+unstable=()
+
+# Runs a test program, and the tests that failed a second time, one after another. Tests of deadlines and of killed servers can fail
+# because the machine was too busy. Such a test is named at the end, and does not fail the run. More than five of them do.
 run_tests() {
-  local log
-  log="$(mktemp)"
-  "artifacts/bin/$1/release/$1" -noColor 2>&1 | tee "$log" || true
-  local summary
-  summary="$(grep -E "Total: [0-9]+, Errors" "$log" || true)"
-  rm -f "$log"
-  if [ -z "$summary" ]; then
-    echo "error: $1 ended without a summary" >&2
-    failed=$((failed + 1))
+  local program="artifacts/bin/$1/release/$1" log again
+  log="$(mktemp)" again="$(mktemp)"
+  "$program" -noColor 2>&1 | tee "$log" || true
+  if ! count_tests "$log" "$1"; then
+    rm -f "$log" "$again"
     return
   fi
-  local total errors fails skips
+  local names=()
+  mapfile -t names < <(sed -nE 's/^ +([A-Za-z0-9_.+]+)(\(.*\))? \[FAIL\]$/\1/p' "$log" | sort -u)
+  if [ "$fails" -gt 0 ] && [ "${#names[@]}" -gt 0 ] && [ "${#names[@]}" -le 5 ]; then
+    echo "== $1: the tests that failed, once more"
+    "$program" -noColor -parallel none $(printf -- '-method %s ' "${names[@]}") 2>&1 | tee "$again" || true
+    if grep -qE "Total: [1-9][0-9]*, Errors: 0, Failed: 0" "$again"; then
+      unstable+=("${names[@]}")
+      failed=$((failed - fails)) passed=$((passed + fails))
+    fi
+  fi
+  rm -f "$log" "$again"
+}
+
+# Adds the numbers of a log's summary to the totals, and sets fails.
+count_tests() {
+  local summary
+  summary="$(grep -E "Total: [0-9]+, Errors" "$1" || true)"
+  if [ -z "$summary" ]; then
+    echo "error: $2 ended without a summary" >&2
+    failed=$((failed + 1))
+    return 1
+  fi
+  local total errors skips
   total="$(sed -E 's/.*Total: ([0-9]+).*/\1/' <<<"$summary")"
   errors="$(sed -E 's/.*Errors: ([0-9]+).*/\1/' <<<"$summary")"
   fails="$(sed -E 's/.*Failed: ([0-9]+).*/\1/' <<<"$summary")"
@@ -64,5 +86,8 @@ if [ "${1:-all}" = all ]; then
 fi
 
 echo
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+for name in "${unstable[@]}"; do
+  echo "unstable: $name failed at first and passed when it ran alone"
+done
+echo "$passed passed, $failed failed, $skipped skipped, ${#unstable[@]} unstable"
+[ "$failed" -eq 0 ] && [ "${#unstable[@]}" -le 5 ]

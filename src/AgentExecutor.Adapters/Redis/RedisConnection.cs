@@ -40,7 +40,9 @@ internal sealed class RedisConnection(RedisSettings settings, OutageLog outage, 
         var link = await _keeper.LinkInTimeAsync(cancellationToken);
         try
         {
-            return await command(link.Database).WaitAsync(cancellationToken);
+            var reply = command(link.Database);
+            await EndOfAsync(reply, link, cancellationToken);
+            return await reply;
         }
         catch (Exception exception) when (IsOfRedis(exception, cancellationToken))
         {
@@ -64,8 +66,7 @@ internal sealed class RedisConnection(RedisSettings settings, OutageLog outage, 
             var batch = link.Database.CreateBatch();
             var commands = queue(batch);
             batch.Execute();
-            await Task.WhenAll(commands).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
+            await EndOfAsync(Task.WhenAll(commands), link, cancellationToken);
             return ErrorsOf(commands, link);
         }
         catch (Exception exception) when (IsOfRedis(exception, cancellationToken))
@@ -75,6 +76,19 @@ internal sealed class RedisConnection(RedisSettings settings, OutageLog outage, 
     }
 
     public ValueTask DisposeAsync() => _keeper.DisposeAsync();
+
+    /// <summary>
+    /// Returns when the commands have ended, or when the link has. The library forgets a command that is queued at the moment when it
+    /// closes its connection: such a command never ends.
+    /// </summary>
+    /// <exception cref="RedisFaultException">The link ended first.</exception>
+    private static async Task EndOfAsync(Task commands, RedisLink link, CancellationToken cancellationToken)
+    {
+        if (await Task.WhenAny(commands, link.Completion).WaitAsync(cancellationToken) != commands)
+        {
+            throw (await link.Completion).Again();
+        }
+    }
 
     /// <summary>
     /// Returns true if Redis or the library caused the exception. The library cancels commands in flight when it is closed.

@@ -18,6 +18,7 @@ public abstract partial class RunQueueContract
     private const double Ratio = 5;
 
     private static readonly TimeSpan Noise = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LongestMeasurement = TimeSpan.FromSeconds(10);
 
     [Fact]
     public async Task The_cost_of_a_claim_does_not_depend_on_the_number_of_full_concurrency_keys()
@@ -26,7 +27,7 @@ public abstract partial class RunQueueContract
         var little = await MeasureClaimsAsync();
         await FillKeysAsync(Little, Much);
 
-        AssertIsConstant(little, await MeasureClaimsAsync());
+        await AssertIsConstantAsync(little);
     }
 
     [Fact]
@@ -38,7 +39,7 @@ public abstract partial class RunQueueContract
         var little = await MeasureClaimsAsync();
         await SubmitAllAsync(Little, Much, i => Submission("long", Name("r", i)));
 
-        AssertIsConstant(little, await MeasureClaimsAsync());
+        await AssertIsConstantAsync(little);
     }
 
     [Fact]
@@ -48,7 +49,7 @@ public abstract partial class RunQueueContract
         var little = await MeasureClaimsAsync();
         await FillAsync(Little, Much);
 
-        AssertIsConstant(little, await MeasureClaimsAsync());
+        await AssertIsConstantAsync(little);
 
         async Task FillAsync(int from, int to)
         {
@@ -94,12 +95,24 @@ public abstract partial class RunQueueContract
         return times.Min(); // other programs on the machine can only make a claim slower
     }
 
-    private static void AssertIsConstant(TimeSpan little, TimeSpan much) =>
+    /// <summary>
+    /// Other programs may slow all claims of one measurement, so it is repeated. A claim that really is slow stays slow each time.
+    /// </summary>
+    private async Task AssertIsConstantAsync(TimeSpan little)
+    {
+        var watch = Stopwatch.StartNew();
+        var much = await MeasureClaimsAsync();
+        while (much >= (little * Ratio) + Noise && watch.Elapsed < LongestMeasurement)
+        {
+            await Task.Delay(100, Cancel);
+            much = await MeasureClaimsAsync();
+        }
         Assert.True(
             much < (little * Ratio) + Noise,
             $"a claim took {little.TotalMilliseconds:0.00} ms with few waiting runs, "
                 + $"and {much.TotalMilliseconds:0.00} ms with forty times as many"
         );
+    }
 
     private static string Name(string prefix, int number) => string.Create(CultureInfo.InvariantCulture, $"{prefix}{number}");
 }

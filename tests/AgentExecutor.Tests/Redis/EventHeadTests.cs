@@ -58,12 +58,18 @@ public sealed class EventHeadTests
     public void Known_types_are_not_allocated_again()
     {
         var json = Encoding.UTF8.GetBytes("""{"event_type":"on_llm_stream","data":{},"seq":1,"ts":"x"}""");
-        EventHead.TryRead(json, out _);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-
         Assert.True(EventHead.TryRead(json, out var value));
         Assert.Same(EventKinds.LlmStream, value.Type);
-        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 100);
+
+        // The runtime allocates as well while it compiles the method for the first time or again, so the smallest of several counts.
+        Assert.InRange(Enumerable.Range(0, 50).Min(_ => AllocatedBy(json)), 0, 99);
+    }
+
+    private static long AllocatedBy(byte[] json)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        EventHead.TryRead(json, out _);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     [Fact]
