@@ -88,7 +88,7 @@ public sealed class KillAtEveryStepTests : IDisposable
     private async Task<string> StoredAnswerAsync(string thread)
     {
         var shown = await _program.RunAsync("show", thread, "--json");
-        var messages = JsonElement.Parse(shown.Output).GetProperty("values").GetProperty("messages");
+        var messages = JsonElement.Parse(shown.Output).GetProperty("messages");
         return messages.EnumerateArray().Last().GetProperty("content").GetString()!;
     }
 
