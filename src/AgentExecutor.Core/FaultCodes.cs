@@ -30,6 +30,7 @@ public static class FaultCodes
     public const string CostLimit = "cost_limit";
     public const string BudgetExhausted = "budget_exhausted";
     public const string InvalidPrices = "invalid_prices";
+    public const string InvalidSkills = "invalid_skills";
     public const string WallTimeLimit = "wall_time_limit";
     public const string FanOutLimit = "fan_out_limit";
     public const string NodeTimeout = "node_timeout";

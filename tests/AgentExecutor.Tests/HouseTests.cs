@@ -22,6 +22,7 @@ public sealed class HouseTests
                         is not (
                             "Microsoft.Extensions.AI.Abstractions"
                             or "Microsoft.Extensions.Logging.Abstractions"
+                            or "YamlDotNet"
                             or "netstandard"
                             or "mscorlib"
                         )

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Agents.Output;
 using AgentExecutor.Core.ModelProviders;
+using AgentExecutor.Core.Skills;
 using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Core.Agents;
@@ -21,6 +22,9 @@ public sealed record AgentSpec
 
     /// <summary>The agent's own tools, in addition to the built-in ones.</summary>
     public ImmutableArray<Tool> Tools { get; init; } = [];
+
+    /// <summary>The skills that its system prompt lists.</summary>
+    public ImmutableArray<Skill> Skills { get; init; } = [];
 
     /// <summary>The required format of the final answer; null if any text is allowed.</summary>
     public OutputFormat? Output { get; init; }

@@ -1,5 +1,6 @@
 using System.Text;
 using AgentExecutor.Core.Json;
+using AgentExecutor.Core.Skills;
 
 namespace AgentExecutor.Core.Agents;
 
@@ -27,6 +28,12 @@ internal static class SystemPrompt
         not this conversation. The user does not see its answer, so report the important parts of it.
         """;
 
+    private const string Skills = """
+        ## Skills
+        A skill is a set of instructions for one kind of work. If the task matches the description of a skill, read its file before you
+        begin, and follow it. Other files that it mentions are in the same folder. The folder /skills is read-only.
+        """;
+
     private const string Answer = """
         ## Your final answer
         When you are done, answer only with JSON that matches this JSON Schema, without a code fence or any other text:
@@ -38,6 +45,14 @@ internal static class SystemPrompt
         foreach (var part in (string[])(spec.Subagents.IsEmpty ? [Planning, Files] : [Planning, Files, Delegation]))
         {
             prompt.Append(prompt.Length > 0 ? "\n\n" : "").Append(part);
+        }
+        if (!spec.Skills.IsEmpty)
+        {
+            prompt.Append("\n\n").Append(Skills);
+            foreach (var skill in spec.Skills)
+            {
+                prompt.Append($"\n- {skill.Name}: {skill.Description.ReplaceLineEndings(" ")} ({skill.Folder}/{Skill.MainFile})");
+            }
         }
         if (spec.Output is { } format)
         {

@@ -36,6 +36,7 @@ internal static class AgentChecks
             [
                 .. CheckName(part, config, index),
                 .. CheckTools(part, config, index, definition),
+                .. SkillChecks.CheckAgent(part, config, index, definition, environment.Skills),
                 .. ModelChecks.Check(part, config, index, definition.Budget, environment),
                 .. OutputChecks.Check(part, config, index),
                 .. CheckToolChoice(part, node, config, index, definition),

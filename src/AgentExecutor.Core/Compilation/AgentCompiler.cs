@@ -152,6 +152,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             Model = ModelOf(config, part.Orchestrator?.Config, environment)!,
             CheaperModel = Read(definition.Budget?.SwitchTo, environment),
             Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
+            Skills = SkillChecks.Of(config, definition, environment.Skills),
             Output = OutputFormat.Read(config.ResponseFormat),
             ToolChoice = config.ToolChoice is { } choice ? new ToolChoice(choice) : ToolChoice.Auto,
             InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())

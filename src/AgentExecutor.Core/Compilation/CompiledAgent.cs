@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Budgets;
+using AgentExecutor.Core.Files;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Skills;
 
 namespace AgentExecutor.Core.Compilation;
 
@@ -26,4 +28,7 @@ public sealed record CompiledAgent(
 {
     /// <summary>How much its runs may spend on models.</summary>
     public BudgetPolicy Budget { get; init; } = BudgetPolicy.None;
+
+    /// <summary>The files of its agents' skills.</summary>
+    public FileTree SkillFiles { get; } = Skill.Mount(Agents.SelectMany(agent => agent.Skills).DistinctBy(skill => skill.Name));
 }

@@ -2,6 +2,7 @@ using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Runs;
+using AgentExecutor.Core.Skills;
 using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Core.Compilation;
@@ -22,6 +23,9 @@ public sealed record DefinitionEnvironment(
 {
     /// <summary>The prices of models.</summary>
     public PriceTable Prices { get; init; } = PriceTable.Shipped;
+
+    /// <summary>The skills that the operator provides.</summary>
+    public SkillCatalog Skills { get; init; } = SkillCatalog.Empty;
 }
 
 /// <summary>Validates a definition before anything runs and reports all problems at once.</summary>
@@ -38,6 +42,7 @@ public static class DefinitionValidator
         IEnumerable<DefinitionFault> semantic =
         [
             .. ToolChecks.Check(definition, environment.Tools),
+            .. SkillChecks.Check(definition),
             .. LimitChecks.Check(definition.Limits, "$.limits", environment.Limits),
             .. StateChecks.Check(definition.StateSchema, "$.state_schema"),
             .. StateChecks.CheckInitial(definition.InitialState),

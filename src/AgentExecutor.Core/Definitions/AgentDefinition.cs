@@ -18,6 +18,12 @@ public sealed record AgentDefinition
     [Description("The tools that nodes can use.")]
     public IReadOnlyList<ToolDefinition>? ToolDefinitions { get; init; }
 
+    [Description(
+        "Skills that agents can use, by name: the texts of their files by path. The file SKILL.md begins with a YAML header "
+            + "that contains the name and the description of the skill."
+    )]
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>>? Skills { get; init; }
+
     [Description("The agents and steps.")]
     public IReadOnlyList<NodeDefinition>? Nodes { get; init; }
 

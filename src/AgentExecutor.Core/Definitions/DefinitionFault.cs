@@ -28,6 +28,8 @@ public static class DefinitionCodes
     public const string UnknownNodeType = "unknown_node_type";
     public const string UnknownNode = "unknown_node";
     public const string UnknownTool = "unknown_tool";
+    public const string UnknownSkill = "unknown_skill";
+    public const string InvalidSkill = "invalid_skill";
     public const string UnknownReducer = "unknown_reducer";
     public const string UnknownProvider = "unknown_provider";
     public const string MissingModel = "missing_model";

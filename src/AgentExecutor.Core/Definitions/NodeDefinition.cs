@@ -36,6 +36,9 @@ public record NodeConfig
     [Description("For an agent: the tools that it may call, in addition to the built-in ones.")]
     public IReadOnlyList<string>? Tools { get; init; }
 
+    [Description("For an agent: the names of its skills, which the definition or the operator provides.")]
+    public IReadOnlyList<string>? Skills { get; init; }
+
     [Description(
         "For an agent: auto, none, required, or the name of a tool. A required tool must be called once for each " + "request of the user."
     )]

@@ -56,7 +56,11 @@ internal sealed class TaskContext(GraphTask task, StateView state, GraphScope sc
                 "raise max_subagent_depth in the definition's limits, up to the server's limit"
             );
         }
-        var inner = new GraphScope(Session, Scope.Child(Node, TaskId), Scope.Depth + 1, Files) { TaskPath = TaskPath };
+        var inner = new GraphScope(Session, Scope.Child(Node, TaskId), Scope.Depth + 1, Files)
+        {
+            TaskPath = TaskPath,
+            ReadOnlyFiles = Scope.ReadOnlyFiles,
+        };
         var outcome = await new GraphRunner(graph, inner).RunAsync(new GraphInput.BeginOrContinue(input), cancellationToken);
         if (!outcome.IsFinished)
         {

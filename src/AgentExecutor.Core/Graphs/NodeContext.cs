@@ -36,8 +36,10 @@ public abstract class NodeContext(StateView state, GraphScope scope)
     /// <summary>The item, if the task was created by a fan-out; otherwise undefined.</summary>
     public abstract JsonElement Argument { get; }
 
-    /// <summary>The files that this task sees: those of its own graph, layered over those of the parent graphs.</summary>
-    public FileTree Files => State.Files.Over(Scope.InheritedFiles);
+    /// <summary>
+    /// The files that this task sees: those of its own graph, layered over those of the parent graphs, and covered by the read-only ones.
+    /// </summary>
+    public FileTree Files => Scope.ReadOnlyFiles.Over(State.Files.Over(Scope.InheritedFiles));
 
     public DateTimeOffset Now => Session.Services.Time.GetUtcNow();
 

@@ -202,7 +202,10 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         Telemetry.JobsInFlight.Add(1);
         try
         {
-            var outcome = await new GraphRunner(agent.Graph, GraphScope.Root(session)).RunAsync(await input(stop.Token), stop.Token);
+            var outcome = await new GraphRunner(agent.Graph, GraphScope.Root(session) with { ReadOnlyFiles = agent.SkillFiles }).RunAsync(
+                await input(stop.Token),
+                stop.Token
+            );
             return new RunOutcome(session.Run, outcome.State, session.Run.Status == RunStatus.Cancelled ? [] : outcome.Interrupts);
         }
         catch (OperationCanceledException) when (holding?.Lost.IsCancellationRequested == true)

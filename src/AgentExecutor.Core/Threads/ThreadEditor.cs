@@ -115,7 +115,7 @@ public sealed class ThreadEditor(RunServices services, IRunStore runs, RunExecut
             );
         var edited = Requeue.Apply(Editable(run) with { Fence = run.Fence + 1 }, services.Time.GetUtcNow()).Run;
         using var session = new RunSession(edited, services, agent.Limits);
-        await new GraphRunner(agent.Graph, GraphScope.Root(session)).RunAsync(
+        await new GraphRunner(agent.Graph, GraphScope.Root(session) with { ReadOnlyFiles = agent.SkillFiles }).RunAsync(
             new GraphInput.Edit([.. updates], asNode, source),
             cancellationToken
         );

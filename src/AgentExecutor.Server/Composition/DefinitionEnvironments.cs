@@ -3,6 +3,7 @@ using AgentExecutor.Core.Budgets;
 using AgentExecutor.Core.Compilation;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Recording;
+using AgentExecutor.Core.Skills;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Server.Settings;
 
@@ -30,5 +31,6 @@ internal static class DefinitionEnvironments
         )
         {
             Prices = settings.PricesFile is { } file ? PriceFile.Read(file) : PriceTable.Shipped,
+            Skills = settings.SkillsDir is { Length: > 0 } directory ? SkillsDirectory.Read(directory) : SkillCatalog.Empty,
         };
 }

@@ -81,6 +81,11 @@ public sealed record ServerSettings
     /// </summary>
     public string? PricesFile { get; init; }
 
+    /// <summary>
+    /// A directory of skills that definitions may name, one folder with a `SKILL.md` for each. It is read when the program starts.
+    /// </summary>
+    public string? SkillsDir { get; init; }
+
     /// <summary>The servers of language models, and their keys.</summary>
     public ModelServerSettings ModelServers { get; init; } = new();
 

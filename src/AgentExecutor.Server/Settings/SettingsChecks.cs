@@ -22,6 +22,7 @@ internal static class SettingsChecks
             .. Faults("ROLES", () => RoleNames.Parse(settings.Roles)),
             .. Faults("LOG_LEVEL", () => LineLoggers.Level(settings.LogLevel)),
             .. settings.LlmModelName is { Length: > 0 } model ? CheckModel(settings, model) : [],
+            .. settings.SkillsDir is { Length: > 0 } skills ? Faults("SKILLS_DIR", () => SkillsDirectory.Read(skills)) : [],
             .. settings.PricesFile is { Length: > 0 } file ? Faults("PRICES_FILE", () => PriceFile.Read(file)) : [],
             .. CheckTogether(settings),
         ];

@@ -20,7 +20,7 @@ public sealed class LayerTests
         [Root],
         ["Json"],
         ["Schemas", "Messages", "Files"],
-        ["Channels", "Definitions", "ModelProviders"],
+        ["Channels", "Definitions", "ModelProviders", "Skills"],
         ["Expressions", "Budgets", "ModelLimits"],
         ["Runs"],
         ["Checkpoints", "Messaging"],

@@ -102,6 +102,7 @@ public sealed partial class SettingsFaultsTests
     [InlineData("AGENT_EXECUTOR_LIMITS_MAX_TOKENS", "99999999999999999999")]
     [InlineData("AGENT_EXECUTOR_MODELS_FIRST_DELAY_SECONDS", "30")]
     [InlineData("AGENT_EXECUTOR_PRICES_FILE", "/no/such.json")]
+    [InlineData("AGENT_EXECUTOR_SKILLS_DIR", "/no/such")]
     [InlineData("AGENT_EXECUTOR_SYNC_EVERY_COMMIT", "perhaps")]
     [InlineData("agent_executor_data_dir", "x")]
     public void Each_kind_of_fault_is_reported_before_the_service_starts(string variable, string value)

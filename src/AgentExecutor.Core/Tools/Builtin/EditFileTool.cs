@@ -40,7 +40,8 @@ internal sealed class EditFileTool : Tool
         var (oldText, newText) = (arguments.Text("old_string"), arguments.Text("new_string"));
         var count = Count(file!.Content, oldText);
         var result =
-            oldText == newText ? ToolResult.Error("Error: old_string and new_string are the same.")
+            context.Node.Scope.IsReadOnly(path) ? ToolResult.Error($"Error: '{path}' is read-only. Write a changed copy to another path.")
+            : oldText == newText ? ToolResult.Error("Error: old_string and new_string are the same.")
             : count == 0 ? ToolResult.Error($"Error: old_string does not occur in '{path}'. Read the file and copy the text exactly.")
             : count > 1 && !arguments.Flag("replace_all")
                 ? ToolResult.Error(

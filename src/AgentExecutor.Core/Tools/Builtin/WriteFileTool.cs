@@ -31,6 +31,7 @@ internal sealed class WriteFileTool : Tool
         var content = arguments.Text("content");
         var result =
             !FilePath.TryNormalize(arguments.Text("file_path"), out var path, out var fault) ? ToolResult.Error($"Error: {fault}.")
+            : context.Node.Scope.IsReadOnly(path) ? ToolResult.Error($"Error: '{path}' is in a read-only folder. Write to another path.")
             : context.Node.Files.Obstacle(path) is { } obstacle ? ToolResult.Error($"Error: {obstacle}.")
             : context.Node.Files[path] is not null
                 ? ToolResult.Error($"Error: '{path}' already exists. Read it and change it with edit_file, or write to another path.")
