@@ -31,14 +31,16 @@ internal sealed class ToolCallRows()
         Time("started_at", static it => it.Call.StartedAt),
         OptionalTime("ended_at", static it => it.Call.Outcome?.EndedAt),
         OptionalFlag("is_error", static it => it.Call.Outcome?.IsError),
-        OptionalBytes("output", static it => it.Call.Outcome is { } outcome ? Encoding.UTF8.GetBytes(outcome.Content) : null)
+        OptionalBytes("output", static it => it.Call.Outcome is { } outcome ? Encoding.UTF8.GetBytes(outcome.Content) : null),
+        OptionalBytes("updates", static it => it.Call.Outcome?.Updates is { } updates ? Encoding.UTF8.GetBytes(updates) : null)
     )
 {
     private const string Sql = """
         INSERT INTO $schema.tool_calls ($columns)
         SELECT * FROM unnest($values)
         ON CONFLICT (thread_id, task_id) DO UPDATE SET
-            started_at = excluded.started_at, ended_at = excluded.ended_at, is_error = excluded.is_error, output = excluded.output
+            started_at = excluded.started_at, ended_at = excluded.ended_at, is_error = excluded.is_error, output = excluded.output,
+            updates = excluded.updates
         """;
 
     public void Add(StepCommit commit)

@@ -43,7 +43,7 @@ internal sealed class PostgresCheckpointStore(PostgresAccess access, int committ
             {
                 await using var command = connection.With(
                     """
-                    SELECT checkpoint_ns, tool, call_id, started_at, ended_at, is_error, output
+                    SELECT checkpoint_ns, tool, call_id, started_at, ended_at, is_error, output, updates
                     FROM $schema.tool_calls
                     WHERE thread_id = $1 AND task_id = $2
                     """,

@@ -166,7 +166,10 @@ internal static class PostgresRows
             StartedAt = row.Time("started_at"),
             Outcome = row.IsNull("ended_at")
                 ? null
-                : new StoredOutcome(Encoding.UTF8.GetString(row.Bytes("output")), row.Flag("is_error"), row.Time("ended_at")),
+                : new StoredOutcome(Encoding.UTF8.GetString(row.Bytes("output")), row.Flag("is_error"), row.Time("ended_at"))
+                {
+                    Updates = row.IsNull("updates") ? null : Encoding.UTF8.GetString(row.Bytes("updates")),
+                },
         };
 
     /// <summary>Replaces NUL, the only character that PostgreSQL's text type cannot store, in a text that is only displayed.</summary>

@@ -59,7 +59,7 @@ internal sealed class SqliteCheckpointStore : ICheckpointStore, IRunStore, IAsyn
             {
                 using var row = statements.Query(
                     """
-                    SELECT ns, tool, call_id, started_at, ended_at, is_error, output
+                    SELECT ns, tool, call_id, started_at, ended_at, is_error, output, updates
                     FROM tool_calls
                     WHERE thread_id = $1 AND task_id = $2
                     """,

@@ -45,7 +45,8 @@ internal static class SqliteCommit
         """
         INSERT INTO tool_calls ($columns) VALUES ($values)
         ON CONFLICT (thread_id, task_id) DO UPDATE SET
-            started_at = excluded.started_at, ended_at = excluded.ended_at, is_error = excluded.is_error, output = excluded.output
+            started_at = excluded.started_at, ended_at = excluded.ended_at, is_error = excluded.is_error, output = excluded.output,
+            updates = excluded.updates
         """,
         new("thread_id", it => it.ThreadId),
         new("task_id", it => it.Call.TaskId),
@@ -55,7 +56,8 @@ internal static class SqliteCommit
         new("started_at", it => SqliteRows.WriteTime(it.Call.StartedAt)),
         new("ended_at", it => it.Call.Outcome is { } outcome ? SqliteRows.WriteTime(outcome.EndedAt) : null),
         new("is_error", it => it.Call.Outcome?.IsError),
-        new("output", it => it.Call.Outcome?.Content)
+        new("output", it => it.Call.Outcome?.Content),
+        new("updates", it => it.Call.Outcome?.Updates)
     );
 
     private const string PutEvents = "INSERT INTO events (thread_id, sequence, json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";

@@ -89,7 +89,12 @@ internal static class SqliteRows
             Tool = row.Text("tool"),
             CallId = row.Text("call_id"),
             StartedAt = row.Time("started_at"),
-            Outcome = row.IsNull("ended_at") ? null : new StoredOutcome(row.Text("output"), row.Flag("is_error"), row.Time("ended_at")),
+            Outcome = row.IsNull("ended_at")
+                ? null
+                : new StoredOutcome(row.Text("output"), row.Flag("is_error"), row.Time("ended_at"))
+                {
+                    Updates = row.OptionalText("updates"),
+                },
         };
 
     /// <summary>

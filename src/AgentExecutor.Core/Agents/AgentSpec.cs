@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 using AgentExecutor.Core.Agents.Output;
+using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.Skills;
 using AgentExecutor.Core.Tools;
@@ -25,6 +27,12 @@ public sealed record AgentSpec
 
     /// <summary>The skills that its system prompt lists.</summary>
     public ImmutableArray<Skill> Skills { get; init; } = [];
+
+    /// <summary>The channels that the agent has in addition to those of every agent.</summary>
+    public ImmutableArray<Channel> Channels { get; init; } = [];
+
+    /// <summary>The values of channels before the agent's first superstep, by the names of the channels.</summary>
+    public ImmutableDictionary<string, JsonElement> Defaults { get; init; } = ImmutableDictionary<string, JsonElement>.Empty;
 
     /// <summary>The required format of the final answer; null if any text is allowed.</summary>
     public OutputFormat? Output { get; init; }

@@ -12,17 +12,21 @@ namespace AgentExecutor.Core.Agents;
 
 /// <summary>
 /// The tool <c>task</c>: runs a sub-agent with a fresh conversation in a namespace of its own. The sub-agent sees the caller's files. Its
-/// changes to files are merged back together with its answer; the rest of its state is discarded.
+/// changes to files and to the channels that both have are merged back together with its answer; the rest of its state is discarded.
 /// </summary>
 internal sealed class TaskTool : Tool
 {
     public const string ToolName = "task";
 
-    private readonly FrozenDictionary<string, Graph> _graphs;
+    private readonly FrozenDictionary<string, (AgentSpec Spec, Graph Graph)> _agents;
 
     public TaskTool(ImmutableArray<AgentSpec> subagents, ModelCatalog models)
     {
-        _graphs = subagents.ToFrozenDictionary(agent => agent.Name, agent => AgentGraph.Build(agent, models, []), StringComparer.Ordinal);
+        _agents = subagents.ToFrozenDictionary(
+            agent => agent.Name,
+            agent => (agent, AgentGraph.Build(agent, models, agent.Channels)),
+            StringComparer.Ordinal
+        );
         Description = $"""
             Delegates a task to a sub-agent, which works on it independently, with a fresh context, and answers once. It does not see this
             conversation, so the description must contain everything that it needs, and what its answer should contain. It sees your files,
@@ -41,13 +45,17 @@ internal sealed class TaskTool : Tool
 
     public override async ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
     {
-        var graph = _graphs[arguments.Text("subagent_type")]; // the schema allows only existing names
+        var (spec, graph) = _agents[arguments.Text("subagent_type")]; // the schema allows only existing names
         var request = Message.Human($"task-{context.Node.TaskId}", arguments.Text("description"));
         var state = await context.Node.RunSubgraphAsync(
             graph,
-            [KeyValuePair.Create(AgentState.Messages, (object)MessageUpdate.Append(request))],
+            [
+                KeyValuePair.Create(AgentState.Messages, (object)MessageUpdate.Append(request)),
+                .. SharedChannels.Input(spec, context.Node.State.State),
+            ],
             cancellationToken
         );
+        SharedChannels.MergeBack(spec, state, context.Node);
         if (state[AgentState.StructuredResponse] is JsonElement structured)
         {
             return JsonBytes.Compact(structured);

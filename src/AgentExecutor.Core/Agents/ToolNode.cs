@@ -25,6 +25,8 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
             content += $"\n(A person changed the arguments to {JsonBytes.Compact(decided.Arguments)} before the call.)";
         }
         context.Write(AgentState.Messages, MessageUpdate.Append(Message.Tool($"tool-{context.TaskId}", decided, content, result.IsError)));
+        // The updates follow the answer to the call, because they can contain messages.
+        ToolUpdates.Write(result, context);
     }
 
     /// <summary>Asks a person if the policy requires it, and again if the answer is not a valid decision.</summary>

@@ -20,6 +20,15 @@ public sealed class AppendChannel(string name) : Channel(name)
 
     public override long ItemsIn(object? value) => value is ImmutableList<JsonElement> items ? items.Count : 0;
 
+    internal override bool CanBeShared => true;
+
+    internal override object? Difference(object? before, object after) =>
+        (ImmutableList<JsonElement>)after is var items && before is ImmutableList<JsonElement> { Count: var known } && known <= items.Count
+            ? items.Count == known
+                ? null
+                : items.RemoveRange(0, known)
+            : after;
+
     public override void WriteValue(Utf8JsonWriter writer, object value)
     {
         writer.WriteStartArray();

@@ -45,6 +45,16 @@ public abstract class Channel(string name)
     /// (<see cref="FaultCodes.InvalidUpdate"/>).</exception>
     public virtual object ReadUpdate(JsonElement json, string idPrefix) => ReadValue(json);
 
+    /// <summary>
+    /// True if a sub-agent can have the channel together with its caller: it starts with the caller's value, and returns its changes.
+    /// </summary>
+    internal virtual bool CanBeShared => false;
+
+    /// <summary>
+    /// Returns the update that turns one value into another; null if they are equal. Only called if <see cref="CanBeShared"/> is true.
+    /// </summary>
+    internal virtual object? Difference(object? before, object after) => null;
+
     public byte[] EncodeValue(object value) => JsonBytes.Write((this, value), static (writer, it) => it.Item1.WriteValue(writer, it.value));
 
     public byte[] EncodeUpdate(object update) =>

@@ -16,6 +16,11 @@ public abstract class JsonChannel(string name) : Channel(name)
 
     public override object ReadValue(JsonElement json) => json;
 
+    internal override bool CanBeShared => !IsTransient;
+
+    internal override object? Difference(object? before, object after) =>
+        before is JsonElement old && JsonElement.DeepEquals(old, (JsonElement)after) ? null : after;
+
     /// <summary>Folds updates (each a boxed <see cref="JsonElement"/>) into the value.</summary>
     protected abstract JsonElement? Fold(JsonElement? value, IReadOnlyList<object> updates);
 }

@@ -37,6 +37,20 @@ public sealed class SumChannel(string name) : JsonChannel(name)
             : JsonBytes.Element(rough, static (writer, sum) => writer.WriteNumberValue(sum));
     }
 
+    internal override object? Difference(object? before, object after)
+    {
+        if (before is not JsonElement old)
+        {
+            return after;
+        }
+        var (from, to) = (old.GetDouble(), ((JsonElement)after).GetDouble());
+        return old.TryGetDecimal(out var exactFrom) && ((JsonElement)after).TryGetDecimal(out var exactTo)
+            ? exactFrom == exactTo
+                ? null
+                : JsonBytes.Element(exactTo - exactFrom, static (writer, change) => writer.WriteNumberValue(change))
+            : JsonBytes.Element(to - from, static (writer, change) => writer.WriteNumberValue(change));
+    }
+
     private FaultException TooLarge() =>
         new(
             FaultCodes.InvalidUpdate,

@@ -23,4 +23,10 @@ public sealed record StoredToolCall
 /// <param name="Content">The text that the tool returned.</param>
 /// <param name="IsError">True if the tool reported an error.</param>
 /// <param name="EndedAt">When the call ended.</param>
-public sealed record StoredOutcome(string Content, bool IsError, DateTimeOffset EndedAt);
+public sealed record StoredOutcome(string Content, bool IsError, DateTimeOffset EndedAt)
+{
+    /// <summary>
+    /// The changes of the state that belong to the outcome, as a JSON array of pairs of channel and update; null if there are none.
+    /// </summary>
+    public string? Updates { get; init; }
+}

@@ -73,7 +73,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             definition.Name ?? graph.Name,
             graph,
             LimitsOf(definition.Limits ?? (root.IsWorkflow ? null : root.Orchestrator?.Config?.Limits)),
-            InitialState(definition, graph.Channels),
+            InitialState(definition, root.IsWorkflow ? root.Nodes : [root.Orchestrator!], graph.Channels),
             NeedsMessage: !root.IsWorkflow,
             agents.ToImmutable()
         )
@@ -134,7 +134,7 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         var spec = own with { Subagents = [.. specialists, general] };
         agents.Add(spec);
         agents.AddRange(spec.Subagents);
-        return AgentGraph.Build(spec, environment.Models, GraphCompiler.DeclaredChannels(root, definition));
+        return AgentGraph.Build(spec, environment.Models, GraphCompiler.DeclaredChannels([orchestrator], definition));
     }
 
     private AgentSpec Agent(
@@ -153,6 +153,8 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             CheaperModel = Read(definition.Budget?.SwitchTo, environment),
             Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
             Skills = SkillChecks.Of(config, definition, environment.Skills),
+            Channels = [.. GraphCompiler.ChannelsOf(config.StateSchema)],
+            Defaults = GraphCompiler.DefaultsOf(config.StateSchema).ToImmutableDictionary(StringComparer.Ordinal),
             Output = OutputFormat.Read(config.ResponseFormat),
             ToolChoice = config.ToolChoice is { } choice ? new ToolChoice(choice) : ToolChoice.Auto,
             InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())
@@ -219,21 +221,35 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             MaxSeconds = own?.MaxSeconds ?? environment.Limits.MaxSeconds,
         };
 
-    private static ImmutableArray<KeyValuePair<string, object>> InitialState(AgentDefinition definition, ChannelSet channels)
+    /// <summary>Returns the initial state, and the defaults of the channels that it does not set.</summary>
+    private static ImmutableArray<KeyValuePair<string, object>> InitialState(
+        AgentDefinition definition,
+        IReadOnlyList<NodeDefinition> nodes,
+        ChannelSet channels
+    )
     {
-        if (definition.InitialState is not { ValueKind: JsonValueKind.Object } initial)
+        var values = new OrderedDictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (
+            var (name, value) in nodes
+                .Select(it => it.Config?.StateSchema)
+                .Prepend(definition.StateSchema)
+                .SelectMany(GraphCompiler.DefaultsOf)
+        )
         {
-            return [];
+            values[name] = value;
+        }
+        foreach (var field in definition.InitialState is { ValueKind: JsonValueKind.Object } initial ? initial.EnumerateObject() : default)
+        {
+            values[field.Name] = field.Value;
         }
         try
         {
             return
             [
-                .. initial
-                    .EnumerateObject()
+                .. values
                     .Where(field => field.Value.ValueKind != JsonValueKind.Null)
                     .Select(field =>
-                        KeyValuePair.Create(field.Name, channels[channels.Require(field.Name)].ReadUpdate(field.Value, "initial"))
+                        KeyValuePair.Create(field.Key, channels[channels.Require(field.Key)].ReadUpdate(field.Value, "initial"))
                     ),
             ];
         }

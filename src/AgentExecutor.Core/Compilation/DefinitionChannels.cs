@@ -1,5 +1,7 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AgentExecutor.Core.Channels;
+using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Json;
 
 namespace AgentExecutor.Core.Compilation;
@@ -40,13 +42,16 @@ internal static class DefinitionChannels
 
     private static IEnumerable<(string Name, string Reducer)> Declared(JsonElement owner)
     {
-        if (owner.Property("state_schema")?.Property("properties") is not { ValueKind: JsonValueKind.Object } properties)
+        if (owner.Property("state_schema") is not { ValueKind: JsonValueKind.Object } schema)
         {
             yield break;
         }
-        foreach (var property in properties.EnumerateObject())
+        var normal = new JsonObject { ["state_schema"] = JsonObject.Create(schema) };
+        StateSchemaForm.Normalize(normal);
+        foreach (var (name, channel) in normal["state_schema"]!["properties"]!.AsObject())
         {
-            yield return (property.Name, property.Value.TextProperty("reducer") ?? LastValueChannel.KindName);
+            var reducer = (channel as JsonObject)?["reducer"] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+            yield return (name, reducer ?? LastValueChannel.KindName);
         }
     }
 

@@ -19,13 +19,16 @@ public sealed record DefinitionEnvironment(
     RunLimits Limits,
     ModelSpec? DefaultModel = null,
     ModelSpec? ModelOverride = null
-)
+) : IAsyncDisposable
 {
     /// <summary>The prices of models.</summary>
     public PriceTable Prices { get; init; } = PriceTable.Shipped;
 
     /// <summary>The skills that the operator provides.</summary>
     public SkillCatalog Skills { get; init; } = SkillCatalog.Empty;
+
+    /// <summary>Ends the processes and connections of the tool runtimes.</summary>
+    public ValueTask DisposeAsync() => Tools.DisposeAsync();
 }
 
 /// <summary>Validates a definition before anything runs and reports all problems at once.</summary>

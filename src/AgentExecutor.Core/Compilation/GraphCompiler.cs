@@ -31,29 +31,22 @@ internal sealed class GraphCompiler(
             name,
             [.. part.Each().Select(it => Compile(part, it.Node, it.Config, it.Index, joins.ModeOf(it.Node)!.Value))],
             [.. part.Edges.Select(Compile)],
-            [.. AgentState.Channels, .. DeclaredChannels(part, definition).Where(channel => !AgentState.Contains(channel.Name))]
+            [.. AgentState.Channels, .. DeclaredChannels(part.Nodes, definition).Where(channel => !AgentState.Contains(channel.Name))]
         );
     }
 
     /// <summary>
-    /// Returns the channels that a definition mentions anywhere: in a state schema, the initial state, an output or an assignment.
+    /// Returns the channels that a definition and these nodes mention anywhere: in a state schema, the initial state, an output or an
+    /// assignment.
     /// </summary>
-    public static ImmutableArray<Channel> DeclaredChannels(GraphPart part, AgentDefinition definition)
+    public static ImmutableArray<Channel> DeclaredChannels(IReadOnlyList<NodeDefinition> nodes, AgentDefinition definition)
     {
         var channels = new Dictionary<string, Channel>(StringComparer.Ordinal);
-        foreach (var schema in part.Nodes.Select(node => node.Config?.StateSchema).Prepend(definition.StateSchema))
+        foreach (var channel in nodes.Select(node => node.Config?.StateSchema).Prepend(definition.StateSchema).SelectMany(ChannelsOf))
         {
-            foreach (var (name, channel) in schema?.Properties ?? new Dictionary<string, ChannelDefinition>())
-            {
-                if (ChannelKinds.Create(channel.Reducer ?? LastValueChannel.KindName, name) is { } created)
-                {
-                    channels[name] = created;
-                }
-            }
+            channels[channel.Name] = channel;
         }
-        var named = part.Nodes.SelectMany(node =>
-            (node.Config?.Assign?.Keys ?? []).Concat(node.Config?.Output is { } output ? [output] : [])
-        );
+        var named = nodes.SelectMany(node => (node.Config?.Assign?.Keys ?? []).Concat(node.Config?.Output is { } output ? [output] : []));
         var initial = definition.InitialState is { ValueKind: JsonValueKind.Object } state
             ? state.EnumerateObject().Select(field => field.Name)
             : [];
@@ -63,6 +56,18 @@ internal sealed class GraphCompiler(
         }
         return [.. channels.Values];
     }
+
+    /// <summary>Returns the channels that a state schema declares.</summary>
+    public static IEnumerable<Channel> ChannelsOf(StateSchema? schema) =>
+        (schema?.Properties ?? new Dictionary<string, ChannelDefinition>())
+            .Select(field => ChannelKinds.Create(field.Value.Reducer ?? LastValueChannel.KindName, field.Key))
+            .OfType<Channel>();
+
+    /// <summary>Returns the values that a state schema gives its channels before the first superstep.</summary>
+    public static IEnumerable<KeyValuePair<string, JsonElement>> DefaultsOf(StateSchema? schema) =>
+        (schema?.Properties ?? new Dictionary<string, ChannelDefinition>())
+            .Where(field => field.Value.Default is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) })
+            .Select(field => KeyValuePair.Create(field.Key, field.Value.Default!.Value));
 
     private Node Compile(GraphPart part, NodeDefinition node, NodeConfig config, int index, JoinMode join) =>
         new(node.Id, Body(part, node, config, index))
@@ -100,7 +105,7 @@ internal sealed class GraphCompiler(
         var spec = makeAgent(part, config, node);
         agents.Add(spec);
         var input = config.Input is { } text ? Template.Parse(JsonBytes.Text(text)) : null;
-        return new AgentStep(AgentGraph.Build(spec, models, []), input, config.Output);
+        return new AgentStep(spec, AgentGraph.Build(spec, models, spec.Channels), input, config.Output);
     }
 
     private SubGraphStep SubGraph(GraphPart part, NodeConfig config, int index, string name) =>

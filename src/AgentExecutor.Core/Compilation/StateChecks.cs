@@ -22,11 +22,33 @@ internal static class StateChecks
                     Spelling.Hint(reducer, ChannelKinds.All, "reducers")
                 );
             }
+            if (channel.Default is { ValueKind: not JsonValueKind.Null } value && DefaultFault(channel, name, value) is { } wrong)
+            {
+                yield return new DefinitionFault(
+                    DefinitionCodes.InvalidState,
+                    $"{path}.properties.{name}.default",
+                    wrong.Message,
+                    wrong.Hint ?? "correct the value"
+                );
+            }
             var reason = name is "item" or "state" ? "is reserved for expressions" : ChannelNames.FaultOf(name);
             if (reason is not null)
             {
                 yield return InvalidName(name, $"{path}.properties", reason);
             }
+        }
+    }
+
+    private static FaultException? DefaultFault(ChannelDefinition channel, string name, JsonElement value)
+    {
+        try
+        {
+            ChannelKinds.Create(channel.Reducer ?? LastValueChannel.KindName, name)?.ReadUpdate(value, "default");
+            return null;
+        }
+        catch (FaultException fault)
+        {
+            return fault;
         }
     }
 

@@ -9,7 +9,7 @@ internal static class WriteChecks
     public static IEnumerable<DefinitionFault> Check(GraphPart part, AgentDefinition definition)
     {
         var folding = GraphCompiler
-            .DeclaredChannels(part, definition)
+            .DeclaredChannels(part.Nodes, definition)
             .Where(channel => channel is not LastValueChannel)
             .Select(channel => channel.Name)
             .ToHashSet();

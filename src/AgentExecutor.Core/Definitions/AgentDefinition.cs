@@ -46,7 +46,9 @@ public sealed record AgentDefinition
     public BudgetDefinition? Budget { get; init; }
 }
 
-[Description("The channels of the state, as a JSON Schema of an object whose properties may name a reducer.")]
+[Description(
+    "The channels of the state: a JSON Schema of an object whose properties may name a reducer, or directly an object of channels by name."
+)]
 public sealed record StateSchema
 {
     public string? Type { get; init; }
@@ -60,12 +62,18 @@ public sealed record ChannelDefinition
 {
     [Description(
         "How updates are combined with the value: last_value (the default), append, merge, sum, set, barrier, topic, "
-            + "messages or files."
+            + "messages or files. add_messages, add, replace and other names of older definitions are read as one of these."
     )]
     public string? Reducer { get; init; }
 
     [Description("The JSON type of the value, for readers.")]
     public JsonElement? Type { get; init; }
+
+    [Description("For a list: the type of its items, for readers.")]
+    public JsonElement? ItemType { get; init; }
+
+    [Description("The value of the channel before the first superstep.")]
+    public JsonElement? Default { get; init; }
 
     public string? Description { get; init; }
 }
@@ -91,6 +99,12 @@ public sealed record ToolDefinition
     [Description("How the tool is executed.")]
     public ToolRuntimeDefinition? Runtime { get; init; }
 
+    [Description("The same as 'script' of 'runtime', as older definitions write it.")]
+    public string? Script { get; init; }
+
+    [Description("The same as 'dependencies' of 'runtime', as older definitions write it.")]
+    public IReadOnlyList<string>? Dependencies { get; init; }
+
     internal string RuntimeType =>
         Runtime?.Type
         ?? (
@@ -106,8 +120,20 @@ public sealed record ToolRuntimeDefinition
     [Description("The kind: script, http, mcp or builtin. By default it is derived from the other fields.")]
     public string? Type { get; init; }
 
-    [Description("For a script: Python code. It reads the arguments as JSON from standard input, and its output is the result.")]
+    [Description(
+        "For a script: its source. It defines a tool with @tool, BaseTool or StructuredTool (Python), exports a function (JavaScript), or "
+            + "reads the arguments as JSON from standard input and writes the result to standard output."
+    )]
     public string? Script { get; init; }
+
+    [Description("For a script: its language: python (the default), javascript (Node.js) or shell (sh).")]
+    public string? Language { get; init; }
+
+    [Description("For a script: the packages that it imports. They must be installed where the script runs; nothing is downloaded.")]
+    public IReadOnlyList<string>? Dependencies { get; init; }
+
+    [Description("For a script: whether it may use the network, as far as the operator allows it. Default: false.")]
+    public bool? Network { get; init; }
 
     [Description("For http: the URL to which the arguments are sent as a JSON body.")]
     public string? Url { get; init; }

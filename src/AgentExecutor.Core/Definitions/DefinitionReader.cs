@@ -103,6 +103,7 @@ public static class DefinitionReader
         foreach (var tool in Objects(owner, "tool_definitions"))
         {
             (tool["runtime"]?["headers"] as JsonObject)?.Remove(Comment);
+            NormalizeScript(tool);
         }
         foreach (var node in Objects(owner, "nodes"))
         {
@@ -120,11 +121,28 @@ public static class DefinitionReader
         }
     }
 
+    /// <summary>Moves the script of an older definition, which is beside the name of the tool, to <c>runtime</c>.</summary>
+    private static void NormalizeScript(JsonObject tool)
+    {
+        if (tool["script"] is null)
+        {
+            return;
+        }
+        var runtime = tool["runtime"] as JsonObject ?? [];
+        foreach (var field in (string[])["script", "dependencies"])
+        {
+            runtime[field] ??= tool[field]?.DeepClone();
+            tool.Remove(field);
+        }
+        tool["runtime"] = runtime;
+    }
+
     /// <summary>
     /// Removes comments from objects whose property names the author chooses, where a comment would be taken for such a name.
     /// </summary>
     private static void RemoveComments(JsonObject owner)
     {
+        StateSchemaForm.Normalize(owner);
         (owner["interrupt_on"] as JsonObject)?.Remove(Comment);
         (owner["assign"] as JsonObject)?.Remove(Comment);
         (owner["state_schema"]?["properties"] as JsonObject)?.Remove(Comment);

@@ -24,6 +24,15 @@ public abstract record RunEvent
 
     public sealed record ToolStarted(string Agent, ToolCall Call) : RunEvent;
 
+    /// <summary>What a tool reports while a call runs, or has written to its log.</summary>
+    /// <param name="Agent">The agent that made the call.</param>
+    /// <param name="Call">The call.</param>
+    /// <param name="Message">The text; null if there is none.</param>
+    /// <param name="Progress">How much of the work is done; null if it is unknown.</param>
+    /// <param name="Total">The amount of the whole work, in the unit of <paramref name="Progress"/>; null if it is unknown.</param>
+    public sealed record ToolProgress(string Agent, ToolCall Call, string? Message, double? Progress = null, double? Total = null)
+        : RunEvent;
+
     public sealed record ToolEnded(string Agent, ToolCall Call, string Content, bool IsError, TimeSpan Duration) : RunEvent;
 
     /// <summary>The end of a superstep with its changes by channel, as UTF-8 JSON.</summary>

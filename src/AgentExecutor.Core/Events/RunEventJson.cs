@@ -73,6 +73,7 @@ public static class RunEventJson
         {
             RunEvent.LlmStream or RunEvent.LlmSuperseded => EventKinds.LlmStream,
             RunEvent.ToolStarted => EventKinds.ToolStart,
+            RunEvent.ToolProgress => EventKinds.ToolProgress,
             RunEvent.ToolEnded => EventKinds.ToolEnd,
             RunEvent.StateUpdated => EventKinds.StateUpdate,
             RunEvent.Interrupted => EventKinds.Interrupt,
@@ -95,6 +96,9 @@ public static class RunEventJson
                 break;
             case RunEvent.ToolStarted started:
                 WriteCall(writer, started.Agent, started.Call);
+                break;
+            case RunEvent.ToolProgress progress:
+                WriteProgress(writer, progress);
                 break;
             case RunEvent.ToolEnded ended:
                 var isTruncated = WriteCall(writer, ended.Agent, ended.Call);
@@ -156,6 +160,25 @@ public static class RunEventJson
         writer.WritePropertyName("args"u8);
         writer.WriteRawValue(arguments, skipInputValidation: true);
         return false;
+    }
+
+    private static void WriteProgress(Utf8JsonWriter writer, RunEvent.ToolProgress progress)
+    {
+        writer.WriteString("agent"u8, progress.Agent);
+        writer.WriteString("tool_call_id"u8, progress.Call.Id);
+        writer.WriteString("name"u8, progress.Call.Name);
+        if (progress.Message is { } message)
+        {
+            writer.WriteString("message"u8, WellFormedText.Start(message, MaxInlineLength));
+        }
+        if (progress.Progress is { } done)
+        {
+            writer.WriteNumber("progress"u8, done);
+        }
+        if (progress.Total is { } total)
+        {
+            writer.WriteNumber("total"u8, total);
+        }
     }
 
     private static void WriteOutput(Utf8JsonWriter writer, string output, bool isTruncated)

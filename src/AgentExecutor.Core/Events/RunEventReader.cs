@@ -46,6 +46,13 @@ public static class RunEventReader
                 ReadBegunCall(data)
             ),
             EventKinds.ToolStart => new RunEvent.ToolStarted(Text(data, "agent"), ReadCall(data)),
+            EventKinds.ToolProgress => new RunEvent.ToolProgress(
+                Text(data, "agent"),
+                ReadCall(data),
+                OptionalText(data, "message"),
+                data.Property("progress") is { ValueKind: JsonValueKind.Number } done ? done.GetDouble() : null,
+                data.Property("total") is { ValueKind: JsonValueKind.Number } total ? total.GetDouble() : null
+            ),
             EventKinds.ToolEnd => new RunEvent.ToolEnded(
                 Text(data, "agent"),
                 ReadCall(data),

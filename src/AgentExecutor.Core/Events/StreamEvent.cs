@@ -27,11 +27,12 @@ public static class EventKinds
 {
     public const string LlmStream = "on_llm_stream";
     public const string ToolStart = "on_tool_start";
+    public const string ToolProgress = "on_tool_progress";
     public const string ToolEnd = "on_tool_end";
     public const string StateUpdate = "on_state_update";
     public const string Interrupt = "on_interrupt";
     public const string Error = "on_error";
     public const string End = "end";
 
-    public static readonly IReadOnlyList<string> All = [LlmStream, ToolStart, ToolEnd, StateUpdate, Interrupt, Error, End];
+    public static readonly IReadOnlyList<string> All = [LlmStream, ToolStart, ToolProgress, ToolEnd, StateUpdate, Interrupt, Error, End];
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using AgentExecutor.Core.Json;
 
@@ -41,15 +40,7 @@ public sealed record VirtualFile(string Content, DateTimeOffset CreatedAt, DateT
         };
     }
 
-    private static string Joined(JsonElement lines)
-    {
-        var text = new StringBuilder();
-        foreach (var line in lines.EnumerateArray())
-        {
-            text.Append(text.Length == 0 ? "" : "\n").Append(JsonBytes.Display(line));
-        }
-        return text.ToString();
-    }
+    private static string Joined(JsonElement lines) => string.Join('\n', lines.EnumerateArray().Select(JsonBytes.Display));
 
     private static DateTimeOffset Time(JsonElement json, string name) =>
         json.Property(name) is { ValueKind: JsonValueKind.String } time && time.TryGetDateTimeOffset(out var value) ? value : default;

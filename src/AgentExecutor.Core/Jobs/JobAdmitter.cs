@@ -21,9 +21,9 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     /// <exception cref="FaultException">
     /// The definition or the input is invalid. A <see cref="DefinitionException"/> lists all faults of the definition.
     /// </exception>
-    public void Check(JobRequest request)
+    public async ValueTask CheckAsync(JobRequest request, CancellationToken cancellationToken)
     {
-        var agent = agents.Get(request.Definition);
+        var agent = await agents.GetAsync(request.Definition, cancellationToken);
         InputReader.Read(StoredJson.Parse(request.Input.Span), agent.Graph.Channels, request.JobId, agent.NeedsMessage);
     }
 
@@ -40,7 +40,12 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     )
     {
         var now = time.GetUtcNow();
-        var submitted = await queue.SubmitAsync([.. requests.Select(request => Submission(request, now))], claimLease, cancellationToken);
+        var submissions = ImmutableArray.CreateBuilder<RunSubmission>(requests.Length);
+        foreach (var request in requests)
+        {
+            submissions.Add(await SubmissionAsync(request, now, cancellationToken));
+        }
+        var submitted = await queue.SubmitAsync(submissions.ToImmutable(), claimLease, cancellationToken);
         return [.. submitted.Select((it, index) => new Admission(requests[index], it, IsOther(requests[index], it)))];
     }
 
@@ -50,7 +55,7 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     private static bool IsOther(JobRequest request, SubmittedRun submitted) =>
         !submitted.IsNew && submitted.RequestHash.Length > 0 && submitted.RequestHash != request.RequestHash;
 
-    private RunSubmission Submission(JobRequest request, DateTimeOffset now)
+    private async ValueTask<RunSubmission> SubmissionAsync(JobRequest request, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var hash = AgentCompiler.HashOf(request.Definition.Span);
         var run = new Run
@@ -58,7 +63,7 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
             ThreadId = request.JobId,
             RunId = request.JobId,
             TraceId = request.TraceId,
-            Name = NameOf(request),
+            Name = await NameOfAsync(request, cancellationToken),
             DefinitionHash = hash,
             CreatedAt = now,
             UpdatedAt = now,
@@ -74,11 +79,11 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     /// Returns "" for an invalid definition. It is accepted here, and its job fails with all faults, because the sender may only receive
     /// results.
     /// </summary>
-    private string NameOf(JobRequest request)
+    private async ValueTask<string> NameOfAsync(JobRequest request, CancellationToken cancellationToken)
     {
         try
         {
-            return agents.Get(request.Definition).Name;
+            return (await agents.GetAsync(request.Definition, cancellationToken)).Name;
         }
         catch (FaultException)
         {

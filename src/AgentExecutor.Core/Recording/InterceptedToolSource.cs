@@ -10,12 +10,28 @@ namespace AgentExecutor.Core.Recording;
 /// <param name="isCalled">True if the tools are really called and therefore need the operator's settings.</param>
 /// <param name="replace">Returns the replacement of a tool.</param>
 internal sealed class InterceptedToolSource(IToolSource inner, Redaction redaction, bool isCalled, Func<ToolDefinition, Tool, Tool> replace)
-    : IToolSource
+    : IToolSource,
+        IAsyncDisposable
 {
     public string RuntimeType => inner.RuntimeType;
 
+    public ValueTask PrepareAsync(IReadOnlyList<ToolDefinition> definitions, CancellationToken cancellationToken) =>
+        inner.PrepareAsync(definitions, cancellationToken);
+
     public IEnumerable<ToolFault> Check(ToolDefinition definition) =>
         inner.Check(definition).Where(fault => isCalled || !fault.IsEnvironment);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (inner is IAsyncDisposable asynchronous)
+        {
+            await asynchronous.DisposeAsync();
+        }
+        else
+        {
+            (inner as IDisposable)?.Dispose();
+        }
+    }
 
     public Tool Create(ToolDefinition definition)
     {

@@ -48,6 +48,11 @@ internal static class ToolExchangeJson
                 writer.WriteStartObject();
                 writer.WriteString("content"u8, it.Content);
                 writer.WriteBoolean("is_error"u8, it.IsError);
+                if (ToolUpdate.ToJson(it.Updates) is { } updates)
+                {
+                    writer.WritePropertyName("updates"u8);
+                    writer.WriteRawValue(updates);
+                }
                 writer.WriteEndObject();
             }
         );
@@ -65,5 +70,8 @@ internal static class ToolExchangeJson
         );
 
     public static ToolResult ReadResponse(JsonElement json) =>
-        new(json.TextProperty("content") ?? "", json.Property("is_error") is { ValueKind: JsonValueKind.True });
+        new(json.TextProperty("content") ?? "", json.Property("is_error") is { ValueKind: JsonValueKind.True })
+        {
+            Updates = ToolUpdate.Read(json.Property("updates") is { } updates ? JsonBytes.Compact(updates) : null),
+        };
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentExecutor.Core.Agents;
 using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Expressions;
 using AgentExecutor.Core.Graphs;
@@ -12,14 +13,19 @@ namespace AgentExecutor.Core.Steps;
 /// answer is written to the output channel, as JSON if the agent has an output schema, or appended to the workflow's messages if there is
 /// no output channel.
 /// </summary>
-internal sealed class AgentStep(Graph agent, Template? input, string? output) : NodeBody
+internal sealed class AgentStep(AgentSpec spec, Graph agent, Template? input, string? output) : NodeBody
 {
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = input is null
             ? MessageUpdate.Append(context.State.Messages)
             : MessageUpdate.Append(Message.Human($"human-{context.TaskId}", JsonBytes.Display(input.Fill(context.State))));
-        var state = await context.RunSubgraphAsync(agent, [KeyValuePair.Create(AgentState.Messages, (object)messages)], cancellationToken);
+        var state = await context.RunSubgraphAsync(
+            agent,
+            [KeyValuePair.Create(AgentState.Messages, (object)messages), .. SharedChannels.Input(spec, context.State.State)],
+            cancellationToken
+        );
+        SharedChannels.MergeBack(spec, state, context);
         if (state.Get<MessageLog>(AgentState.Messages)?.LastOf(MessageType.Ai) is not { } answer)
         {
             return;

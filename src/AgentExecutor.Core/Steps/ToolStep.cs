@@ -31,6 +31,7 @@ internal sealed class ToolStep(Tool tool, Template arguments, string? output) : 
         {
             context.WriteJson(output, Read(result.Content));
         }
+        ToolUpdates.Write(result, context);
     }
 
     private JsonElement Read(string content)

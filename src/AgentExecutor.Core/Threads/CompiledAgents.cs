@@ -13,13 +13,14 @@ public sealed class CompiledAgents(DefinitionEnvironment environment)
     private readonly ConcurrentDictionary<string, CompiledAgent> _byHash = new(StringComparer.Ordinal);
 
     /// <exception cref="DefinitionException">The definition has faults.</exception>
-    public CompiledAgent Get(ReadOnlyMemory<byte> json)
+    public async ValueTask<CompiledAgent> GetAsync(ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
     {
         var hash = AgentCompiler.HashOf(json.Span);
         if (_byHash.TryGetValue(hash, out var known))
         {
             return known;
         }
+        await environment.Tools.PrepareAsync(DefinitionReader.Read(json).Definition, cancellationToken);
         if (_byHash.Count >= Capacity)
         {
             // Clearing is simpler than tracking the order of use, and compiling takes about a millisecond.

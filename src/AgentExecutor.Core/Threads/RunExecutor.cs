@@ -22,7 +22,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
     /// <exception cref="FaultException">The definition or the input is invalid. Nothing was stored.</exception>
     public async Task<RunOutcome> StartAsync(RunRequest request, RunSignals signals)
     {
-        var agent = agents.Get(request.Definition);
+        var agent = await agents.GetAsync(request.Definition, signals.Requeue);
         var input = InputReader.Read(request.Input, agent.Graph.Channels, request.RunId, agent.NeedsMessage);
         ThreadIds.Check(request.ThreadId);
         var previous = await runs.FindAsync(request.ThreadId, signals.Requeue);
@@ -111,7 +111,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
                 );
         try
         {
-            agent = fault is null ? agents.Get(claimed.Definition.Json) : null;
+            agent = fault is null ? await agents.GetAsync(claimed.Definition.Json, CancellationToken.None) : null;
         }
         catch (Exception exception)
         {
@@ -161,7 +161,7 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
                 FaultCodes.StoreCorrupt,
                 $"the definition {run.DefinitionHash} of the thread '{run.ThreadId}' is missing in the store"
             );
-        return agents.Get(definition.Json);
+        return await agents.GetAsync(definition.Json, cancellationToken);
     }
 
     private async ValueTask<ImmutableArray<InterruptRequest>> OpenInterruptsAsync(

@@ -9,6 +9,12 @@ public interface IToolSource
     string RuntimeType { get; }
 
     /// <summary>
+    /// Finds out what <see cref="Check"/> and <see cref="Create"/> need to know about tools and what their definitions do not say, such as
+    /// the arguments that a script declares. It is called before them. What is wrong with a tool is reported by <see cref="Check"/>.
+    /// </summary>
+    ValueTask PrepareAsync(IReadOnlyList<ToolDefinition> definitions, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    /// <summary>
     /// Returns the reasons why the tool cannot be created here; empty if there are none. Paths are relative to the tool definition, such as
     /// <c>runtime.url</c>.
     /// </summary>

@@ -35,9 +35,9 @@ internal static class JournaledCall
         var journal = context.Node.Session.Journal;
         if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier)
         {
-            if (earlier.Outcome is { } outcome && !(outcome.IsError && context.ErrorsFail))
+            if (earlier.Outcome is { } known && !(known.IsError && context.ErrorsFail))
             {
-                return new ToolResult(outcome.Content, outcome.IsError);
+                return new ToolResult(known.Content, known.IsError) { Updates = ToolUpdate.Read(known.Updates) };
             }
             if (tool.Effects == ToolEffects.Once && Decide(earlier, context) is { } decided)
             {
@@ -54,7 +54,8 @@ internal static class JournaledCall
         };
         await journal.BeginAsync(call, cancellationToken);
         var result = await invoke();
-        journal.End(call with { Outcome = new StoredOutcome(result.Content, result.IsError, context.Node.Now) });
+        var outcome = new StoredOutcome(result.Content, result.IsError, context.Node.Now) { Updates = ToolUpdate.ToJson(result.Updates) };
+        journal.End(call with { Outcome = outcome });
         return result;
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
@@ -48,6 +49,12 @@ public enum ToolEffects
 /// <summary>The answer of a tool to the model.</summary>
 public readonly record struct ToolResult(string Content, bool IsError = false)
 {
+    /// <summary>
+    /// The changes of the state that the tool returns. They are stored together with the outcome of the call, so that a call whose outcome
+    /// is known is not made again and its changes are still applied once.
+    /// </summary>
+    public ImmutableArray<ToolUpdate> Updates { get; init; }
+
     public static ToolResult Error(string message) => new(message, true);
 
     public static implicit operator ToolResult(string content) => new(content);

@@ -98,7 +98,7 @@ public static class ToolCaller
         try
         {
             var result = await tool.InvokeAsync(context.Call.Arguments, context, cancellationToken);
-            return result with { Content = WellFormedText.Of(result.Content) };
+            return ToolUpdates.Checked(result with { Content = WellFormedText.Of(result.Content) }, context.Node);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested && !IsForTheRun(exception, context))
         {

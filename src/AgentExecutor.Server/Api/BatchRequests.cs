@@ -14,18 +14,31 @@ internal static class BatchRequests
     /// <exception cref="EventException">
     /// An event is invalid. The path of each error starts with the index of its event, as in <c>[1].data.job_id</c>.
     /// </exception>
-    public static IReadOnlyList<JobRequest> Read(ReadOnlyMemory<byte> body, JobAdmitter admitter)
+    public static async Task<IReadOnlyList<JobRequest>> ReadAsync(
+        ReadOnlyMemory<byte> body,
+        JobAdmitter admitter,
+        CancellationToken cancellationToken
+    )
     {
         var entries = JobRequestReader.ReadBatch(body);
-        var faults = entries.SelectMany((entry, index) => entry.Fault?.Faults ?? Check(entry.Value!, index, admitter)).ToList();
+        var faults = new List<EventFault>();
+        for (var i = 0; i < entries.Count; i++)
+        {
+            faults.AddRange(entries[i].Fault?.Faults ?? await CheckAsync(entries[i].Value!, i, admitter, cancellationToken));
+        }
         return faults.Count == 0 ? [.. entries.Select(entry => entry.Value!)] : throw new EventException(FaultCodes.InvalidEvent, faults);
     }
 
-    private static IReadOnlyList<EventFault> Check(JobRequest request, int index, JobAdmitter admitter)
+    private static async Task<IReadOnlyList<EventFault>> CheckAsync(
+        JobRequest request,
+        int index,
+        JobAdmitter admitter,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            admitter.Check(request);
+            await admitter.CheckAsync(request, cancellationToken);
             return [];
         }
         catch (DefinitionException definition)

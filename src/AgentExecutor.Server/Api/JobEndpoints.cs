@@ -31,11 +31,11 @@ internal sealed class JobEndpoints(JobAdmitter admitter, OutcomeWaiters waiters,
         var body = await Requests.ReadBodyAsync(context);
         var isBatch = JobRequestReader.IsBatch(context.Request.ContentType);
         IReadOnlyList<JobRequest> requests = isBatch
-            ? BatchRequests.Read(body, admitter)
+            ? await BatchRequests.ReadAsync(body, admitter, context.RequestAborted)
             : [JobRequestReader.ReadMessage(context.Request.ContentType, Requests.Headers(context), body)];
         if (!isBatch)
         {
-            admitter.Check(requests[0]);
+            await admitter.CheckAsync(requests[0], context.RequestAborted);
         }
         var admissions = await AdmitAsync(context, [.. requests]);
         if (Requests.PrefersAsync(context))
@@ -52,7 +52,7 @@ internal sealed class JobEndpoints(JobAdmitter admitter, OutcomeWaiters waiters,
     public async Task InvokeAsync(HttpContext context)
     {
         var request = JobRequestReader.ReadMessage(context.Request.ContentType, [], await Requests.ReadBodyAsync(context));
-        admitter.Check(request);
+        await admitter.CheckAsync(request, context.RequestAborted);
         await AdmitAsync(context, [request]);
         await Requests.WriteAsync(
             context,

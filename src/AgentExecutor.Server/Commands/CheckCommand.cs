@@ -27,27 +27,29 @@ internal static class CheckCommand
             mermaid,
             model,
         };
-        command.SetAction(result =>
-        {
-            var environment = DefinitionEnvironments.Create(
-                CommonOptions.Settings(result, null),
-                result.GetValue(model) is { } name ? ModelNames.Parse(name) : null
-            );
-            var bytes = DefinitionFile.Read(result.GetValue(definition)!);
-            var check = DefinitionCheck.ForThisMachine(bytes, environment);
-            if (!check.IsValid)
+        command.SetAction(
+            async (result, cancellationToken) =>
             {
-                Report(check.Faults, result.GetValue(json));
-                return ExitCode.Usage;
+                await using var environment = DefinitionEnvironments.Create(
+                    CommonOptions.Settings(result, null),
+                    result.GetValue(model) is { } name ? ModelNames.Parse(name) : null
+                );
+                var bytes = DefinitionFile.Read(result.GetValue(definition)!);
+                var check = await DefinitionCheck.ForThisMachineAsync(bytes, environment, cancellationToken);
+                if (!check.IsValid)
+                {
+                    Report(check.Faults, result.GetValue(json));
+                    return ExitCode.Usage;
+                }
+                var plan = new GraphPlan(AgentCompiler.CompilePlan(bytes, environment), check.Faults);
+                Console.Write(
+                    result.GetValue(json) ? plan.ToJson() + "\n"
+                    : result.GetValue(mermaid) ? plan.ToMermaid()
+                    : plan.ToText()
+                );
+                return ExitCode.Success;
             }
-            var plan = new GraphPlan(AgentCompiler.CompilePlan(bytes, environment), check.Faults);
-            Console.Write(
-                result.GetValue(json) ? plan.ToJson() + "\n"
-                : result.GetValue(mermaid) ? plan.ToMermaid()
-                : plan.ToText()
-            );
-            return ExitCode.Success;
-        });
+        );
         return command;
     }
 

@@ -12,21 +12,28 @@ internal sealed record DefinitionCheck(IReadOnlyList<DefinitionFault> Faults)
     public bool IsValid => Faults.All(fault => fault.IsWarning);
 
     /// <summary>Checks a definition that this program could execute.</summary>
-    public static DefinitionCheck ForThisMachine(byte[] definition, DefinitionEnvironment environment) =>
+    public static async Task<DefinitionCheck> ForThisMachineAsync(
+        byte[] definition,
+        DefinitionEnvironment environment,
+        CancellationToken cancellationToken
+    ) =>
         new([
-            .. DefinitionValidator
-                .Validate(DefinitionReader.Read(definition), environment)
-                .Select(fault => fault.IsEnvironment ? Missing(fault) : fault),
+            .. (await ValidateAsync(definition, environment, cancellationToken)).Select(fault =>
+                fault.IsEnvironment ? Missing(fault) : fault
+            ),
         ]);
 
     /// <summary>
     /// Checks a definition that a service will run. The service has its own keys, prices and limits, so these are not checked.
     /// </summary>
     /// <exception cref="DefinitionException">The definition has errors; the exception contains all of them.</exception>
-    public static void ForService(ReadOnlyMemory<byte> definition, DefinitionEnvironment environment)
+    public static async Task ForServiceAsync(
+        ReadOnlyMemory<byte> definition,
+        DefinitionEnvironment environment,
+        CancellationToken cancellationToken
+    )
     {
-        var faults = DefinitionValidator
-            .Validate(DefinitionReader.Read(definition), environment)
+        var faults = (await ValidateAsync(definition, environment, cancellationToken))
             .Where(fault => !fault.IsEnvironment && fault.Code is not DefinitionCodes.LimitAboveServer)
             .ToList();
         if (faults.Exists(fault => !fault.IsWarning))
@@ -34,6 +41,17 @@ internal sealed record DefinitionCheck(IReadOnlyList<DefinitionFault> Faults)
             throw new DefinitionException(faults);
         }
         DefinitionFaults.Write(Console.Error, faults);
+    }
+
+    private static async Task<IReadOnlyList<DefinitionFault>> ValidateAsync(
+        ReadOnlyMemory<byte> definition,
+        DefinitionEnvironment environment,
+        CancellationToken cancellationToken
+    )
+    {
+        var source = DefinitionReader.Read(definition);
+        await environment.Tools.PrepareAsync(source.Definition, cancellationToken);
+        return DefinitionValidator.Validate(source, environment);
     }
 
     private static DefinitionFault Missing(DefinitionFault fault) =>

@@ -48,9 +48,11 @@ internal static class RunCommand
                 await using var recorded = await execution.OpenRecordingAsync(result, mayAppend: false, cancellationToken);
                 await using var app = await CommandServices.CreateAsync(settings, cancellationToken, execution.Model(result), recorded.Tap);
                 OutDirectory.Check(execution.OutDirectory(result));
+                var source = DefinitionReader.Read(json);
+                await app.Environment.Tools.PrepareAsync(source.Definition, cancellationToken);
                 DefinitionFaults.Write(
                     Console.Error,
-                    DefinitionValidator.Validate(DefinitionReader.Read(json), app.Environment).Where(fault => fault.IsWarning)
+                    DefinitionValidator.Validate(source, app.Environment).Where(fault => fault.IsWarning)
                 );
                 var title = DefinitionFile.NameIn(json) ?? Path.GetFileName(result.GetValue(definition)!);
                 return await RunFollower.FollowAsync(

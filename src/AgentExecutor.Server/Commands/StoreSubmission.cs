@@ -42,7 +42,7 @@ internal sealed record StoreSubmission(byte[] Definition, JsonElement Input, str
                 "the embedded database has no queue that other processes can use",
                 "send the job to a service with --to URL, or run it here with: agent-executor run"
             );
-        var submission = Make(app);
+        var submission = await MakeAsync(app, cancellationToken);
         var (threadId, id) = (submission.Run.ThreadId, submission.Run.RunId);
         var submitted = (await queue.SubmitAsync([submission], null, cancellationToken))[0];
         if (submitted.Run.DefinitionHash != submission.Run.DefinitionHash)
@@ -74,9 +74,9 @@ internal sealed record StoreSubmission(byte[] Definition, JsonElement Input, str
         );
     }
 
-    private RunSubmission Make(CommandServices app)
+    private async Task<RunSubmission> MakeAsync(CommandServices app, CancellationToken cancellationToken)
     {
-        var agent = app.Agents.Get(Definition);
+        var agent = await app.Agents.GetAsync(Definition, cancellationToken);
         var id = RunId ?? Guid.CreateVersion7().ToString();
         ThreadIds.Check(id, "run");
         var threadId = Thread ?? id;

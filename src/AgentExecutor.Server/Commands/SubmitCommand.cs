@@ -101,7 +101,8 @@ internal static class SubmitCommand
                 var json = JobFile.ToStrictJson(file);
                 if (JobFile.DefinitionIn(json) is { } inside)
                 {
-                    DefinitionCheck.ForService(inside, DefinitionEnvironments.Create(settings));
+                    await using var environment = DefinitionEnvironments.Create(settings);
+                    await DefinitionCheck.ForServiceAsync(inside, environment, cancellationToken);
                 }
                 if (sender is not null)
                 {

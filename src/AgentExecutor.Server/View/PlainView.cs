@@ -20,6 +20,9 @@ internal sealed class PlainView(TextWriter writer) : IRunView
                 _started.Add(started.Call.Id);
                 Line(envelope, started.Agent, $"-> {EventText.Of(started.Call)}");
                 break;
+            case RunEvent.ToolProgress { Message: { Length: > 0 } message } progress:
+                Line(envelope, progress.Agent, $".. {progress.Call.Name}: {EventText.Short(message, 140)}");
+                break;
             case RunEvent.ToolEnded ended:
                 var outcome = $"{(ended.IsError ? "FAILED " : "")}({EventText.Duration(ended.Duration)})";
                 Line(envelope, ended.Agent, $"<- {ended.Call.Name} {outcome} {EventText.Short(ended.Content, 100)}");

@@ -84,6 +84,75 @@ public sealed class DefinitionFormsTests
     }
 
     [Theory]
+    [InlineData("""{"type": "list", "item_type": "dict", "reducer": "add_messages"}""", "append")]
+    [InlineData("""{"type": "list", "item_type": "message", "reducer": "add_messages"}""", "messages")]
+    [InlineData("""{"type": "list", "reducer": "append"}""", "append")]
+    [InlineData("""{"type": "list", "reducer": "operator.add"}""", "append")]
+    [InlineData("""{"type": "int", "reducer": "operator.add"}""", "sum")]
+    [InlineData("""{"type": "dict", "reducer": "merge"}""", "merge")]
+    [InlineData("""{"type": "str", "reducer": "replace"}""", "last_value")]
+    [InlineData("""{"type": "any"}""", "last_value")]
+    public void The_channels_of_an_older_state_schema_are_read(string channel, string kind)
+    {
+        var compiled = new AgentCompiler(Environment()).Compile(
+            Bytes(
+                """
+                {"nodes": [{"id": "a", "type": "Orchestrator", "config": {"name": "Trip Desk", "model": MODEL, "state_schema":
+                 {"$comment": "x", "found": CHANNEL}}}]}
+                """.Replace("CHANNEL", channel, StringComparison.Ordinal)
+            )
+        );
+
+        var channels = compiled.Graph.Channels;
+        Assert.Equal(kind, channels[channels.Require("found")].Kind);
+        Assert.DoesNotContain("$comment", channels.Channels.Select(it => it.Name));
+    }
+
+    [Fact]
+    public void The_default_of_a_channel_is_its_initial_value()
+    {
+        var compiled = new AgentCompiler(Environment()).Compile(
+            Bytes(
+                """
+                {"nodes": [{"id": "a", "type": "agent", "model": MODEL, "state_schema":
+                 {"x": {"type": "int", "default": 1}, "y": {"type": "int", "default": 2}}}], "initial_state": {"y": 3}}
+                """
+            )
+        );
+
+        Assert.Equal(["x=1", "y=3"], compiled.InitialState.Select(entry => $"{entry.Key}={entry.Value}"));
+    }
+
+    [Fact]
+    public void A_default_that_the_channel_refuses_is_reported() =>
+        Assert.Contains(
+            Validate(
+                """
+                {"nodes": [{"id": "a", "type": "agent", "model": MODEL, "state_schema":
+                 {"x": {"type": "int", "reducer": "sum", "default": "many"}}}]}
+                """
+            ),
+            fault => fault.Code == "invalid_state" && fault.Message.Contains("expects a number", StringComparison.Ordinal)
+        );
+
+    [Fact]
+    public void The_script_of_an_older_tool_is_beside_its_name()
+    {
+        var source = DefinitionReader.Read(
+            Bytes(
+                """
+                {"tool_definitions": [{"name": "t", "script": "print(1)", "dependencies": ["x"], "description": "d"}],
+                 "nodes": [{"id": "a", "type": "agent", "model": MODEL}]}
+                """
+            )
+        );
+
+        Assert.Empty(source.Faults);
+        var tool = Assert.Single(source.Definition!.ToolDefinitions!);
+        Assert.Equal(("print(1)", "x"), (tool.Runtime!.Script, Assert.Single(tool.Runtime.Dependencies!)));
+    }
+
+    [Theory]
     [InlineData(
         """{"nodes": [{"id": "a", "type": "agent", "model": MODEL, "interupt_on": {"ls": true}}]}""",
         "$.nodes[0].interupt_on",
