@@ -41,7 +41,7 @@ run_tests() {
   mapfile -t names < <(sed -nE 's/^ +([A-Za-z0-9_.+]+)(\(.*\))? \[FAIL\]$/\1/p' "$log" | sort -u)
   if [ "$fails" -gt 0 ] && [ "${#names[@]}" -gt 0 ] && [ "${#names[@]}" -le 5 ]; then
     echo "== $1: the tests that failed, once more"
-    "$program" -noColor -parallel none $(printf -- '-method %s ' "${names[@]}") 2>&1 | tee "$again" || true
+    "$program" -noColor -parallelMode none $(printf -- '-method %s ' "${names[@]}") 2>&1 | tee "$again" || true
     if grep -qE "Total: [1-9][0-9]*, Errors: 0, Failed: 0" "$again"; then
       unstable+=("${names[@]}")
       failed=$((failed - fails)) passed=$((passed + fails))
