@@ -158,6 +158,21 @@ public sealed class RedisConnectionTests(RedisFixture redis) : RedisTest
     }
 
     [Fact]
+    public async Task Commands_that_are_sent_while_the_connection_closes_end()
+    {
+        var (settings, key) = ((await redis.ServerAsync()).Settings(), redis.Name());
+        for (var round = 0; round < 200; round++)
+        {
+            var connection = Open(settings);
+            await connection.ConnectedAsync(Cancel);
+            var senders = Enumerable.Range(0, 8).Select(_ => Task.Run(() => SendUntilClosedAsync(connection, key), Cancel)).ToList();
+            await Task.Delay(round % 5, Cancel);
+            await connection.DisposeAsync();
+            await Task.WhenAll(senders).WaitAsync(Limit, Cancel);
+        }
+    }
+
+    [Fact]
     public async Task A_server_that_hangs_is_disconnected_and_used_again_later()
     {
         RedisFixture.SkipWithout();
@@ -248,4 +263,26 @@ public sealed class RedisConnectionTests(RedisFixture redis) : RedisTest
     /// <summary>100,000 INCR commands. Every thousandth fails, because its key contains a text.</summary>
     private static List<Task> Increments(IDatabaseAsync database, string key, string text) =>
         [.. Enumerable.Range(0, 100_000).Select(number => database.StringIncrementAsync(number % 1000 == 0 ? text : key))];
+
+    private static async Task SendUntilClosedAsync(RedisConnection connection, string key)
+    {
+        while (true)
+        {
+            try
+            {
+                await connection.SendAllAsync(
+                    database => [.. Enumerable.Range(0, 100).Select(_ => database.StringIncrementAsync(key))],
+                    Cancel
+                );
+            }
+            catch (RedisFaultException fault) when (fault.Fault == RedisFault.Closed)
+            {
+                return;
+            }
+            catch (RedisFaultException fault) when (fault.IsTransient)
+            {
+                // The connection is about to be closed.
+            }
+        }
+    }
 }
