@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using AgentExecutor.Adapters.Connections;
+using AgentExecutor.Adapters.Egress;
 using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
@@ -9,146 +11,158 @@ using AgentExecutor.Core.Tools;
 namespace AgentExecutor.Adapters.Http;
 
 /// <summary>
-/// Sends the arguments to a URL, as a JSON body or, with GET and DELETE, in the query. <c>Idempotency-Key</c> is the same for every attempt
-/// of a call, even after a crash. Transient failures are retried, unless every call of the tool takes effect.
+/// Sends an HTTP request for each call. <c>Idempotency-Key</c> is the same for every attempt of a call, even after a crash. A failure is
+/// transient, so that the call may be repeated, if the request was not sent, if the server asks for a later attempt, or if the request can
+/// safely be repeated.
 /// </summary>
-internal sealed class HttpTool(ToolDefinition definition, HttpToolSettings settings, HttpClient client, TimeProvider time) : Tool
+internal sealed class HttpTool : Tool
 {
-    private static readonly JsonElement AnyObject = StoredJson.Parse("""{"type": "object"}""");
+    private readonly ToolDefinition _definition;
+    private readonly HttpToolSettings _settings;
+    private readonly HttpClient _client;
+    private readonly TimeProvider _time;
+    private readonly HttpToolRequest _request;
+    private readonly string[] _secrets;
 
-    private readonly ToolRuntimeDefinition _runtime = definition.Runtime!;
-    private readonly KeyValuePair<string, string>[] _headers = [.. HeadersOf(definition, settings)];
-    private readonly string[] _secrets = SecretsOf(definition, settings);
-    private readonly HttpMethod _method = new((definition.Runtime!.Method ?? "POST").ToUpperInvariant());
+    public HttpTool(ToolDefinition definition, HttpToolSettings settings, HttpClient client, TimeProvider time)
+    {
+        (_definition, _settings, _client, _time) = (definition, settings, client, time);
+        _request = new HttpToolRequest(definition, settings);
+        // A secret in a query is percent-encoded.
+        _secrets = [.. _request.Secrets.SelectMany(secret => (string[])[secret, Uri.EscapeDataString(secret)]).Distinct()];
+        Parameters = definition.Parameters ?? ParametersOf(definition);
+        Policy = new ToolPolicy { Retry = RetryPolicy.Standard };
+    }
 
-    public override string Name => definition.Name;
+    public override string Name => _definition.Name;
 
-    public override string Description => definition.Description ?? "";
+    public override string Description => _definition.Description ?? "";
 
-    public override JsonElement Parameters => definition.Parameters ?? AnyObject;
+    public override JsonElement Parameters { get; }
 
     public override ToolEffects Effects =>
-        definition.Effects switch
+        _definition.Effects switch
         {
             "once" => ToolEffects.Once,
             "idempotent" => ToolEffects.Idempotent,
             _ => ToolEffects.None,
         };
 
+    /// <summary>
+    /// True if a request whose outcome is unknown can be sent again: if the author says so, or by the meaning of the method.
+    /// </summary>
+    private bool IsRepeatable =>
+        Effects != ToolEffects.Once
+        && (_definition.StatesEffects || (_request.Method != HttpMethod.Post && _request.Method != HttpMethod.Patch));
+
     public override async ValueTask<ToolResult> InvokeAsync(JsonElement arguments, ToolContext context, CancellationToken cancellationToken)
     {
-        var retry = Effects == ToolEffects.Once ? RetryPolicy.None : RetryPolicy.Standard;
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await SendAsync(arguments, context.IdempotencyKey, cancellationToken);
-            }
-            catch (Exception exception) when (exception is HttpRequestException or TimeoutException)
-            {
-                if (!retry.Allows(exception, attempt))
-                {
-                    return ToolResult.Error(
-                        Effects == ToolEffects.Once
-                            ? $"Error: the call of {Name} failed: {exception.Message}. It is unknown whether it took effect. "
-                                + "Find out before you call it again."
-                            : $"Error: {Name} cannot be reached: {exception.Message}"
-                    );
-                }
-                await Task.Delay(retry.DelayAfter(attempt, exception, Random.Shared.NextDouble()), time, cancellationToken);
-            }
-        }
-    }
-
-    private async Task<ToolResult> SendAsync(JsonElement arguments, string idempotencyKey, CancellationToken cancellationToken)
-    {
-        var limit = TimeSpan.FromSeconds(_runtime.TimeoutSeconds ?? settings.TimeoutSeconds);
-        using var deadline = new CancellationTokenSource(limit, time);
+        var limit = TimeSpan.FromSeconds(_definition.Runtime!.TimeoutSeconds ?? _settings.TimeoutSeconds);
+        using var deadline = new CancellationTokenSource(limit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            using var request = Request(arguments, idempotencyKey);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
-            var body = await ReadAsync(response, either.Token);
-            if (response.StatusCode is HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError)
-            {
-                throw new HttpRequestException(Masked($"it returned status {(int)response.StatusCode}: {body}"));
-            }
-            return response.IsSuccessStatusCode
-                ? Masked(body)
-                : ToolResult.Error(
-                    Masked(
-                        $"Error: {Name} returned status {(int)response.StatusCode} {response.ReasonPhrase}: {body}{Redirected(response)}"
-                    )
-                );
+            return await SendAsync(arguments, context.IdempotencyKey, either.Token);
+        }
+        catch (UnsendableArgumentException exception)
+        {
+            return ToolResult.Error($"Error: {exception.Message}. Correct the arguments and call again.");
         }
         catch (HttpAnswerException exception)
         {
             return ToolResult.Error(Masked($"Error: {Name} was called, but {exception.Message}."));
         }
+        catch (HttpRequestException exception) when (EgressException.Of(exception) is { } refused)
+        {
+            return ToolResult.Error(Masked($"Error: {Name} cannot be called: {refused.Message}."));
+        }
+        catch (HttpRequestException exception)
+        {
+            return Unreachable(exception.Message, WasNotSent(exception));
+        }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
             // Either the deadline has passed, or the handler's own limit for connecting.
-            throw new TimeoutException(
-                deadline.IsCancellationRequested ? $"no answer within {limit.TotalSeconds:0.###} s" : "no connection in time",
-                exception
+            return deadline.IsCancellationRequested
+                ? Unreachable($"no answer within {limit.TotalSeconds:0.###} s", false)
+                : Unreachable($"no connection in time: {exception.Message}", true);
+        }
+    }
+
+    private async Task<ToolResult> SendAsync(JsonElement arguments, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        using var request = _request.Create(arguments, idempotencyKey);
+        using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var body = await ReadAsync(response, cancellationToken);
+        if (response.StatusCode is HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError)
+        {
+            return Failed(response, body);
+        }
+        return response.IsSuccessStatusCode
+            ? Masked(body)
+            : ToolResult.Error(
+                Masked($"Error: {Name} returned status {(int)response.StatusCode} {response.ReasonPhrase}: {body}{Redirected(response)}")
             );
-        }
     }
-
-    private HttpRequestMessage Request(JsonElement arguments, string idempotencyKey)
-    {
-        var inQuery = _method == HttpMethod.Get || _method == HttpMethod.Delete;
-        var request = new HttpRequestMessage(_method, inQuery ? WithQuery(_runtime.Url!, arguments) : _runtime.Url);
-        if (!inQuery)
-        {
-            request.Content = new ByteArrayContent(JsonBytes.Of(arguments))
-            {
-                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
-            };
-        }
-        request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
-        foreach (var (name, value) in _headers)
-        {
-            // Content-Type and similar headers belong to the content.
-            if (!request.Headers.TryAddWithoutValidation(name, value) && request.Content?.Headers is { } contentHeaders)
-            {
-                contentHeaders.Remove(name);
-                contentHeaders.TryAddWithoutValidation(name, value);
-            }
-        }
-        if (request.Headers.AcceptEncoding.Count == 0)
-        {
-            request.Headers.TryAddWithoutValidation("Accept-Encoding", HttpAnswer.AcceptedEncodings);
-        }
-        return request;
-    }
-
-    private static IEnumerable<KeyValuePair<string, string>> HeadersOf(ToolDefinition definition, HttpToolSettings settings)
-    {
-        foreach (var (name, value) in definition.Runtime!.Headers ?? new Dictionary<string, JsonElement>())
-        {
-            if (ToolHeader.TryRead(value, out var header))
-            {
-                yield return KeyValuePair.Create(name, header.Text + SecretOf(header, settings));
-            }
-        }
-    }
-
-    private static string[] SecretsOf(ToolDefinition definition, HttpToolSettings settings) =>
-        [
-            .. (definition.Runtime!.Headers?.Values ?? [])
-                .Select(value => ToolHeader.TryRead(value, out var header) ? SecretOf(header, settings) : "")
-                .Where(secret => secret.Length > 0)
-                .Distinct(),
-        ];
 
     /// <summary>
-    /// Returns the secret of a header. It is empty if the header has none, or if the secret is not set; in the latter case the tool can be
-    /// inspected, but its agent cannot be run.
+    /// Reports that the server is overloaded or failed. If it asks for a later attempt, it did not execute the request.
     /// </summary>
-    private static string SecretOf(ToolHeader header, HttpToolSettings settings) =>
-        header.Secret is { } name && settings.Secrets().TryGetValue(name, out var secret) ? secret.Value ?? "" : "";
+    private ToolResult Failed(HttpResponseMessage response, string body)
+    {
+        var wait = RetryAfterHeader.Read(response.Headers, _time.GetUtcNow());
+        var isRefusal =
+            response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable
+            && response.Headers.Contains("Retry-After");
+        return Unreachable($"it returned status {(int)response.StatusCode}: {body}", isRefusal) with { RetryAfter = wait };
+    }
+
+    private ToolResult Unreachable(string reason, bool hadNoEffect) =>
+        ToolResult.Error(
+            Masked(
+                hadNoEffect || IsRepeatable
+                    ? $"Error: {Name} cannot be reached: {reason}"
+                    : $"Error: the call of {Name} failed: {reason}. It is unknown whether it took effect. "
+                        + "Find out before you call it again."
+            )
+        ) with
+        {
+            IsTransient = hadNoEffect || IsRepeatable,
+        };
+
+    /// <summary>Returns true if the connection failed before the request was sent.</summary>
+    private static bool WasNotSent(HttpRequestException exception) =>
+        exception.HttpRequestError
+            is HttpRequestError.NameResolutionError
+                or HttpRequestError.ConnectionError
+                or HttpRequestError.SecureConnectionError
+                or HttpRequestError.ProxyTunnelError;
+
+    /// <summary>Derives the schema of the arguments from the templates, if the definition has none: each argument is a text.</summary>
+    private static JsonElement ParametersOf(ToolDefinition definition) =>
+        JsonBytes.Element(
+            definition.Runtime!,
+            static (writer, runtime) =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("type"u8, "object"u8);
+                writer.WriteStartObject("properties"u8);
+                foreach (var name in HttpToolRequest.NamesIn(runtime))
+                {
+                    writer.WriteStartObject(name);
+                    writer.WriteString("type"u8, "string"u8);
+                    writer.WriteEndObject();
+                }
+                writer.WriteEndObject();
+                writer.WriteStartArray("required"u8);
+                foreach (var name in UrlTemplate.TryParse(runtime.Url)?.RequiredNames ?? [])
+                {
+                    writer.WriteStringValue(name);
+                }
+                writer.WriteEndArray();
+                writer.WriteEndObject();
+            }
+        );
 
     /// <summary>
     /// Removes secrets from an answer before it is stored and shown, because some servers repeat the headers that they receive.
@@ -156,28 +170,20 @@ internal sealed class HttpTool(ToolDefinition definition, HttpToolSettings setti
     private string Masked(string text) =>
         _secrets.Aggregate(text, (masked, secret) => masked.Replace(secret, "***", StringComparison.Ordinal));
 
-    /// <summary>
-    /// Describes a redirect. Redirects are not followed, because they could lead to a host that tools are not allowed to access.
-    /// </summary>
+    /// <summary>Describes a redirect that was not followed.</summary>
     private static string Redirected(HttpResponseMessage response) =>
         response.Headers.Location is { } location ? $" (to {location}; redirects are not followed)" : "";
 
-    private static string WithQuery(string url, JsonElement arguments)
-    {
-        var query = string.Join(
-            '&',
-            arguments
-                .EnumerateObject()
-                .Select(argument => $"{Uri.EscapeDataString(argument.Name)}={Uri.EscapeDataString(JsonBytes.Display(argument.Value))}")
-        );
-        return query.Length == 0 ? url : $"{url}{(url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{query}";
-    }
-
     private async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
+        if (_request.Method == HttpMethod.Head)
+        {
+            var headers = response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated);
+            return string.Join('\n', headers.Select(header => $"{header.Key}: {header.Value}"));
+        }
         try
         {
-            var answer = await HttpAnswer.ReadAsync(response, settings.MaxResponseBytes, cancellationToken);
+            var answer = await HttpAnswer.ReadAsync(response, _settings.MaxResponseBytes, cancellationToken);
             var text = answer.Bytes.IsEmpty ? "" : AnswerText.Read(answer, ContentTypeOf(response));
             return answer.IsCut ? $"{text}\n(the answer is longer than {answer.Bytes.Length} bytes and was cut off)" : text;
         }

@@ -1,3 +1,4 @@
+using AgentExecutor.Adapters.Egress;
 using AgentExecutor.Core;
 
 namespace AgentExecutor.Adapters.Http;
@@ -38,6 +39,9 @@ public sealed record HttpToolSettings
 
     /// <summary>The values of the allowed secrets by name, as far as they are set.</summary>
     public IReadOnlyDictionary<string, Secret> Secrets() => _secrets;
+
+    /// <summary>The guard of everything that is sent on behalf of definitions.</summary>
+    internal EgressGuard CreateGuard() => new(AllowPrivateNetworks, AllowedHosts);
 
     /// <summary>The same settings, with these values of the allowed secrets.</summary>
     public HttpToolSettings WithSecrets(IReadOnlyDictionary<string, Secret> secrets) => this with { _secrets = secrets };

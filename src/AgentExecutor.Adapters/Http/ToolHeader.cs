@@ -1,13 +1,7 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
-using AgentExecutor.Core.Json;
-
 namespace AgentExecutor.Adapters.Http;
 
-/// <summary>The value of a header in a definition: a string, or the name of a secret with an optional prefix.</summary>
-/// <param name="Text">The string, or the prefix of the secret.</param>
-/// <param name="Secret">The name of the secret; null if the header has none.</param>
-internal sealed record ToolHeader(string Text, string? Secret)
+/// <summary>Which headers definitions can set, and to what.</summary>
+internal static class ToolHeader
 {
     private static readonly string[] SensitiveNames =
     [
@@ -22,18 +16,6 @@ internal sealed record ToolHeader(string Text, string? Secret)
         "x-key",
     ];
 
-    public static bool TryRead(JsonElement json, [NotNullWhen(true)] out ToolHeader? header)
-    {
-        header =
-            json.ValueKind == JsonValueKind.String ? new ToolHeader(json.GetString()!, null)
-            : json.TextProperty("env") is { Length: > 0 } name
-            && IsPrefix(json.Property("prefix"))
-            && json.EnumerateObject().All(it => it.Name is "env" or "prefix")
-                ? new ToolHeader(json.TextProperty("prefix") ?? "", name)
-            : null;
-        return header is not null;
-    }
-
     /// <summary>
     /// Headers that determine where a request goes and where it ends. A definition that sets <c>Host</c> could access another site of a
     /// server of which only the address is allowed.
@@ -44,6 +26,7 @@ internal sealed record ToolHeader(string Text, string? Secret)
         "connection",
         "content-length",
         "expect",
+        "idempotency-key",
         "keep-alive",
         "proxy-authorization",
         "proxy-connection",
@@ -64,6 +47,4 @@ internal sealed record ToolHeader(string Text, string? Secret)
     /// characters is unknown.
     /// </summary>
     public static bool IsSendable(string text) => text.All(it => it is '\t' or (>= ' ' and < '\u007f'));
-
-    private static bool IsPrefix(JsonElement? prefix) => prefix is null or { ValueKind: JsonValueKind.String };
 }

@@ -1,5 +1,5 @@
 using System.Net;
-using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Egress;
 using AgentExecutor.Core;
 using AgentExecutor.Core.ModelProviders;
 
@@ -146,8 +146,7 @@ internal sealed class EndpointResolver(ModelServer server, ModelServerSettings s
 
     private void CheckReach(Uri url, ModelTrust trust, List<ModelFault> faults)
     {
-        var isPrivate =
-            url.IsLoopback || IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && !GuardedConnection.IsPublic(address);
+        var isPrivate = url.IsLoopback || IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && !PublicAddress.IsPublic(address);
         if (isPrivate && trust == ModelTrust.Untrusted && settings.AllowPrivateNetworks is not true)
         {
             faults.Add(

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Egress;
 
 namespace AgentExecutor.Adapters.ModelServers;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Authentication;
-using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Connections;
+using AgentExecutor.Adapters.Egress;
 
 namespace AgentExecutor.Adapters.ModelServers;
 
@@ -94,7 +95,7 @@ internal sealed class ModelTransport(
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            throw exception.InnerException is PrivateAddressException or AuthenticationException || exception is PrivateAddressException
+            throw exception.InnerException is EgressException or AuthenticationException || exception is EgressException
                 ? faults.Unavailable(
                     $"connecting to {endpoint.BaseUrl.Authority} is not possible: {exception.InnerException?.Message ?? exception.Message}",
                     isTransient: false

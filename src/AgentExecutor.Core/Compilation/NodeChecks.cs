@@ -6,8 +6,6 @@ namespace AgentExecutor.Core.Compilation;
 /// <summary>Checks each node by itself: its id, its type, and the fields that its type requires.</summary>
 internal static class NodeChecks
 {
-    private const double MaxSeconds = 86_400;
-
     public static IEnumerable<DefinitionFault> Check(GraphPart part)
     {
         if (part.Nodes.Count == 0)
@@ -84,32 +82,9 @@ internal static class NodeChecks
                 "use all or any"
             );
         }
-        if (config.TimeoutSeconds is <= 0 or > MaxSeconds)
+        foreach (var fault in RetryChecks.Check(config.TimeoutSeconds, config.Retry, field => part.PathOf(index, field)))
         {
-            yield return new DefinitionFault(
-                DefinitionCodes.InvalidLimit,
-                part.PathOf(index, "timeout_seconds"),
-                $"the time limit must be greater than 0 and at most {MaxSeconds} seconds",
-                "use a number in this range, or omit the field"
-            );
-        }
-        if (config.Retry?.FirstDelaySeconds is < 0 or > MaxSeconds || config.Retry?.MaxDelaySeconds is < 0 or > MaxSeconds)
-        {
-            yield return new DefinitionFault(
-                DefinitionCodes.InvalidLimit,
-                part.PathOf(index, "retry"),
-                $"a delay must be between 0 and {MaxSeconds} seconds",
-                "use a number in this range"
-            );
-        }
-        if (config.Retry?.MaxAttempts is < 1 or > 20)
-        {
-            yield return new DefinitionFault(
-                DefinitionCodes.InvalidLimit,
-                part.PathOf(index, "retry") + ".max_attempts",
-                "the number of attempts must be between 1 and 20",
-                "use a number in this range"
-            );
+            yield return fault;
         }
     }
 }

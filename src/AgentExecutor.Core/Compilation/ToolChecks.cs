@@ -33,7 +33,7 @@ internal static class ToolChecks
                     "give one of the tools another name"
                 );
             }
-            foreach (var fault in CheckOne(tool, path, catalog))
+            foreach (var fault in ToolPolicyChecks.Check(tool, path).Concat(CheckOne(tool, path, catalog)))
             {
                 yield return fault;
             }

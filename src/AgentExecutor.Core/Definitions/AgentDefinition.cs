@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace AgentExecutor.Core.Definitions;
 
@@ -92,9 +93,26 @@ public sealed record ToolDefinition
 
     [Description(
         "The effects of a call: none (it may be repeated), idempotent (it may be repeated with the same key) or once "
-            + "(it is not repeated if its outcome is unknown)."
+            + "(it is not repeated if its outcome is unknown). Default: none for GET and HEAD requests and for MCP tools that only "
+            + "read, once for MCP tools that declare that they destroy something, and otherwise as the service is configured."
     )]
     public string? Effects { get; init; }
+
+    /// <summary>False if the author did not state the effects, and they were filled in.</summary>
+    [JsonIgnore]
+    public bool StatesEffects { get; init; } = true;
+
+    [Description("The time limit of one attempt of a call in seconds.")]
+    public double? TimeoutSeconds { get; init; }
+
+    [Description("How calls that failed for a reason that may pass are repeated. Calls of tools with the effects 'once' are not.")]
+    public RetryDefinition? Retry { get; init; }
+
+    [Description("The maximum number of calls of the tool that run at once in a process of the service. Further calls wait.")]
+    public int? MaxConcurrent { get; init; }
+
+    [Description("The maximum number of calls of the tool per minute in a process of the service. Further calls wait.")]
+    public double? CallsPerMinute { get; init; }
 
     [Description("How the tool is executed.")]
     public ToolRuntimeDefinition? Runtime { get; init; }
@@ -135,17 +153,33 @@ public sealed record ToolRuntimeDefinition
     [Description("For a script: whether it may use the network, as far as the operator allows it. Default: false.")]
     public bool? Network { get; init; }
 
-    [Description("For http: the URL to which the arguments are sent as a JSON body.")]
+    [Description(
+        "For http: the URL. {name} in its path or query is replaced by the percent-encoded argument with this name. Arguments that "
+            + "occur nowhere in the URL, the query or the headers are sent as a JSON body or, with GET, HEAD and DELETE, in the query."
+    )]
     public string? Url { get; init; }
 
     [Description("For http: the method. Default: POST.")]
     public string? Method { get; init; }
 
     [Description(
-        "For http: the headers. A value is a text, or refers to an environment variable with a secret, which the "
-            + "operator must allow: {\"env\": \"MY_KEY\", \"prefix\": \"Bearer \"}."
+        "For http: parameters to add to the query of the URL. A value is a text, in which {name} is replaced by an argument, a number, "
+            + "a boolean, or refers to a secret as in 'headers'. It is omitted if an optional argument in it is missing."
+    )]
+    public IReadOnlyDictionary<string, JsonElement>? Query { get; init; }
+
+    [Description(
+        "For http: the headers. A value is a text, in which {name} is replaced by an argument, or refers to an environment variable "
+            + "with a secret, which the operator must allow: {\"env\": \"MY_KEY\", \"prefix\": \"Bearer \"}."
     )]
     public IReadOnlyDictionary<string, JsonElement>? Headers { get; init; }
+
+    [Description(
+        "For http: the body. In texts, {name} is replaced by an argument; a text that is only {name} becomes the argument with its own "
+            + "type. An object or a list is sent as JSON, or as a form if the Content-Type is application/x-www-form-urlencoded, and a "
+            + "text as it is. Default: a JSON object of the arguments that are not used elsewhere."
+    )]
+    public JsonElement? Body { get; init; }
 
     [Description("The timeout of one call in seconds.")]
     public double? TimeoutSeconds { get; init; }

@@ -23,6 +23,12 @@ public sealed record RetryPolicy(int MaxAttempts, TimeSpan FirstDelay, TimeSpan 
         {
             return asked < MaxDelay ? asked : MaxDelay;
         }
+        return DelayAfter(attempt, random);
+    }
+
+    /// <summary>Returns the delay before the next attempt. <paramref name="random"/> must be uniform in [0, 1).</summary>
+    public TimeSpan DelayAfter(int attempt, double random)
+    {
         var ceiling = Math.Min(MaxDelay.TotalMilliseconds, FirstDelay.TotalMilliseconds * Math.Pow(2, attempt - 1));
         return TimeSpan.FromMilliseconds(ceiling * random);
     }

@@ -33,6 +33,8 @@ internal sealed class InterceptedToolSource(IToolSource inner, Redaction redacti
         }
     }
 
+    public string? EffectsOf(ToolDefinition definition) => inner.EffectsOf(definition);
+
     public Tool Create(ToolDefinition definition)
     {
         redaction.AddHeaders(
@@ -40,6 +42,9 @@ internal sealed class InterceptedToolSource(IToolSource inner, Redaction redacti
                 .Where(header => header.Value.ValueKind == JsonValueKind.String)
                 .Select(header => KeyValuePair.Create(header.Key, header.Value.GetString()!))
         );
-        return replace(definition, inner.Create(definition));
+        var tool = inner.Create(definition);
+        var replaced = replace(definition, tool);
+        replaced.Policy = tool.Policy;
+        return replaced;
     }
 }

@@ -21,8 +21,14 @@ public interface IToolSource
     IEnumerable<ToolFault> Check(ToolDefinition definition);
 
     /// <summary>
-    /// Creates a tool. Its definition must have no faults, except for faults of the environment: such a tool can be inspected but not
-    /// called.
+    /// Returns the effects of a tool whose definition does not state them: <c>none</c>, <c>idempotent</c> or <c>once</c>. If it returns
+    /// null, the settings decide.
+    /// </summary>
+    string? EffectsOf(ToolDefinition definition) => null;
+
+    /// <summary>
+    /// Creates a tool. Its definition states the effects of the tool. It must have no faults, except for faults of the environment: such a
+    /// tool can be inspected but not called.
     /// </summary>
     Tool Create(ToolDefinition definition);
 }

@@ -18,6 +18,9 @@ public abstract class Tool
 
     public virtual ToolEffects Effects => ToolEffects.None;
 
+    /// <summary>How its calls are limited and repeated. The catalog replaces it by what the definition of the tool says.</summary>
+    public ToolPolicy Policy { get; set; } = ToolPolicy.None;
+
     /// <summary>True if the tool limits the length of its results itself, so that they are never moved to a file.</summary>
     public virtual bool LimitsItsResults => false;
 
@@ -54,6 +57,15 @@ public readonly record struct ToolResult(string Content, bool IsError = false)
     /// is known is not made again and its changes are still applied once.
     /// </summary>
     public ImmutableArray<ToolUpdate> Updates { get; init; }
+
+    /// <summary>
+    /// True if the call failed for a reason that may pass, and can be made again with the same key. The policy of the tool decides whether
+    /// it is.
+    /// </summary>
+    public bool IsTransient { get; init; }
+
+    /// <summary>The delay that the failing service asked for.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 
     public static ToolResult Error(string message) => new(message, true);
 

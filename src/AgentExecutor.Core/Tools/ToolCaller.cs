@@ -1,15 +1,14 @@
 using System.Diagnostics;
 using System.Text.Json;
 using AgentExecutor.Core.Events;
-using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Schemas;
 
 namespace AgentExecutor.Core.Tools;
 
 /// <summary>
-/// Makes tool calls: counts them, checks them against the tool's schema, and publishes their events. All invocations of tools go through
-/// this class.
+/// Makes tool calls: counts them, checks them against the tool's schema, applies the tool's limits, and publishes their events. All
+/// invocations of tools go through this class.
 /// </summary>
 public static class ToolCaller
 {
@@ -59,14 +58,6 @@ public static class ToolCaller
             .SetTag("gen_ai.tool.call.id", callId);
     }
 
-    /// <summary>
-    /// Returns true for exceptions that concern the run and are not a failure of the tool: interrupts, faults, and a sub-agent that was
-    /// asked to stop.
-    /// </summary>
-    private static bool IsForTheRun(Exception exception, ToolContext context) =>
-        exception is InterruptSignal or FaultException
-        || (exception is OperationCanceledException && context.Node.Session.Stopping.IsCancellationRequested);
-
     private static async ValueTask<ToolResult> InvokeAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
     {
         var arguments = context.Call.Arguments;
@@ -80,10 +71,25 @@ public static class ToolCaller
             var problems = string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"));
             return ToolResult.Error($"Error: {problems}. Correct the arguments and call again.");
         }
-        return tool.Effects == ToolEffects.None
-            ? await TryAsync(tool, context, cancellationToken)
-            : await JournaledCall.CallAsync(tool, context, () => TryAsync(tool, context, cancellationToken), cancellationToken);
+        if (tool.Policy.Gate is not { } gate)
+        {
+            return await AttemptAsync(tool, context, cancellationToken);
+        }
+        await gate.EnterAsync(context.Node.Session, cancellationToken);
+        try
+        {
+            return await AttemptAsync(tool, context, cancellationToken);
+        }
+        finally
+        {
+            gate.Leave();
+        }
     }
+
+    private static ValueTask<ToolResult> AttemptAsync(Tool tool, ToolContext context, CancellationToken cancellationToken) =>
+        tool.Effects == ToolEffects.None
+            ? ToolAttempts.RunAsync(tool, context, cancellationToken)
+            : JournaledCall.CallAsync(tool, context, () => ToolAttempts.RunAsync(tool, context, cancellationToken), cancellationToken);
 
     /// <summary>Reports arguments that are not an object. They are a string with the text that the model wrote.</summary>
     private static ToolResult Malformed(Tool tool, JsonElement arguments) =>
@@ -92,18 +98,4 @@ public static class ToolCaller
                 $"Error: the JSON of the arguments of {tool.Name} {InputJson.TooDeep}. Call it again with fewer levels of nesting."
             )
             : ToolResult.Error($"Error: the arguments of {tool.Name} are not a JSON object. Call it again with well-formed JSON.");
-
-    private static async ValueTask<ToolResult> TryAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var result = await tool.InvokeAsync(context.Call.Arguments, context, cancellationToken);
-            return ToolUpdates.Checked(result with { Content = WellFormedText.Of(result.Content) }, context.Node);
-        }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested && !IsForTheRun(exception, context))
-        {
-            // The model decides how to proceed after a failure of a tool.
-            return ToolResult.Error($"Error: {tool.Name} failed: {exception.Message}");
-        }
-    }
 }

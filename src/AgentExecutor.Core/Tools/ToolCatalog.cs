@@ -4,8 +4,14 @@ using AgentExecutor.Core.Tools.Builtin;
 namespace AgentExecutor.Core.Tools;
 
 /// <summary>The tool runtimes by name, and the built-in tools.</summary>
-public sealed class ToolCatalog(IEnumerable<IToolSource> sources) : IAsyncDisposable
+/// <param name="sources">The runtimes.</param>
+/// <param name="settings">How tools are called; null for the defaults.</param>
+/// <param name="time">The clock of rate limits; null for that of the system.</param>
+public sealed class ToolCatalog(IEnumerable<IToolSource> sources, ToolSettings? settings = null, TimeProvider? time = null)
+    : IAsyncDisposable
 {
+    private readonly ToolPolicies _policies = new(time ?? TimeProvider.System);
+    private readonly string _defaultEffects = settings?.DefaultEffects == UnstatedEffects.Once ? "once" : "idempotent";
     private readonly Dictionary<string, IToolSource> _sources = sources.ToDictionary(source => source.RuntimeType, StringComparer.Ordinal);
 
     public IEnumerable<string> Runtimes => _sources.Keys.Append(BuiltinRuntime).Order(StringComparer.Ordinal);
@@ -59,13 +65,29 @@ public sealed class ToolCatalog(IEnumerable<IToolSource> sources) : IAsyncDispos
         }
     }
 
-    /// <summary>Creates the tool. Its definition must be valid.</summary>
-    public Tool Create(ToolDefinition definition) =>
-        definition.RuntimeType == BuiltinRuntime
-            ? FindBuiltin(definition.Name)
-                ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no built-in tool '{definition.Name}'")
-            : (
-                Find(definition.RuntimeType)
-                ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no tool runtime '{definition.RuntimeType}'")
-            ).Create(definition);
+    /// <summary>
+    /// Creates the tool. Its definition must be valid. If the definition does not state the tool's effects, the runtime or the settings do.
+    /// </summary>
+    public Tool Create(ToolDefinition definition)
+    {
+        if (definition.RuntimeType == BuiltinRuntime)
+        {
+            return FindBuiltin(definition.Name)
+                ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no built-in tool '{definition.Name}'");
+        }
+        var source =
+            Find(definition.RuntimeType)
+            ?? throw new FaultException(FaultCodes.ToolUnavailable, $"there is no tool runtime '{definition.RuntimeType}'");
+        var tool = source.Create(
+            definition.Effects is null
+                ? definition with
+                {
+                    Effects = source.EffectsOf(definition) ?? _defaultEffects,
+                    StatesEffects = false,
+                }
+                : definition
+        );
+        tool.Policy = _policies.Read(definition, tool.Policy);
+        return tool;
+    }
 }

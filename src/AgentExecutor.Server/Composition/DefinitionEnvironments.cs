@@ -23,7 +23,8 @@ internal static class DefinitionEnvironments
                     .Select(provider => tap?.Intercept(provider) ?? provider)
             ),
             new ToolCatalog(
-                AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Intercept(source) ?? source)
+                AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Intercept(source) ?? source),
+                settings.Tools
             ),
             settings.Limits,
             settings.LlmModelName is { } name ? ModelNames.Parse(name) : null,

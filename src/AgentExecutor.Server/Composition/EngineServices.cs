@@ -88,6 +88,7 @@ internal static class EngineServices
             .AddSingleton(settings.ModelServers)
             .AddSingleton(settings.Models)
             .AddSingleton(settings.Limits)
+            .AddSingleton(settings.Tools)
             .AddSingleton(settings.HttpTools);
 
     private static RunServices CreateRunServices(IServiceProvider it)

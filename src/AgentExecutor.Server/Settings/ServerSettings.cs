@@ -8,6 +8,7 @@ using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelLimits;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Sessions;
+using AgentExecutor.Core.Tools;
 using AgentExecutor.Core.Workers;
 
 namespace AgentExecutor.Server.Settings;
@@ -94,6 +95,9 @@ public sealed record ServerSettings
 
     /// <summary>The limits of one run. Definitions can only lower them.</summary>
     public RunLimits Limits { get; init; } = new();
+
+    /// <summary>The tools of definitions.</summary>
+    public ToolSettings Tools { get; init; } = new();
 
     /// <summary>Tools that are called over HTTP.</summary>
     public HttpToolSettings HttpTools { get; init; } = new();

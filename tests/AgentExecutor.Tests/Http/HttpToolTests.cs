@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AgentExecutor.Adapters.Egress;
 using AgentExecutor.Adapters.Http;
 using AgentExecutor.Core;
 using AgentExecutor.Core.Definitions;
@@ -32,7 +33,7 @@ public sealed class HttpToolTests
     [InlineData("2002:808:808::1", true)]
     [InlineData("2001:0:4136:e378:8000:63bf:3fff:fdd2", false)]
     public void Only_public_addresses_are_public(string address, bool isPublic) =>
-        Assert.Equal(isPublic, GuardedConnection.IsPublic(IPAddress.Parse(address)));
+        Assert.Equal(isPublic, PublicAddress.IsPublic(IPAddress.Parse(address)));
 
     [Fact]
     public async Task A_private_address_is_rejected_before_anything_is_sent()

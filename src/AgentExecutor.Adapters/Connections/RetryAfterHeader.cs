@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 
-namespace AgentExecutor.Adapters.ModelServers;
+namespace AgentExecutor.Adapters.Connections;
 
 /// <summary>Reads the delay that a server asks for.</summary>
 internal static partial class RetryAfterHeader

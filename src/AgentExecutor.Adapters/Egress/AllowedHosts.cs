@@ -1,4 +1,4 @@
-namespace AgentExecutor.Adapters.Http;
+namespace AgentExecutor.Adapters.Egress;
 
 /// <summary>The hosts that an operator allows: <c>host</c> or <c>host:port</c>, separated by commas.</summary>
 internal sealed class AllowedHosts(string list)
