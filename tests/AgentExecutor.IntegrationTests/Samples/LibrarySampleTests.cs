@@ -22,7 +22,11 @@ public sealed partial class LibrarySampleTests : IDisposable
                 .AsTask()
                 .WaitAsync(AgentExecutorProgram.Limit);
             var definition = await File.ReadAllTextAsync(Path.Combine(Folder, "agent.json"), TestContext.Current.CancellationToken);
-            var own = definition.Replace("127.0.0.1:18101", $"127.0.0.1:{Port().Match(first ?? "").Groups[1].Value}", StringComparison.Ordinal);
+            var own = definition.Replace(
+                "127.0.0.1:18101",
+                $"127.0.0.1:{Port().Match(first ?? "").Groups[1].Value}",
+                StringComparison.Ordinal
+            );
 
             var result = await _program.RunAsync("run", _program.WriteFile("agent.json", own), "--input", "Lend ada/1 to Grace.");
 

@@ -57,7 +57,8 @@ public sealed class HttpToolTemplateTests
                 """
                 {"url": "https://h/{kind}/new?fixed=1&q={q}", "query": {"page": "{page}", "tag": "{tags}", "limit": 10, "no": "{none}"},
                  "headers": {"X-Trace": "t-{trace}", "X-None": "{none}"}}
-                """
+                """,
+                """{"type": "object"}"""
             ),
             """{"kind": "a", "q": "b c", "page": 3, "tags": ["x", "y"], "trace": "7", "rest": {"deep": true}}"""
         );
@@ -78,7 +79,8 @@ public sealed class HttpToolTemplateTests
                 """
                 {"url": "https://h/", "body": {"n": "{n}", "list": ["{n}", "{none}", 1], "text": "n is {n}, é", "none": "{none}",
                  "fixed": {"a": null}}}
-                """
+                """,
+                """{"type": "object"}"""
             ),
             """{"n": 5}"""
         );
