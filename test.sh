@@ -18,6 +18,7 @@ install_servers() {
   [ -n "${TEST_NATS:-}" ] || [ -x /usr/sbin/nats-server ] || command -v nats-server >/dev/null || missing+=(nats-server)
   [ -n "${TEST_REDIS:-}" ] || command -v redis-server >/dev/null || missing+=(redis-server)
   [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
+  [ -x /usr/bin/bwrap ] || command -v bwrap >/dev/null || missing+=(bubblewrap)
   if [ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "== installing ${missing[*]}"
     (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >/dev/null
@@ -82,6 +83,7 @@ run_tests AgentExecutor.Tests
 if [ "${1:-all}" = all ]; then
   install_servers
   echo "== integration tests"
+  echo "isolation of programs: $(artifacts/bin/AgentExecutor.Server/release/agent-executor sandbox)"
   run_tests AgentExecutor.IntegrationTests
 fi
 

@@ -21,7 +21,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AgentExecutor.Adapters;
 
 /// <summary>The adapters for each interface of Core. A new adapter needs a line here.</summary>
-public static class AdapterCatalog
+public static partial class AdapterCatalog
 {
     /// <summary>How many seconds a watcher or reader waits for an unavailable store.</summary>
     private const double ReaderPatience = 5;

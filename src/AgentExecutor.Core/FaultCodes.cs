@@ -72,5 +72,6 @@ public static class FaultCodes
     public const string RecordingFailed = "recording_failed";
     public const string ReplayMismatch = "replay_mismatch";
     public const string ToolUnavailable = "tool_unavailable";
+    public const string SandboxUnavailable = "sandbox_unavailable";
     public const string Internal = "internal";
 }

@@ -3,8 +3,8 @@ namespace AgentExecutor.Adapters.Sandbox;
 /// <summary>Starts untrusted programs as separate processes that can reach only what their request names.</summary>
 internal interface ISandbox
 {
-    /// <summary>The isolation that is in force on this machine.</summary>
-    SandboxLevel Level { get; }
+    /// <summary>Finds the isolation that this machine provides. Only the first call starts programs to find out.</summary>
+    Task<SandboxState> StateAsync(CancellationToken cancellationToken);
 
     /// <summary>Starts a program.</summary>
     /// <exception cref="Core.FaultException">
@@ -31,11 +31,19 @@ internal enum SandboxLevel
 /// <param name="Arguments">The arguments.</param>
 internal sealed record SandboxRequest(string Program, IReadOnlyList<string> Arguments)
 {
-    /// <summary>The environment variables. The program sees no others, except PATH, HOME, TMPDIR and LANG.</summary>
+    /// <summary>The environment variables. The program sees no others, except PATH, HOME, TMPDIR, LANG and PWD.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
     /// <summary>Files and folders that the program may read in addition to the system's programs and libraries.</summary>
     public IReadOnlyList<string> ReadablePaths { get; init; } = [];
+
+    /// <summary>Files and folders that the program may read and change. Only for paths that the operator chose.</summary>
+    public IReadOnlyList<string> WritablePaths { get; init; } = [];
+
+    /// <summary>
+    /// Files in the folder in which the program starts, by their names without folders. The program may read and change its copies.
+    /// </summary>
+    public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>(StringComparer.Ordinal);
 
     /// <summary>True if the program may connect to the network, as far as the operator allows it.</summary>
     public bool UsesNetwork { get; init; }
@@ -47,15 +55,27 @@ internal sealed record SandboxRequest(string Program, IReadOnlyList<string> Argu
 /// <summary>The resources that a program in the sandbox may use.</summary>
 internal sealed record SandboxLimits
 {
-    /// <summary>The processor time of each process.</summary>
+    /// <summary>The processor time of each process, or <see cref="Timeout.InfiniteTimeSpan"/>.</summary>
     public TimeSpan CpuTime { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The address space of each process in bytes, and the memory of all its processes where cgroups can be written.</summary>
+    /// <summary>The private memory of each process in bytes, and the memory of all its processes where cgroups can be written.</summary>
     public long MemoryBytes { get; init; } = 1L << 30;
+
+    /// <summary>
+    /// The address space of each process in bytes; by default as much as <see cref="MemoryBytes"/>. Runtimes such as Node reserve far more
+    /// address space than they use, and need a higher limit.
+    /// </summary>
+    public long AddressSpaceBytes
+    {
+        get => field > 0 ? field : MemoryBytes;
+        init;
+    }
 
     /// <summary>The maximum number of processes and threads.</summary>
     public int Processes { get; init; } = 64;
 
-    /// <summary>The maximum size of a file that it writes, in bytes.</summary>
+    /// <summary>
+    /// The maximum size of a file that it writes, in bytes, and of each private folder where it is a file system of its own.
+    /// </summary>
     public long FileBytes { get; init; } = 64L << 20;
 }

@@ -24,6 +24,7 @@ internal static class CommandLine
             DeadLettersCommand.Create(),
             MigrateCommand.Create(),
             PruneCommand.Create(),
+            SandboxCommand.Create(),
         };
         root.Options.Add(CommonOptions.Verbose);
         root.Options.Add(CommonOptions.Config);

@@ -89,7 +89,8 @@ internal static class EngineServices
             .AddSingleton(settings.Models)
             .AddSingleton(settings.Limits)
             .AddSingleton(settings.Tools)
-            .AddSingleton(settings.HttpTools);
+            .AddSingleton(settings.HttpTools)
+            .AddSingleton(settings.Sandbox);
 
     private static RunServices CreateRunServices(IServiceProvider it)
     {

@@ -3,6 +3,7 @@ using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
+using AgentExecutor.Adapters.Sandbox;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelLimits;
@@ -101,6 +102,9 @@ public sealed record ServerSettings
 
     /// <summary>Tools that are called over HTTP.</summary>
     public HttpToolSettings HttpTools { get; init; } = new();
+
+    /// <summary>The isolation of programs that definitions bring.</summary>
+    public SandboxSettings Sandbox { get; init; } = new();
 
     /// <summary>The export of metrics and traces.</summary>
     public OpenTelemetrySettings OpenTelemetry { get; init; } = new();

@@ -17,6 +17,7 @@ internal static class SettingsChecks
             .. Below("NATS", AdapterCatalog.Check(settings.Nats)),
             .. Below("REDIS", AdapterCatalog.Check(settings.Redis)),
             .. Below("MODEL_SERVERS", AdapterCatalog.Check(settings.ModelServers)),
+            .. Below("SANDBOX", AdapterCatalog.Check(settings.Sandbox)),
             .. Below("HTTP", HttpChecks.Check(settings.Http)),
             .. CheckPort(settings.Port),
             .. Faults("ROLES", () => RoleNames.Parse(settings.Roles)),

@@ -1,0 +1,36 @@
+using AgentExecutor.Adapters.Sandbox;
+using AgentExecutor.Core;
+
+namespace AgentExecutor.Adapters;
+
+/// <content>The sandbox of programs.</content>
+public static partial class AdapterCatalog
+{
+    /// <summary>
+    /// Becomes a program in the sandbox, as the policy on standard input says. Only returns, with an exit code, if that is not possible.
+    /// </summary>
+    public static int SandboxExec() => Sandbox.SandboxExec.Run();
+
+    /// <summary>Returns the isolation of programs on this machine, and what is missing for more, in one line.</summary>
+    public static async Task<string> DescribeSandboxAsync(SandboxSettings settings, TimeProvider time, CancellationToken cancellationToken)
+    {
+        await using var sandbox = new ProcessSandbox(settings, time);
+        return (await sandbox.StateAsync(cancellationToken)).Describe();
+    }
+
+    /// <summary>Runs a program in the sandbox, with the input and output of this process. Returns its exit code.</summary>
+    /// <exception cref="FaultException">The program does not exist, or the machine does not provide the required isolation.</exception>
+    public static async Task<int> RunInSandboxAsync(
+        SandboxSettings settings,
+        SandboxCommandSettings command,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var sandbox = new ProcessSandbox(settings, time);
+        return await SandboxCommand.RunAsync(sandbox, command, cancellationToken);
+    }
+
+    /// <summary>Returns all faults in the settings.</summary>
+    public static IEnumerable<SettingFault> Check(SandboxSettings settings) => SandboxSettingsCheck.Check(settings);
+}

@@ -1,0 +1,232 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using AgentExecutor.Core;
+
+namespace AgentExecutor.Adapters.Sandbox;
+
+/// <summary>
+/// Starts programs with the strongest isolation that this machine provides. The first use finds out which one that is.
+/// </summary>
+internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
+{
+    /// <summary>The time that a program has to become ready. It is only exceeded if the machine is overloaded.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+
+    private const int LongestAnswer = 4096;
+
+    private readonly SandboxSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly string _program;
+    private readonly SandboxUsers _users;
+    private readonly ProcessStarter _starter = new();
+    private readonly GroupGuard _guard;
+    private readonly Lazy<Task<SandboxState>> _state;
+
+    /// <param name="settings">The settings of the operator.</param>
+    /// <param name="time">The source of time.</param>
+    /// <param name="program">The program <c>agent-executor</c>; null for the one beside this assembly.</param>
+    /// <param name="highest">The strongest isolation that is tried.</param>
+    public ProcessSandbox(
+        SandboxSettings settings,
+        TimeProvider time,
+        string? program = null,
+        SandboxLevel highest = SandboxLevel.Namespaces
+    )
+    {
+        _settings = settings;
+        _time = time;
+        _program = program ?? Path.Combine(AppContext.BaseDirectory, "agent-executor");
+        _users = new SandboxUsers(settings.FirstUserId);
+        _guard = new GroupGuard(_starter);
+        _state = new Lazy<Task<SandboxState>>(() => SandboxProbe.FindAsync(this, highest));
+    }
+
+    public Task<SandboxState> StateAsync(CancellationToken cancellationToken) => _state.Value.WaitAsync(cancellationToken);
+
+    public async Task<SandboxedProcess> StartAsync(SandboxRequest request, CancellationToken cancellationToken)
+    {
+        var state = await StateAsync(cancellationToken);
+        state.ThrowIfBelow(SandboxSettingsCheck.LevelOf(_settings.Minimum) ?? SandboxLevel.Restricted);
+        if (request.UsesNetwork)
+        {
+            throw new FaultException(
+                FaultCodes.SandboxUnavailable,
+                "programs in the sandbox cannot use the network",
+                "use an http tool, or remove the request for network from the definition"
+            );
+        }
+        return await StartAtAsync(state.Level, request, cancellationToken);
+    }
+
+    /// <summary>Starts a program with this isolation, whether or not the machine is known to provide it.</summary>
+    internal async Task<SandboxedProcess> StartAtAsync(SandboxLevel level, SandboxRequest request, CancellationToken cancellationToken)
+    {
+        var readable = _settings.ReadablePathList().Where(Path.Exists).Concat(request.ReadablePaths).Distinct().ToList();
+        var program = SandboxPrograms.Find(request.Program, readable);
+        var user = _users.Take();
+        PrivateFolder? folder = null;
+        try
+        {
+            if (level != SandboxLevel.Namespaces)
+            {
+                folder = await PrivateFolder.CreateAsync(user, request.Files, cancellationToken);
+            }
+            var policy = new SandboxPolicy(level, program, request.Arguments)
+            {
+                User = user,
+                ServiceProcess = Environment.ProcessId,
+                Folder = folder?.Location ?? "",
+                Variables = Variables(request, folder),
+                ReadablePaths = readable,
+                WritablePaths = request.WritablePaths,
+                Files = folder is null ? request.Files : new Dictionary<string, byte[]>(),
+                Limits = request.Limits,
+            };
+            return await LaunchAsync(policy, user, folder, cancellationToken);
+        }
+        catch
+        {
+            if (folder is not null)
+            {
+                await folder.DeleteAsync(_starter);
+            }
+            _users.Return(user);
+            throw;
+        }
+    }
+
+    /// <summary>Ends all programs that still run.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _guard.DisposeAsync();
+        _starter.Dispose();
+    }
+
+    private async Task<SandboxedProcess> LaunchAsync(
+        SandboxPolicy policy,
+        uint? user,
+        PrivateFolder? folder,
+        CancellationToken cancellationToken
+    )
+    {
+        var process = await StartProgramAsync();
+        var group = process.Id;
+        try
+        {
+            if (folder is not null)
+            {
+                await _guard.AddAsync(group, folder.Location);
+            }
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(StartLimit);
+            await WaitForProgramAsync(process, policy, limit.Token);
+        }
+        catch
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+            await _guard.RemoveAsync(group);
+            process.Dispose();
+            throw;
+        }
+        return new LinuxSandboxedProcess(
+            process,
+            policy.Level,
+            async () =>
+            {
+                if (folder is not null)
+                {
+                    await _guard.RemoveAsync(group);
+                    await folder.DeleteAsync(_starter);
+                }
+                _users.Return(user);
+            },
+            _time
+        );
+    }
+
+    private async Task<Process> StartProgramAsync()
+    {
+        var start = new ProcessStartInfo(_program, ["sandbox-exec"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        start.Environment.Clear();
+        // The runtime of this process also runs the other one, wherever it is installed.
+        start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        start.Environment["DOTNET_TieredCompilation"] = "1";
+        try
+        {
+            return await _starter.StartAsync(start);
+        }
+        catch (Win32Exception exception)
+        {
+            throw new FaultException(
+                FaultCodes.SandboxUnavailable,
+                $"the program '{_program}', which prepares the sandbox, cannot be started: {exception.Message}",
+                "install AgentExecutor again"
+            );
+        }
+    }
+
+    private static async Task WaitForProgramAsync(Process process, SandboxPolicy policy, CancellationToken cancellationToken)
+    {
+        string answer;
+        try
+        {
+            var input = process.StandardInput.BaseStream;
+            await input.WriteAsync(policy.ToBytes(), cancellationToken);
+            await input.FlushAsync(cancellationToken);
+            answer = await ReadLineAsync(process.StandardOutput.BaseStream, cancellationToken);
+        }
+        catch (IOException)
+        {
+            answer = "";
+        }
+        if (answer != SandboxExec.Ready)
+        {
+            var reason = answer.Length > 0 ? answer : (await process.StandardError.ReadToEndAsync(cancellationToken)).Trim();
+            throw new FaultException(
+                FaultCodes.SandboxUnavailable,
+                $"the sandbox of '{policy.Program}' cannot be set up: {(reason.Length > 0 ? reason : "its process has ended")}",
+                "see docs/sandbox.md for what the sandbox needs"
+            );
+        }
+    }
+
+    /// <summary>Reads a line byte by byte, because what follows belongs to the program.</summary>
+    private static async Task<string> ReadLineAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var line = new List<byte>();
+        var next = new byte[1];
+        while (line.Count < LongestAnswer && await stream.ReadAsync(next, cancellationToken) == 1 && next[0] != '\n')
+        {
+            line.Add(next[0]);
+        }
+        return Encoding.UTF8.GetString([.. line]);
+    }
+
+    private static Dictionary<string, string> Variables(SandboxRequest request, PrivateFolder? folder)
+    {
+        var work = folder is null ? BubblewrapArguments.WorkFolder : Path.Combine(folder.Location, "work");
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["PATH"] = string.Join(':', SystemPaths.Programs),
+            ["HOME"] = work,
+            ["PWD"] = work,
+            ["TMPDIR"] = folder is null ? "/tmp" : Path.Combine(folder.Location, "tmp"),
+            ["LANG"] = "C.UTF-8",
+        };
+        foreach (var (name, value) in request.Variables)
+        {
+            variables[name] = value;
+        }
+        return variables;
+    }
+}
