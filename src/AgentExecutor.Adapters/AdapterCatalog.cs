@@ -1,5 +1,4 @@
 using AgentExecutor.Adapters.Anthropic;
-using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.OpenAI;
@@ -14,7 +13,6 @@ using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
 using AgentExecutor.Core.Queues;
-using AgentExecutor.Core.Tools;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -37,8 +35,6 @@ public static partial class AdapterCatalog
             new OpenAIProvider(ModelServer.ForOllama(servers), servers, time),
             new ScriptedProvider(time),
         ];
-
-    public static IReadOnlyList<IToolSource> ToolSources(HttpToolSettings http, TimeProvider time) => [new HttpToolSource(http, time)];
 
     /// <summary>Returns true if the directory contains an embedded store.</summary>
     public static bool HasSqlite(string directory) => SqliteDatabase.Exists(directory);

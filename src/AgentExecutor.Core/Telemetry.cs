@@ -203,7 +203,17 @@ public static class Telemetry
         [ToolCalls.Name] = [new("outcome", "success", "error")],
         [RedisPublishes.Name] =
         [
-            new("event_type", "on_llm_stream", "on_tool_start", "on_tool_end", "on_state_update", "on_interrupt", "on_error", "end"),
+            new(
+                "event_type",
+                "on_llm_stream",
+                "on_tool_start",
+                "on_tool_progress",
+                "on_tool_end",
+                "on_state_update",
+                "on_interrupt",
+                "on_error",
+                "end"
+            ),
         ],
         [RetentionFailures.Name] = [new("operation", "delete", "prune", "sweep")],
         [HttpRequests.Name] = [new("method"), new("endpoint"), new("status")],

@@ -23,7 +23,9 @@ internal static class DefinitionEnvironments
                     .Select(provider => tap?.Intercept(provider) ?? provider)
             ),
             new ToolCatalog(
-                AdapterCatalog.ToolSources(settings.HttpTools, TimeProvider.System).Select(source => tap?.Intercept(source) ?? source),
+                AdapterCatalog
+                    .ToolSources(settings.HttpTools, settings.ScriptTools, settings.Sandbox, TimeProvider.System)
+                    .Select(source => tap?.Intercept(source) ?? source),
                 settings.Tools
             ),
             settings.Limits,

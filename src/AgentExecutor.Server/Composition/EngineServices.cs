@@ -90,6 +90,7 @@ internal static class EngineServices
             .AddSingleton(settings.Limits)
             .AddSingleton(settings.Tools)
             .AddSingleton(settings.HttpTools)
+            .AddSingleton(settings.ScriptTools)
             .AddSingleton(settings.Sandbox);
 
     private static RunServices CreateRunServices(IServiceProvider it)

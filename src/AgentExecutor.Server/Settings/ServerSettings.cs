@@ -4,6 +4,7 @@ using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sandbox;
+using AgentExecutor.Adapters.Scripts;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelLimits;
@@ -102,6 +103,9 @@ public sealed record ServerSettings
 
     /// <summary>Tools that are called over HTTP.</summary>
     public HttpToolSettings HttpTools { get; init; } = new();
+
+    /// <summary>Tools that definitions bring as scripts.</summary>
+    public ScriptToolSettings ScriptTools { get; init; } = new();
 
     /// <summary>The isolation of programs that definitions bring.</summary>
     public SandboxSettings Sandbox { get; init; } = new();

@@ -46,6 +46,20 @@ public sealed class SampleTests : IDisposable
     }
 
     [Fact]
+    public async Task The_script_tool_quotes_and_keeps_a_price()
+    {
+        var sample = Path.Combine(AgentExecutorProgram.Root, "samples", "script-tool", "agent.json");
+
+        var result = await _program.RunAsync("run", sample, "--input", "Two nights in Como", "--out", _program.File("out"));
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("Two nights in Como with breakfast cost 204 euros. Kept quote 1.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("There is no hotel in Atlantis. Choose one of Como, Turin.", result.Output, StringComparison.Ordinal);
+        var quotes = await File.ReadAllTextAsync(_program.File("out/quotes.md"), TestContext.Current.CancellationToken);
+        Assert.Equal("1. Como: 204 euros", quotes.TrimEnd());
+    }
+
+    [Fact]
     public async Task The_workflow_forks_joins_fans_out_and_loops()
     {
         var result = await _program.RunAsync("run", Sample("workflow"), "--out", _program.File("out"), "--thread", "wf");
