@@ -11,11 +11,16 @@ public static partial class AdapterCatalog
     /// </summary>
     public static int SandboxExec() => Sandbox.SandboxExec.Run();
 
-    /// <summary>Returns the isolation of programs on this machine, and what is missing for more, in one line.</summary>
-    public static async Task<string> DescribeSandboxAsync(SandboxSettings settings, TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>Returns the isolation of programs on this machine in one line, and whether it is what the settings require.</summary>
+    public static async Task<(string Description, bool IsEnough)> CheckSandboxAsync(
+        SandboxSettings settings,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         await using var sandbox = new ProcessSandbox(settings, time);
-        return (await sandbox.StateAsync(cancellationToken)).Describe();
+        var state = await sandbox.StateAsync(cancellationToken);
+        return (state.Describe(), state.Level >= SandboxSettingsCheck.LevelOf(settings.Minimum));
     }
 
     /// <summary>Runs a program in the sandbox, with the input and output of this process. Returns its exit code.</summary>

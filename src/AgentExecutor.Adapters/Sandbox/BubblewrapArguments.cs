@@ -55,6 +55,10 @@ internal static class BubblewrapArguments
         {
             arguments.AddRange(["--file", Number(store(content)), $"{WorkFolder}/{name}"]);
         }
+        if (policy.EgressSocket.Length > 0)
+        {
+            arguments.AddRange(["--ro-bind", policy.EgressSocket, EgressForwarder.SocketPath]);
+        }
         var users = store(Encoding.UTF8.GetBytes($"sandbox:x:{InnerUser}:{InnerUser}::{WorkFolder}:/bin/sh\n"));
         arguments.AddRange(["--file", Number(users), "/etc/passwd"]);
         foreach (var folder in (string[])["/dev", "/proc", "/"])
@@ -71,7 +75,12 @@ internal static class BubblewrapArguments
 
     /// <summary>The command that bubblewrap starts.</summary>
     public static List<string> Command(SandboxPolicy policy) =>
-        ["/bin/sh", "-c", LimitProcesses, "sh", Number(policy.Limits.Processes), policy.Program, .. policy.Arguments];
+        [
+            .. (string[])["/bin/sh", "-c", LimitProcesses, "sh", Number(policy.Limits.Processes)],
+            .. policy.EgressSocket.Length > 0 ? EgressForwarder.Command : [],
+            policy.Program,
+            .. policy.Arguments,
+        ];
 
     private static IEnumerable<string> SystemFolders()
     {

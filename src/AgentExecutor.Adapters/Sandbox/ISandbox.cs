@@ -45,7 +45,10 @@ internal sealed record SandboxRequest(string Program, IReadOnlyList<string> Argu
     /// </summary>
     public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>(StringComparer.Ordinal);
 
-    /// <summary>True if the program may connect to the network, as far as the operator allows it.</summary>
+    /// <summary>
+    /// True if the program needs the network. It reaches the hosts that the operator allows, through the HTTP proxy that its variables
+    /// HTTP_PROXY and HTTPS_PROXY name.
+    /// </summary>
     public bool UsesNetwork { get; init; }
 
     /// <summary>The resources that the program may use.</summary>

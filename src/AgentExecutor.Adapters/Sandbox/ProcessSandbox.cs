@@ -15,6 +15,8 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
     private const int LongestAnswer = 4096;
+    private const int CgroupAttempts = 500;
+    private static readonly TimeSpan CgroupPoll = TimeSpan.FromMilliseconds(5);
 
     private readonly SandboxSettings _settings;
     private readonly TimeProvider _time;
@@ -22,6 +24,7 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
     private readonly SandboxUsers _users;
     private readonly ProcessStarter _starter = new();
     private readonly GroupGuard _guard;
+    private readonly Lazy<CgroupTree?> _cgroups = new(CgroupTree.Find);
     private readonly Lazy<Task<SandboxState>> _state;
 
     /// <param name="settings">The settings of the operator.</param>
@@ -43,6 +46,9 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
         _state = new Lazy<Task<SandboxState>>(() => SandboxProbe.FindAsync(this, highest));
     }
 
+    /// <summary>True if limits also count for all processes of a program together.</summary>
+    internal bool HasCgroups => _cgroups.Value is not null;
+
     public Task<SandboxState> StateAsync(CancellationToken cancellationToken) => _state.Value.WaitAsync(cancellationToken);
 
     public async Task<SandboxedProcess> StartAsync(SandboxRequest request, CancellationToken cancellationToken)
@@ -51,11 +57,7 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
         state.ThrowIfBelow(SandboxSettingsCheck.LevelOf(_settings.Minimum) ?? SandboxLevel.Restricted);
         if (request.UsesNetwork)
         {
-            throw new FaultException(
-                FaultCodes.SandboxUnavailable,
-                "programs in the sandbox cannot use the network",
-                "use an http tool, or remove the request for network from the definition"
-            );
+            SandboxNetwork.ThrowIfRefused(_settings, state);
         }
         return await StartAtAsync(state.Level, request, cancellationToken);
     }
@@ -63,12 +65,15 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
     /// <summary>Starts a program with this isolation, whether or not the machine is known to provide it.</summary>
     internal async Task<SandboxedProcess> StartAtAsync(SandboxLevel level, SandboxRequest request, CancellationToken cancellationToken)
     {
+        SandboxRequestCheck.Check(request);
         var readable = _settings.ReadablePathList().Where(Path.Exists).Concat(request.ReadablePaths).Distinct().ToList();
         var program = SandboxPrograms.Find(request.Program, readable);
         var user = _users.Take();
         PrivateFolder? folder = null;
+        EgressProxy? proxy = null;
         try
         {
+            proxy = request.UsesNetwork ? EgressProxy.Start(_settings.AllowedHosts, user, _time) : null;
             if (level != SandboxLevel.Namespaces)
             {
                 folder = await PrivateFolder.CreateAsync(user, request.Files, cancellationToken);
@@ -82,17 +87,14 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
                 ReadablePaths = readable,
                 WritablePaths = request.WritablePaths,
                 Files = folder is null ? request.Files : new Dictionary<string, byte[]>(),
+                EgressSocket = proxy?.SocketPath ?? "",
                 Limits = request.Limits,
             };
-            return await LaunchAsync(policy, user, folder, cancellationToken);
+            return await LaunchAsync(policy, () => ReleaseAsync(user, folder, proxy), cancellationToken);
         }
         catch
         {
-            if (folder is not null)
-            {
-                await folder.DeleteAsync(_starter);
-            }
-            _users.Return(user);
+            await ReleaseAsync(user, folder, proxy);
             throw;
         }
     }
@@ -104,20 +106,16 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
         _starter.Dispose();
     }
 
-    private async Task<SandboxedProcess> LaunchAsync(
-        SandboxPolicy policy,
-        uint? user,
-        PrivateFolder? folder,
-        CancellationToken cancellationToken
-    )
+    private async Task<SandboxedProcess> LaunchAsync(SandboxPolicy policy, Func<Task> release, CancellationToken cancellationToken)
     {
         var process = await StartProgramAsync();
         var group = process.Id;
+        var cgroup = _cgroups.Value?.TryCreate(group, policy.Limits);
         try
         {
-            if (folder is not null)
+            if (policy.Folder.Length > 0)
             {
-                await _guard.AddAsync(group, folder.Location);
+                await _guard.AddAsync(group, policy.Folder);
             }
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(StartLimit);
@@ -129,6 +127,7 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
             await process.WaitForExitAsync(CancellationToken.None);
             await _guard.RemoveAsync(group);
             process.Dispose();
+            await RemoveAsync(cgroup);
             throw;
         }
         return new LinuxSandboxedProcess(
@@ -136,15 +135,35 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
             policy.Level,
             async () =>
             {
-                if (folder is not null)
-                {
-                    await _guard.RemoveAsync(group);
-                    await folder.DeleteAsync(_starter);
-                }
-                _users.Return(user);
+                await _guard.RemoveAsync(group);
+                await RemoveAsync(cgroup);
+                await release();
             },
             _time
         );
+    }
+
+    /// <summary>Removes a cgroup when the kernel has removed its processes.</summary>
+    private async Task RemoveAsync(ProgramCgroup? cgroup)
+    {
+        cgroup?.Kill();
+        for (var attempt = 0; cgroup?.TryDelete() == false && attempt < CgroupAttempts; attempt++)
+        {
+            await Task.Delay(CgroupPoll, _time);
+        }
+    }
+
+    private async Task ReleaseAsync(uint? user, PrivateFolder? folder, EgressProxy? proxy)
+    {
+        if (proxy is not null)
+        {
+            await proxy.DisposeAsync();
+        }
+        if (folder is not null)
+        {
+            await folder.DeleteAsync(_starter);
+        }
+        _users.Return(user);
     }
 
     private async Task<Process> StartProgramAsync()
@@ -223,7 +242,10 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
             ["TMPDIR"] = folder is null ? "/tmp" : Path.Combine(folder.Location, "tmp"),
             ["LANG"] = "C.UTF-8",
         };
-        foreach (var (name, value) in request.Variables)
+        foreach (
+            var (name, value) in (IEnumerable<KeyValuePair<string, string>>)
+                [.. request.UsesNetwork ? EgressForwarder.Variables : [], .. request.Variables]
+        )
         {
             variables[name] = value;
         }

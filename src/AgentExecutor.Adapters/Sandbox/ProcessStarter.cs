@@ -10,17 +10,14 @@ namespace AgentExecutor.Adapters.Sandbox;
 internal sealed class ProcessStarter : IDisposable
 {
     private readonly BlockingCollection<Action> _requests = [];
-    private readonly Thread _thread;
+    private readonly Lazy<Thread> _thread;
 
-    public ProcessStarter()
-    {
-        _thread = new Thread(Run) { IsBackground = true, Name = "sandbox starter" };
-        _thread.Start();
-    }
+    public ProcessStarter() => _thread = new Lazy<Thread>(StartThread);
 
     /// <summary>Starts a process.</summary>
     public Task<Process> StartAsync(ProcessStartInfo start)
     {
+        _ = _thread.Value;
         var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
         _requests.Add(() =>
         {
@@ -40,8 +37,18 @@ internal sealed class ProcessStarter : IDisposable
     public void Dispose()
     {
         _requests.CompleteAdding();
-        _thread.Join();
+        if (_thread.IsValueCreated)
+        {
+            _thread.Value.Join();
+        }
         _requests.Dispose();
+    }
+
+    private Thread StartThread()
+    {
+        var thread = new Thread(Run) { IsBackground = true, Name = "sandbox starter" };
+        thread.Start();
+        return thread;
     }
 
     private void Run()

@@ -135,7 +135,7 @@ internal static unsafe class SandboxExec
     private static void BecomeBubblewrap(SandboxPolicy policy)
     {
         CloseFilesOnExecute();
-        var filter = Filter(policy, new SystemCallRules { HasNamespaces = true });
+        var filter = Filter(policy, new SystemCallRules { HasNamespaces = true, AllowsInternet = policy.EgressSocket.Length > 0 });
         var list = BubblewrapArguments.Create(policy, MemoryFile(filter), MemoryFile);
         var arguments = MemoryFile(Encoding.UTF8.GetBytes(string.Join('\0', list) + "\0"));
         var command = NativeStrings.Of(["bwrap", "--args", $"{arguments}", "--", .. BubblewrapArguments.Command(policy)]);
@@ -183,6 +183,7 @@ internal static unsafe class SandboxExec
             {
                 SharesUser = policy.User is null,
                 RefusesSignals = policy.User is null && !Landlock.HasScopes(landlock),
+                RefusesTruncate = !Landlock.HasTruncate(landlock),
                 ProcessId = Libc.GetProcessId(),
             }
         );

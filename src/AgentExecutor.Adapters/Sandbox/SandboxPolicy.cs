@@ -27,6 +27,9 @@ internal sealed record SandboxPolicy(SandboxLevel Level, string Program, IReadOn
     /// <summary>Files in the work folder, by their names.</summary>
     public IReadOnlyDictionary<string, byte[]> Files { get; init; } = new Dictionary<string, byte[]>();
 
+    /// <summary>The socket file of the proxy to the network; empty if the program has no network.</summary>
+    public string EgressSocket { get; init; } = "";
+
     public SandboxLimits Limits { get; init; } = new();
 
     /// <summary>Writes the length as four bytes, and then the policy.</summary>
@@ -54,6 +57,7 @@ internal sealed record SandboxPolicy(SandboxLevel Level, string Program, IReadOn
                 to.Write(value);
             }
         );
+        writer.Write(EgressSocket);
         writer.Write(Limits.CpuTime.Ticks);
         writer.Write(Limits.MemoryBytes);
         writer.Write(Limits.AddressSpaceBytes);
@@ -78,6 +82,7 @@ internal sealed record SandboxPolicy(SandboxLevel Level, string Program, IReadOn
             ReadablePaths = ReadList(reader),
             WritablePaths = ReadList(reader),
             Files = ReadMap(reader, static from => from.ReadBytes(from.ReadInt32())),
+            EgressSocket = reader.ReadString(),
             Limits = new SandboxLimits
             {
                 CpuTime = TimeSpan.FromTicks(reader.ReadInt64()),

@@ -14,7 +14,7 @@ internal static class SandboxProbe
         {
             if (await TryAsync(sandbox, level) is not { } reason)
             {
-                return new SandboxState(level, missing);
+                return new SandboxState(level, missing) { HasCgroups = sandbox.HasCgroups };
             }
             missing.Add(reason);
         }
@@ -41,9 +41,9 @@ internal static class SandboxProbe
             var code = await process.Exit.WaitAsync(limit.Token);
             return code == 0 ? null : $"{(level == SandboxLevel.Namespaces ? "bubblewrap" : "the sandbox")} failed: {text.Trim()}";
         }
-        catch (FaultException fault)
+        catch (Exception exception) when (exception is FaultException or IOException)
         {
-            return fault.Message;
+            return exception.Message;
         }
         catch (OperationCanceledException)
         {

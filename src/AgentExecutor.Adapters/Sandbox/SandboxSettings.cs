@@ -16,6 +16,13 @@ public sealed record SandboxSettings
     public string ReadablePaths { get; init; } = "";
 
     /// <summary>
+    /// The hosts that programs may reach over HTTP if their tool asks for the network, as `host` or `host:port` separated by commas. Listed
+    /// hosts may have private addresses. `*` allows all hosts with public addresses. By default there is no network. It needs the isolation
+    /// `namespaces`.
+    /// </summary>
+    public string AllowedHosts { get; init; } = "";
+
+    /// <summary>
     /// If the service runs as root: the first of 256 user ids for programs. Each program that runs has one of its own. No account may use
     /// them.
     /// </summary>

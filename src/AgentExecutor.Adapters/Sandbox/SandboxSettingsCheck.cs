@@ -27,11 +27,17 @@ internal static class SandboxSettingsCheck
                 )
             );
         }
+        foreach (var host in settings.AllowedHosts.Split(',', StringSplitOptions.TrimEntries).Where(IsPattern))
+        {
+            yield return new SettingFault("ALLOWED_HOSTS", $"'{host}' is not a host. Use host, host:port, or * for all public hosts.");
+        }
         foreach (var path in settings.ReadablePathList().Where(path => !Path.IsPathRooted(path)))
         {
             yield return new SettingFault("READABLE_PATHS", $"'{path}' is not an absolute path.");
         }
     }
+
+    private static bool IsPattern(string host) => host != EgressProxy.PublicHosts && host.Contains('*', StringComparison.Ordinal);
 
     /// <summary>The level with this name, or null if there is none.</summary>
     public static SandboxLevel? LevelOf(string name) =>

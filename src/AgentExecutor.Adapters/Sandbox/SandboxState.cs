@@ -7,6 +7,9 @@ namespace AgentExecutor.Adapters.Sandbox;
 /// <param name="Missing">Why the stronger levels do not work: one sentence for each.</param>
 internal sealed record SandboxState(SandboxLevel Level, IReadOnlyList<string> Missing)
 {
+    /// <summary>True if limits also count for all processes of a program together, by cgroups.</summary>
+    public bool HasCgroups { get; init; }
+
     /// <summary>Throws if the level is lower than the settings require.</summary>
     /// <exception cref="FaultException">The level is too low.</exception>
     public void ThrowIfBelow(SandboxLevel minimum)
@@ -31,7 +34,8 @@ internal sealed record SandboxState(SandboxLevel Level, IReadOnlyList<string> Mi
             SandboxLevel.Restricted => "restricted: Landlock, seccomp and resource limits",
             _ => "none: only resource limits",
         };
-        return Missing.Count == 0 ? what : $"{what} ({string.Join("; ", Missing)})";
+        var limits = HasCgroups ? $"{what}, with cgroups" : what;
+        return Missing.Count == 0 ? limits : $"{limits} ({string.Join("; ", Missing)})";
     }
 
     public static string NameOf(SandboxLevel level) =>

@@ -48,8 +48,9 @@ internal static class SandboxCommand
                 var settings = CommonOptions.Settings(result, null).Sandbox;
                 if (result.GetValue(program) is not { Length: > 0 } words)
                 {
-                    Console.WriteLine(await AdapterCatalog.DescribeSandboxAsync(settings, TimeProvider.System, cancellationToken));
-                    return ExitCode.Success;
+                    var (description, isEnough) = await AdapterCatalog.CheckSandboxAsync(settings, TimeProvider.System, cancellationToken);
+                    Console.WriteLine(description);
+                    return isEnough ? ExitCode.Success : ExitCode.Failed;
                 }
                 return await AdapterCatalog.RunInSandboxAsync(
                     settings,

@@ -3,13 +3,23 @@ using Microsoft.Extensions.Logging;
 namespace AgentExecutor.Server.Hosting;
 
 /// <summary>
-/// The log messages about the readiness and the shutdown of the service, with the ids 1201, 1203 and 1260 to 1262. An id is
+/// The log messages about the readiness and the shutdown of the service, with the ids 1201, 1203 to 1205 and 1260 to 1262. An id is
 /// never used for another message.
 /// </summary>
 internal static partial class Log
 {
     [LoggerMessage(1203, LogLevel.Information, "Ready")]
     public static partial void Ready(ILogger logger);
+
+    [LoggerMessage(1204, LogLevel.Information, "Programs of definitions run with the isolation {isolation}")]
+    public static partial void Isolation(ILogger logger, string isolation);
+
+    [LoggerMessage(
+        1205,
+        LogLevel.Warning,
+        "Programs of definitions are refused: AGENT_EXECUTOR_SANDBOX_MINIMUM is {minimum}, and the isolation of this machine is {isolation}"
+    )]
+    public static partial void IsolationMissing(ILogger logger, string minimum, string isolation);
 
     [LoggerMessage(
         1262,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AgentExecutor.Server.Hosting;
 using AgentExecutor.Server.Settings;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -10,7 +11,7 @@ internal static class RoleTable
     public static readonly ImmutableArray<(Role Role, Action<IServiceCollection> Add)> All =
     [
         (Role.Janitor, static services => services.AddHostedService<JanitorLoop>()),
-        (Role.Executor, static services => services.AddHostedService<ExecutorLoop>()),
+        (Role.Executor, static services => services.AddHostedService<ExecutorLoop>().AddHostedService<IsolationReport>()),
     ];
 
     public static IServiceCollection AddRoles(this IServiceCollection services, Role active)

@@ -134,6 +134,30 @@ public sealed class ExhaustionTests
         await Wait.UntilAsync(() => CountOf(marker) == 0, () => $"{CountOf(marker)} processes still run");
     }
 
+    [Theory]
+    [MemberData(nameof(Sites))]
+    public async Task Files_that_are_hard_to_remove_are_removed(string user, bool isForbidden)
+    {
+        using var site = new SandboxSite(user, isForbidden);
+
+        var folder = await site.PythonAsync(
+            """
+            import os
+            print(os.getcwd())
+            os.symlink('/usr', 'link')
+            os.mkdir('closed')
+            open('closed/file', 'w').close()
+            os.mkdir('none', 0)
+            for _ in range(60):
+                os.mkdir('d' * 200)
+                os.chdir('d' * 200)
+            os.mkdir('none', 0)
+            """
+        );
+
+        Assert.True(folder == "/work\n" || !Directory.Exists(folder.Trim()), folder);
+    }
+
     /// <summary>A number of seconds that no other process sleeps for.</summary>
     private static string NewMarker() => $"{Random.Shared.NextInt64(100_000_000, 999_999_999)}";
 

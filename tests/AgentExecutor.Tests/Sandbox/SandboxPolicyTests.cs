@@ -16,6 +16,7 @@ public sealed class SandboxPolicyTests
             ReadablePaths = ["/opt/a", "/opt/b"],
             WritablePaths = ["/srv"],
             Files = new Dictionary<string, byte[]> { ["file"] = [0, 1, 255] },
+            EgressSocket = "/tmp/egress/proxy",
             Limits = new SandboxLimits
             {
                 CpuTime = Timeout.InfiniteTimeSpan,

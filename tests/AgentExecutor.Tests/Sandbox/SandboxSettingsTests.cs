@@ -11,13 +11,14 @@ public sealed class SandboxSettingsTests
     [Fact]
     public void Every_fault_is_reported() =>
         Assert.Equal(
-            ["MINIMUM", "FIRST_USER_ID", "READABLE_PATHS"],
+            ["MINIMUM", "FIRST_USER_ID", "ALLOWED_HOSTS", "READABLE_PATHS"],
             AdapterCatalog
                 .Check(
                     new SandboxSettings
                     {
                         Minimum = "some",
                         FirstUserId = 65500,
+                        AllowedHosts = "*.example.com",
                         ReadablePaths = "/opt/python, here",
                     }
                 )

@@ -33,6 +33,9 @@ internal static unsafe class Landlock
     /// <summary>True if the kernel can refuse signals and abstract sockets to processes outside.</summary>
     public static bool HasScopes(int version) => version >= 6;
 
+    /// <summary>True if the kernel can refuse to shorten files by their path.</summary>
+    public static bool HasTruncate(int version) => version >= 3;
+
     /// <summary>Restricts the calling thread. It must have <c>no_new_privs</c>.</summary>
     /// <param name="version">The version of the interface, from <see cref="Version"/>.</param>
     /// <param name="readable">Files and folders that may be read and executed. Those that do not exist are skipped.</param>

@@ -19,6 +19,9 @@ internal sealed record SystemCallRules
     /// <summary>Whether signals to the service must be refused here, because Landlock of this kernel cannot.</summary>
     public bool RefusesSignals { get; init; }
 
+    /// <summary>Whether shortening a file by its path must be refused here, because Landlock of this kernel cannot.</summary>
+    public bool RefusesTruncate { get; init; }
+
     /// <summary>The process that the program becomes. It may send signals to itself.</summary>
     public int ProcessId { get; init; }
 
@@ -81,10 +84,15 @@ internal sealed class SystemCallFilter
             filter.KeepGroup();
             filter.RefuseAll(SystemCalls.MessageQueues);
             filter.RefuseAll(SystemCalls.ExtendedAttributes);
+            filter.Refuse(SystemCalls.WatchFile, NotPermitted);
         }
         if (rules is { SharesUser: true, HasNamespaces: false })
         {
             filter.RefuseAll(SystemCalls.FileAttributes);
+        }
+        if (rules.RefusesTruncate)
+        {
+            filter.Refuse(SystemCalls.Truncate, NotPermitted);
         }
         if (rules.RefusesSignals)
         {

@@ -25,6 +25,11 @@ internal static class SystemCalls
     public static readonly SystemCall ThreadGroupKill = new(234, 131);
     public static readonly SystemCall SetPriority = new(141, 140);
     public static readonly SystemCall SetInputOutputPriority = new(251, 30);
+    public static readonly SystemCall Truncate = new(76, 45);
+
+    /// <summary>inotify_add_watch, which would report the names of files outside.</summary>
+    public static readonly SystemCall WatchFile = new(254, 27);
+
     public static readonly SystemCall Landlock = new(444, 444);
     public static readonly SystemCall LandlockAddRule = new(445, 445);
     public static readonly SystemCall LandlockRestrict = new(446, 446);
