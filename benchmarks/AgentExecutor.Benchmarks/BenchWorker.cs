@@ -8,7 +8,7 @@ namespace AgentExecutor.Benchmarks;
 internal sealed class BenchWorker : IDisposable
 {
     /// <summary>The program as it is shipped. The copy next to the benchmarks is not compiled to native code.</summary>
-    private static readonly string Program = Path.Combine(
+    public static readonly string Program = Path.Combine(
         AppContext.BaseDirectory,
         "..",
         "..",

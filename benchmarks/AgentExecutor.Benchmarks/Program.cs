@@ -12,6 +12,7 @@ return args.FirstOrDefault() switch
         isJson
     ),
     "queue" => Report.Print(await QueueBenchmark.RunAsync(Report.Option(args, "--store") ?? "postgres"), isJson),
+    "tools" => Report.Print(await ToolsBenchmark.RunAsync(), isJson),
     "models" => Report.Print(await ModelsBenchmark.RunAsync(), isJson),
     StreamingModelServer.Command => await StreamingModelServer.ServeAsync(),
     "stream" => Report.Print(await StreamBenchmark.RunAsync(), isJson),

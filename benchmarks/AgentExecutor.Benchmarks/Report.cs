@@ -34,6 +34,7 @@ internal static class Report
             queue     [--store postgres|sqlite|memory]
             stream
             models
+            tools
             """
         );
         return 2;
