@@ -2,6 +2,7 @@ using AgentExecutor.Adapters.Http;
 using AgentExecutor.Adapters.Sandbox;
 using AgentExecutor.Adapters.Scripts;
 using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Tools.External;
 
 namespace AgentExecutor.Adapters;
 
@@ -14,5 +15,5 @@ public static partial class AdapterCatalog
         ScriptToolSettings scripts,
         SandboxSettings sandbox,
         TimeProvider time
-    ) => [new HttpToolSource(http, time), new ScriptToolSource(new ProcessSandbox(sandbox, time), scripts, time)];
+    ) => [new HttpToolSource(http, time), new ScriptToolSource(new ProcessSandbox(sandbox, time), scripts, time), new EventToolSource()];
 }

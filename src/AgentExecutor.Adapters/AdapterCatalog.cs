@@ -6,13 +6,10 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sqlite;
 using AgentExecutor.Core;
-using AgentExecutor.Core.Budgets;
-using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelProviders;
 using AgentExecutor.Core.ModelProviders.Scripted;
-using AgentExecutor.Core.Queues;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -47,6 +44,7 @@ public static partial class AdapterCatalog
         return new ThreadStore(store, store, new SqliteEventLog(store.Access), store)
         {
             Budgets = new SqliteBudgetLedger(store.Access),
+            Interrupts = new SqliteInterruptStore(store.Access),
             Retention = new SqliteRetention(store.Access),
         };
     }
@@ -63,6 +61,7 @@ public static partial class AdapterCatalog
             Probe = access.ProbeAsync,
             Outbox = new SqliteOutbox(access),
             Budgets = new SqliteBudgetLedger(access),
+            Interrupts = new SqliteInterruptStore(access),
             Retention = new SqliteRetention(access),
         };
     }
@@ -143,13 +142,11 @@ public static partial class AdapterCatalog
         var store = new PostgresCheckpointStore(access, settings.Committers);
         // Claims and leases have connections of their own, and so have submissions and queries of callers. Otherwise reads of many threads,
         // or many callers, could prevent leases from being renewed.
-        var queue = new PostgresRunQueue(
-            Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, loggers),
-            Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, loggers)
-        );
-        // These must never wait for callers: the relay, the job ledger, the query for results that requests wait for, the readiness probe,
+        var callers = Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, loggers);
+        var queue = new PostgresRunQueue(Access(settings with { MaxPoolSize = 0, Committers = 1 }, time, outages, loggers), callers);
+        // These must never wait for callers: the relays, the job ledger, the query for results that requests wait for, the readiness probe,
         // and the janitor. Each has one connection.
-        var relay = Access(settings with { MaxPoolSize = 5, Committers = 1 }, time, outages, loggers);
+        var relay = Access(settings with { MaxPoolSize = 6, Committers = 1 }, time, outages, loggers);
         // Nothing else waits for the reads of watchers, regardless of their number and duration. If too few connections are free for them,
         // this does not count as an outage.
         var watchers = Access(
@@ -186,6 +183,7 @@ public static partial class AdapterCatalog
             Retention = new PostgresRetention(access),
             Watched = new ThreadReads(watched, watched, null),
             Read = new ThreadReads(read, read, new PostgresOutbox(readers)),
+            Interrupts = new PostgresInterruptStore(callers),
             Queue = queue,
             Outbox = new PostgresOutbox(relay),
             Probe = cancel => PostgresProbe.RunAsync(relay, cancel),
@@ -345,47 +343,4 @@ public static partial class AdapterCatalog
             await Budgets.DisposeAsync();
         }
     }
-}
-
-/// <summary>The parts of a store for reading threads.</summary>
-/// <param name="Checkpoints">Their checkpoints.</param>
-/// <param name="Runs">Their runs.</param>
-/// <param name="Outbox">The outcomes of submitted runs, or null if the store has no queue, and for watchers.</param>
-public sealed record ThreadReads(ICheckpointStore Checkpoints, IRunStore Runs, IOutbox? Outbox);
-
-/// <summary>The parts of an open store.</summary>
-/// <param name="Checkpoints">The checkpoints of its threads.</param>
-/// <param name="Runs">The runs of its threads.</param>
-/// <param name="Log">The event log.</param>
-/// <param name="Owner">Closes the store when it is disposed.</param>
-public sealed record ThreadStore(ICheckpointStore Checkpoints, IRunStore Runs, IEventLog Log, IAsyncDisposable Owner) : IAsyncDisposable
-{
-    /// <summary>The same threads for watchers, whose reads no other component waits for.</summary>
-    public ThreadReads Watched { get; init; } = new(Checkpoints, Runs, null);
-
-    /// <summary>The same threads for callers that read states and histories.</summary>
-    public ThreadReads Read
-    {
-        get => field ?? new ThreadReads(Checkpoints, Runs, Outbox);
-        init;
-    }
-
-    /// <summary>The maintenance that the janitor needs.</summary>
-    public required IRetentionStore Retention { get; init; }
-
-    /// <summary>The budgets that its threads share.</summary>
-    public required IBudgetLedger Budgets { get; init; }
-
-    /// <summary>
-    /// Checks whether the store can be read and written, and throws the reason if it cannot. It writes only after a write has failed.
-    /// </summary>
-    public Func<CancellationToken, Task> Probe { get; init; } = static _ => Task.CompletedTask;
-
-    /// <summary>The queue of runs for workers, with leases, or null if only one process uses the store.</summary>
-    public IRunQueue? Queue { get; init; }
-
-    /// <summary>The outcomes of submitted runs, or null if there is no queue.</summary>
-    public IOutbox? Outbox { get; init; }
-
-    public ValueTask DisposeAsync() => Owner.DisposeAsync();
 }

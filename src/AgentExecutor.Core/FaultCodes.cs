@@ -19,6 +19,12 @@ public static class FaultCodes
     public const string RunExists = "run_exists";
     public const string RunFinished = "run_finished";
     public const string ThreadExists = "thread_exists";
+    public const string AnswerConflict = "answer_conflict";
+    public const string QuestionTimeout = "question_timeout";
+    public const string LinkInvalid = "link_invalid";
+    public const string LinkExpired = "link_expired";
+    public const string SigningKeyMissing = "signing_key_missing";
+    public const string UnknownToolCall = "unknown_tool_call";
     public const string ThreadBusy = "thread_busy";
     public const string NothingToResume = "nothing_to_resume";
     public const string NothingToCancel = "nothing_to_cancel";

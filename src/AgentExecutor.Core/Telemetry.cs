@@ -194,6 +194,12 @@ public static class Telemetry
                 FaultCodes.DeliveredTooOften,
                 FaultCodes.WorkerCrashed,
                 FaultCodes.StoreRefused,
+                FaultCodes.InvalidAnswer,
+                FaultCodes.AnswerConflict,
+                FaultCodes.UnknownThread,
+                FaultCodes.UnknownInterrupt,
+                FaultCodes.UnknownToolCall,
+                FaultCodes.NothingToResume,
                 Other
             ),
         ],

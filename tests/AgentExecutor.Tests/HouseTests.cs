@@ -1,6 +1,7 @@
 using AgentExecutor.Adapters;
 using AgentExecutor.Conformance.Checkpoints;
 using AgentExecutor.Core;
+using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Queues;
@@ -81,6 +82,7 @@ public sealed class HouseTests
     private static string OwnName(Type seam) =>
         seam == typeof(IEventLog) ? "EventLog"
         : seam == typeof(IRetentionStore) ? "Retention"
+        : seam == typeof(IInterruptStore) ? "InterruptStore"
         : "CheckpointStore";
 
     [Theory]

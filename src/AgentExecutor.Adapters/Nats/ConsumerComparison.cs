@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using AgentExecutor.Core.Messaging;
 using NATS.Client.JetStream.Models;
 
 namespace AgentExecutor.Adapters.Nats;
@@ -10,7 +9,8 @@ internal static class ConsumerComparison
     /// <param name="name">The name of the consumer in logs, including that of its stream.</param>
     /// <param name="found">Its configuration.</param>
     /// <param name="wanted">The configuration with which the service would create it.</param>
-    public static DifferenceList Of(string name, ConsumerConfig found, ConsumerConfig wanted)
+    /// <param name="subjects">The subjects that a filter must cover.</param>
+    public static DifferenceList Of(string name, ConsumerConfig found, ConsumerConfig wanted, string subjects)
     {
         var differences = new DifferenceList();
         if (found.AckPolicy != wanted.AckPolicy)
@@ -50,13 +50,9 @@ internal static class ConsumerComparison
                 new JsonObject { ["max_deliver"] = wanted.MaxDeliver }
             );
         }
-        if (found.FilterSubject is { Length: > 0 } filter && !SubjectPattern.Covers(filter, WantedStreams.SubjectsOf(BusStream.Jobs)))
+        if (found.FilterSubject is { Length: > 0 } filter && !SubjectPattern.Covers(filter, subjects))
         {
-            differences.Add(
-                $"its filter is {filter}, not {WantedStreams.SubjectsOf(BusStream.Jobs)}",
-                $"The consumer {name} delivers only the jobs on {filter}",
-                null
-            );
+            differences.Add($"its filter is {filter}, not {subjects}", $"The consumer {name} delivers only the jobs on {filter}", null);
         }
         else if (found.FilterSubject is null or "" && wanted.FilterSubject is { } wantedFilter)
         {

@@ -1,10 +1,11 @@
+using AgentExecutor.Core.Messaging;
 using Microsoft.Extensions.Logging;
 using NATS.Client.JetStream;
 using NATS.Client.JetStream.Models;
 
 namespace AgentExecutor.Adapters.Nats;
 
-/// <summary>Creates the consumer that all workers share, or updates it.</summary>
+/// <summary>Creates a consumer that all workers share, or updates it.</summary>
 internal sealed class ConsumerSetup(
     NatsJSContext jetStream,
     StreamFinder finder,
@@ -18,14 +19,26 @@ internal sealed class ConsumerSetup(
 
     /// <summary>Returns the configuration of the consumer, or null if it does not exist and must not be created.</summary>
     /// <exception cref="NatsBusException">The consumer is a push consumer.</exception>
-    public async Task<ConsumerConfig?> EnsureAsync(ExistingStream jobs, CancellationToken cancellationToken)
+    public Task<ConsumerConfig?> EnsureAsync(ExistingStream jobs, CancellationToken cancellationToken) =>
+        EnsureAsync(jobs, wanted.Consumer, wanted.ConsumerOf(jobs), BusStream.Jobs, cancellationToken);
+
+    /// <inheritdoc cref="EnsureAsync(ExistingStream, CancellationToken)"/>
+    public Task<ConsumerConfig?> EnsureInboxAsync(ExistingStream inbox, CancellationToken cancellationToken) =>
+        EnsureAsync(inbox, WantedStreams.InboxConsumer, wanted.ConsumerOfInbox(), BusStream.Inbox, cancellationToken);
+
+    private async Task<ConsumerConfig?> EnsureAsync(
+        ExistingStream stream,
+        string consumer,
+        ConsumerConfig config,
+        BusStream kind,
+        CancellationToken cancellationToken
+    )
     {
-        var config = wanted.ConsumerOf(jobs);
-        var name = $"{jobs.Name}.{wanted.Consumer}";
-        var found = await finder.FindConsumerAsync(jobs.Name, wanted.Consumer, cancellationToken);
+        var name = $"{stream.Name}.{consumer}";
+        var found = await finder.FindConsumerAsync(stream.Name, consumer, cancellationToken);
         if (found is null)
         {
-            return managesStreams ? await CreateAsync(jobs.Name, config, cancellationToken) : null;
+            return managesStreams ? await CreateAsync(stream.Name, consumer, config, cancellationToken) : null;
         }
         if (found.DeliverSubject is { Length: > 0 })
         {
@@ -35,7 +48,7 @@ internal sealed class ConsumerSetup(
                     + "delete it, or set NATS_CONSUMER_GROUP to another name"
             );
         }
-        var differences = ConsumerComparison.Of(name, found, config);
+        var differences = ConsumerComparison.Of(name, found, config, WantedStreams.SubjectsOf(kind));
         if (!managesStreams)
         {
             resolver.Warn(name, differences, StreamSetup.Unmanaged);
@@ -44,16 +57,21 @@ internal sealed class ConsumerSetup(
         var isChanged = await resolver.ApplyAsync(
             name,
             differences,
-            changes => _update.ApplyToConsumerAsync(jobs.Name, wanted.Consumer, changes, cancellationToken),
-            _ => Log.ConsumerUpdated(logger, wanted.Consumer, jobs.Name)
+            changes => _update.ApplyToConsumerAsync(stream.Name, consumer, changes, cancellationToken),
+            _ => Log.ConsumerUpdated(logger, consumer, stream.Name)
         );
-        return isChanged ? await finder.FindConsumerAsync(jobs.Name, wanted.Consumer, cancellationToken) ?? found : found;
+        return isChanged ? await finder.FindConsumerAsync(stream.Name, consumer, cancellationToken) ?? found : found;
     }
 
-    private async Task<ConsumerConfig> CreateAsync(string stream, ConsumerConfig config, CancellationToken cancellationToken)
+    private async Task<ConsumerConfig> CreateAsync(
+        string stream,
+        string consumer,
+        ConsumerConfig config,
+        CancellationToken cancellationToken
+    )
     {
         var created = await jetStream.CreateOrUpdateConsumerAsync(stream, config, cancellationToken);
-        Log.ConsumerUpdated(logger, wanted.Consumer, stream);
+        Log.ConsumerUpdated(logger, consumer, stream);
         return created.Info.Config;
     }
 }

@@ -9,7 +9,8 @@ using StoredMessage = AgentExecutor.Core.Messaging.StoredMessage;
 namespace AgentExecutor.Adapters.Nats;
 
 /// <summary>
-/// The bus on JetStream: one stream each for jobs, results and dead letters, and one durable pull consumer that all workers share.
+/// The bus on JetStream: one stream for each kind of messages, and one durable pull consumer each for jobs and
+/// answers that all workers share.
 /// </summary>
 internal sealed class NatsEventBus : IEventBus
 {
@@ -18,13 +19,19 @@ internal sealed class NatsEventBus : IEventBus
 
     private static readonly TimeSpan MinExpiry = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How often a reader looks whether this process has created the inbox.</summary>
+    private static readonly TimeSpan InboxPoll = TimeSpan.FromMilliseconds(200);
+
     private readonly NatsLink _link;
     private readonly NatsMessages _messages;
     private readonly NatsStreamReader _reader;
     private readonly NatsStreams _streams;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+
+    // The pull of jobs and, once it is used, that of the inbox.
     private JobPull? _pull;
+    private JobPull? _inbox;
     private bool _hasReportedOthers;
 
     public NatsEventBus(NatsSettings settings, BusSettings bus, bool isClient, TimeProvider time, ILoggerFactory loggers)
@@ -80,7 +87,56 @@ internal sealed class NatsEventBus : IEventBus
         );
     }
 
-    public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Jobs, atMost, wait, cancellationToken);
+
+    public async ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        if (!_streams.HasInbox)
+        {
+            await UseAsync(
+                async cancel =>
+                {
+                    await _streams.FindInboxAsync(cancel);
+                    return true;
+                },
+                cancellationToken
+            );
+        }
+        for (var started = _time.GetTimestamp(); !_streams.HasInbox; )
+        {
+            if (_time.GetElapsedTime(started) >= wait)
+            {
+                return [];
+            }
+            await Task.Delay(InboxPoll, _time, cancellationToken);
+        }
+        return await FetchAsync(BusStream.Inbox, atMost, wait, cancellationToken);
+    }
+
+    public async ValueTask OpenInboxAsync(CancellationToken cancellationToken)
+    {
+        if (!_streams.HasInbox)
+        {
+            _streams.WantInbox();
+            await UseAsync(static _ => Task.FromResult(true), cancellationToken);
+        }
+        if (!_streams.HasInbox)
+        {
+            throw new FaultException(
+                FaultCodes.BusUnavailable,
+                $"the streams AGENT_TOOLS and {WantedStreams.InboxStream}, or the consumer {WantedStreams.InboxConsumer}, are missing",
+                "create them, or set NATS_MANAGE_STREAMS to true"
+            );
+        }
+    }
+
+    private async ValueTask<ImmutableArray<IDelivery>> FetchAsync(
+        BusStream kind,
+        int atMost,
+        TimeSpan wait,
+        CancellationToken cancellationToken
+    )
     {
         using var limit = new CancellationTokenSource(wait, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
@@ -91,11 +147,11 @@ internal sealed class NatsEventBus : IEventBus
             {
                 var left = wait - _time.GetElapsedTime(started);
                 var messages = await UseAsync(
-                    subject => _pull?.Uses(subject) == true,
-                    cancel => Pull().ReadAsync(atMost, left > MinExpiry ? left : MinExpiry, cancel),
+                    subject => Open(kind)?.Uses(subject) == true,
+                    cancel => Pull(kind).ReadAsync(atMost, left > MinExpiry ? left : MinExpiry, cancel),
                     either.Token
                 );
-                if (await JobsOfAsync(messages) is { IsEmpty: false } jobs)
+                if (await DeliveriesOfAsync(kind, messages) is { IsEmpty: false } jobs)
                 {
                     return jobs;
                 }
@@ -109,12 +165,12 @@ internal sealed class NatsEventBus : IEventBus
         }
         catch (OperationCanceledException)
         {
-            await ReturnUnreadAsync();
+            await ReturnUnreadAsync(kind);
             throw;
         }
         catch (FaultException)
         {
-            _pull?.ForgetRequest();
+            Open(kind)?.ForgetRequest();
             throw;
         }
     }
@@ -133,7 +189,8 @@ internal sealed class NatsEventBus : IEventBus
 
     public async ValueTask DisposeAsync()
     {
-        await ReturnUnreadAsync();
+        await ReturnUnreadAsync(BusStream.Jobs);
+        await ReturnUnreadAsync(BusStream.Inbox);
         await _link.DisposeAsync();
         _streams.Dispose();
     }
@@ -150,29 +207,40 @@ internal sealed class NatsEventBus : IEventBus
         return ack.Error is { } error ? throw new NatsJSApiException(error) : true;
     }
 
-    private JobPull Pull() => _pull ??= new JobPull(_link, _streams.StreamOf(BusStream.Jobs).Name, _streams.Consumer, _time);
+    private JobPull? Open(BusStream kind) => kind == BusStream.Inbox ? _inbox : _pull;
+
+    private JobPull Pull(BusStream kind) =>
+        kind == BusStream.Inbox
+            ? _inbox ??= new JobPull(_link, _streams.StreamOf(kind).Name, WantedStreams.InboxConsumer, _time)
+            : _pull ??= new JobPull(_link, _streams.StreamOf(kind).Name, _streams.Consumer, _time);
+
+    private static bool IsOf(BusStream kind, string subject) =>
+        kind == BusStream.Inbox
+            ? subject == BusSubjects.ToolResults || subject.StartsWith(BusSubjects.Answers, StringComparison.Ordinal)
+            : subject.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal);
 
     /// <summary>
-    /// Returns the jobs among the messages. A consumer without a filter, on a stream that also has other subjects, delivers other messages
-    /// too. These are acknowledged here, because they would otherwise be delivered again.
+    /// Returns the jobs or answers among the messages. A consumer without a filter, on a stream that also has other subjects, delivers
+    /// other messages too. These are acknowledged here, because they would otherwise be delivered again.
     /// </summary>
-    private async Task<ImmutableArray<IDelivery>> JobsOfAsync(List<NatsMsg<byte[]>> messages)
+    private async Task<ImmutableArray<IDelivery>> DeliveriesOfAsync(BusStream kind, List<NatsMsg<byte[]>> messages)
     {
         var jobs = ImmutableArray.CreateBuilder<IDelivery>(messages.Count);
         foreach (var message in messages.Select(message => new NatsJSMsg<byte[]>(message, _link.JetStream)))
         {
-            if (message.Subject.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal) && message.Metadata is { } metadata)
+            if (IsOf(kind, message.Subject) && message.Metadata is { } metadata)
             {
                 var job = message.Error is null
-                    ? NatsMessages.Of(BusStream.Jobs, metadata, message)
-                    : await UseAsync(cancel => _messages.RecoverAsync(BusStream.Jobs, metadata, message, cancel), CancellationToken.None);
+                    ? NatsMessages.Of(kind, metadata, message)
+                    : await UseAsync(cancel => _messages.RecoverAsync(kind, metadata, message, cancel), CancellationToken.None);
                 jobs.Add(new Delivery(this, message, job, metadata.NumDelivered));
                 continue;
             }
             if (!_hasReportedOthers)
             {
                 _hasReportedOthers = true;
-                Log.NotAJob(_logger, _streams.Consumer, message.Subject, WantedStreams.SubjectsOf(BusStream.Jobs));
+                var consumer = kind == BusStream.Inbox ? WantedStreams.InboxConsumer : _streams.Consumer;
+                Log.NotAJob(_logger, consumer, message.Subject, string.Join(' ', WantedStreams.AllSubjectsOf(kind)));
             }
             await SendAsync(cancel => message.AckAsync(cancellationToken: cancel), CancellationToken.None);
         }
@@ -185,6 +253,7 @@ internal sealed class NatsEventBus : IEventBus
         try
         {
             await (_pull?.DrainAsync() ?? Task.CompletedTask);
+            await (_inbox?.DrainAsync() ?? Task.CompletedTask);
         }
         catch (Exception exception) when (NatsFaults.IsFromNats(exception) || exception is OperationCanceledException)
         {
@@ -193,9 +262,10 @@ internal sealed class NatsEventBus : IEventBus
     }
 
     /// <summary>Ends the pull request, and returns the messages to the server that were delivered but not read.</summary>
-    private async Task ReturnUnreadAsync()
+    private async Task ReturnUnreadAsync(BusStream kind)
     {
-        if (Interlocked.Exchange(ref _pull, null) is not { } pull)
+        var taken = kind == BusStream.Inbox ? Interlocked.Exchange(ref _inbox, null) : Interlocked.Exchange(ref _pull, null);
+        if (taken is not { } pull)
         {
             return;
         }

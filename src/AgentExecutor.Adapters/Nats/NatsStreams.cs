@@ -5,7 +5,8 @@ using NATS.Client.Core;
 namespace AgentExecutor.Adapters.Nats;
 
 /// <summary>
-/// Finds the streams that store jobs, results and dead letters by their subjects, and creates missing ones. This happens at the first use,
+/// Finds the streams that store jobs, results and dead letters by their subjects, and creates missing ones, and those of external tools and
+/// answers when they are used. This happens at the first use,
 /// after each new connection, and when a call reports that one is missing. Existing streams are used:
 /// <list type="bullet">
 /// <item>A stream with the name that the service uses is updated as far as NATS permits it and no message is lost.</item>
@@ -19,6 +20,9 @@ internal sealed class NatsStreams : IDisposable
 {
     private static readonly BusStream[] Kinds = [BusStream.Jobs, BusStream.Results, BusStream.DeadLetters];
 
+    /// <summary>Made only where external tools or answers by message are in use.</summary>
+    private static readonly BusStream[] OptionalKinds = [BusStream.ToolRequests, BusStream.Inbox];
+
     private readonly NatsSettings _settings;
     private readonly bool _isClient;
     private readonly ILogger _logger;
@@ -27,7 +31,7 @@ internal sealed class NatsStreams : IDisposable
     private readonly StreamSetup _setup;
     private readonly ConsumerSetup _consumer;
     private readonly SemaphoreSlim _ensuring = new(1, 1);
-    private readonly ExistingStream?[] _streams = new ExistingStream?[Kinds.Length];
+    private readonly ExistingStream?[] _streams = new ExistingStream?[Kinds.Length + OptionalKinds.Length];
     private volatile bool _isCurrent;
 
     // False while the streams are looked up again.
@@ -35,6 +39,8 @@ internal sealed class NatsStreams : IDisposable
 
     // True after the first look-up. Calls during another look-up then use what was found before.
     private volatile bool _isKnown;
+    private volatile bool _hasInbox;
+    private volatile bool _isInboxWanted;
     private long _ackWaitTicks;
     private string _reported = "";
 
@@ -69,6 +75,47 @@ internal sealed class NatsStreams : IDisposable
     /// <summary>Returns the stream that stores messages of this kind. It is known after <see cref="EnsureAsync"/>.</summary>
     public ExistingStream StreamOf(BusStream kind) =>
         Find(kind) ?? throw new NatsBusException(NatsBusFault.NotUsable, $"the stream {_wanted.NameOf(kind)} is not known yet");
+
+    /// <summary>True if the streams of external tools and answers, and their consumer, exist.</summary>
+    public bool HasInbox => _hasInbox;
+
+    /// <summary>Makes the next use create the streams of external tools and answers.</summary>
+    public void WantInbox()
+    {
+        if (!_isInboxWanted)
+        {
+            _isInboxWanted = true;
+            Invalidate();
+        }
+    }
+
+    /// <summary>
+    /// Looks for the streams of external tools and answers, which another process may have created. Creates them if they are wanted.
+    /// </summary>
+    public async Task FindInboxAsync(CancellationToken cancellationToken)
+    {
+        foreach (var kind in OptionalKinds)
+        {
+            var found = await _finder.FindStoreAsync(kind, cancellationToken);
+            if (found is { IsOwn: false, IsLog: false })
+            {
+                found = null; // reading other messages of that stream would delete them
+            }
+            else if (found is null && _isInboxWanted && !_isClient && _settings.ManageStreams)
+            {
+                found = await _setup.CreateAsync(kind, cancellationToken);
+            }
+            else if (found is not null && !_isClient)
+            {
+                found = await _setup.UpdateAsync(kind, found, cancellationToken);
+            }
+            Volatile.Write(ref _streams[(int)kind], found);
+        }
+        _hasInbox =
+            Find(BusStream.ToolRequests) is not null
+            && Find(BusStream.Inbox) is { } inbox
+            && (_isClient || await _consumer.EnsureInboxAsync(inbox, cancellationToken) is not null);
+    }
 
     /// <summary>Makes the next use look the streams up again.</summary>
     public void Invalidate() => (_isFound, _isCurrent) = (false, false);
@@ -152,6 +199,7 @@ internal sealed class NatsStreams : IDisposable
             return;
         }
         await EnsureConsumerAsync(missing, cancellationToken);
+        await FindInboxAsync(cancellationToken);
         ThrowIfMissing(missing, "NATS_MANAGE_STREAMS is off: create what is missing, or set it to true");
     }
 

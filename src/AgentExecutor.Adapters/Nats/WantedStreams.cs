@@ -9,6 +9,11 @@ internal sealed class WantedStreams(NatsSettings settings, BusSettings bus)
     /// <summary>How many jobs all workers together may hold. Each worker holds only as many as it has slots.</summary>
     private const int MaxAckPending = 100_000;
 
+    public const string InboxStream = "AGENT_INBOX";
+
+    /// <summary>The durable consumer of the inbox, which all workers share.</summary>
+    public const string InboxConsumer = "agent-executor-inbox";
+
     public string Consumer => settings.ConsumerGroup;
 
     public string NameOf(BusStream kind) =>
@@ -16,11 +21,17 @@ internal sealed class WantedStreams(NatsSettings settings, BusSettings bus)
         {
             BusStream.Jobs => settings.StreamName,
             BusStream.Results => "AGENT_RESULTS",
+            BusStream.ToolRequests => "AGENT_TOOLS",
+            BusStream.Inbox => InboxStream,
             _ => "AGENT_DEAD_LETTERS",
         };
 
     /// <summary>The subjects of a kind of messages, as in the configuration of a stream or the filter of a consumer.</summary>
     public static string SubjectsOf(BusStream kind) => $"{BusSubjects.PrefixOf(kind)}*";
+
+    /// <summary>All subjects of a kind of messages, as in the configuration of its stream.</summary>
+    public static string[] AllSubjectsOf(BusStream kind) =>
+        kind == BusStream.Inbox ? [BusSubjects.ToolResults, SubjectsOf(kind)] : [SubjectsOf(kind)];
 
     /// <summary>The name for messages of a kind in logs.</summary>
     public static string Noun(BusStream kind) =>
@@ -28,6 +39,8 @@ internal sealed class WantedStreams(NatsSettings settings, BusSettings bus)
         {
             BusStream.Jobs => "jobs",
             BusStream.Results => "results",
+            BusStream.ToolRequests => "tool calls",
+            BusStream.Inbox => "answers",
             _ => "dead letters",
         };
 
@@ -37,9 +50,10 @@ internal sealed class WantedStreams(NatsSettings settings, BusSettings bus)
         {
             BusStream.Jobs => bus.JobHours,
             BusStream.Results => bus.ResultHours,
+            BusStream.ToolRequests or BusStream.Inbox => bus.ToolHours,
             _ => bus.DeadLetterHours,
         };
-        return new StreamConfig(NameOf(kind), [SubjectsOf(kind)])
+        return new StreamConfig(NameOf(kind), AllSubjectsOf(kind))
         {
             Retention = StreamConfigRetention.Limits,
             Storage = StreamConfigStorage.File,
@@ -51,13 +65,24 @@ internal sealed class WantedStreams(NatsSettings settings, BusSettings bus)
     }
 
     public ConsumerConfig ConsumerOf(ExistingStream jobs) =>
-        new(Consumer)
+        Config(Consumer) with
+        {
+            FilterSubject = jobs.FilterFor(SubjectsOf(BusStream.Jobs)),
+        };
+
+    /// <summary>
+    /// The consumer of the inbox. It has no filter, because it could name only one of the subjects. Other messages of the stream are
+    /// acknowledged and skipped.
+    /// </summary>
+    public ConsumerConfig ConsumerOfInbox() => Config(InboxConsumer);
+
+    private ConsumerConfig Config(string name) =>
+        new(name)
         {
             AckPolicy = ConsumerConfigAckPolicy.Explicit,
             DeliverPolicy = ConsumerConfigDeliverPolicy.All,
             AckWait = TimeSpan.FromSeconds(bus.AckWaitSeconds),
             MaxAckPending = MaxAckPending,
             MaxDeliver = -1,
-            FilterSubject = jobs.FilterFor(SubjectsOf(BusStream.Jobs)),
         };
 }

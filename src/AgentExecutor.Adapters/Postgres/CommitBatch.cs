@@ -20,6 +20,9 @@ internal sealed class CommitBatch
     private readonly EventRows _events = new();
     private readonly ToolCallRows _toolCalls = new();
     private readonly OutcomeRows _outcomes = new();
+    private readonly AskedRows _asked = new();
+    private readonly AnswerRows _answers = new();
+    private readonly NoticeRows _notices = new();
     private readonly SettlementRows _settlements = new();
     private readonly ReleaseRows _releases = new();
     private readonly IRowSet[] _sets;
@@ -36,6 +39,9 @@ internal sealed class CommitBatch
             _events,
             _toolCalls,
             _outcomes,
+            _asked,
+            _answers,
+            _notices,
             _settlements,
             _releases,
         ];
@@ -106,6 +112,9 @@ internal sealed class CommitBatch
         {
             _outcomes.Add(new OutcomeRow(commit, result));
         }
+        _asked.Add(commit);
+        _answers.Add(commit);
+        _notices.Add(commit);
         _settlements.Add(commit);
         if (commit.ReleasesReservations)
         {

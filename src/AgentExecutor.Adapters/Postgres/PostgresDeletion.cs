@@ -56,6 +56,8 @@ internal static class PostgresDeletion
         "events",
         "tool_calls",
         "outbox",
+        "interrupts",
+        "notices",
         "budget_reservations",
     ];
 

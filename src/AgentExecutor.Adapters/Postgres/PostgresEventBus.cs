@@ -27,14 +27,15 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
             SELECT * FROM {MessageRows.Table.As("m")}
             ON CONFLICT (stream, message_id) WHERE message_id <> '' DO NOTHING
             RETURNING stream)
-        SELECT pg_notify('$schema_jobs', '')::text FROM m WHERE stream = 'jobs' LIMIT 1
+        SELECT pg_notify('$schema_jobs', '')::text FROM m WHERE stream IN ('jobs', 'inbox') LIMIT 1
         """;
 
+    /// <summary>Each stream of deliveries has an index of its own, so the name of the stream is part of the statement.</summary>
     private const string Take = $"""
         UPDATE $schema.messages SET attempts = attempts + 1, due_at = now() + $2 * interval '1 second'
         WHERE sequence = ANY (ARRAY (
             SELECT sequence FROM $schema.messages
-            WHERE stream = 'jobs' AND NOT is_done AND due_at <= now()
+            WHERE stream = '$stream' AND NOT is_done AND due_at <= now()
             ORDER BY due_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED))
         RETURNING {Columns}
         """;
@@ -42,7 +43,7 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
     private const string DropExpired = """
         DELETE FROM $schema.messages WHERE sequence = ANY (ARRAY (
             SELECT m.sequence
-            FROM (VALUES ('jobs', $1), ('results', $2), ('deadletters', $3)) AS s (stream, hours)
+            FROM (VALUES ('jobs', $1), ('results', $2), ('deadletters', $3), ('toolrequests', $4), ('inbox', $4)) AS s (stream, hours)
             CROSS JOIN LATERAL (
                 SELECT sequence FROM $schema.messages
                 WHERE messages.stream = s.stream AND published_at < now() - s.hours * interval '1 hour'
@@ -60,7 +61,7 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
 
     /// <summary>Duplicates are detected for as long as a message is stored.</summary>
     public TimeSpan DuplicateWindow =>
-        TimeSpan.FromHours(Math.Min(settings.JobHours, Math.Min(settings.ResultHours, settings.DeadLetterHours)));
+        TimeSpan.FromHours(new[] { settings.JobHours, settings.ResultHours, settings.DeadLetterHours, settings.ToolHours }.Min());
 
     public TimeSpan AckWait { get; } = TimeSpan.FromSeconds(settings.AckWaitSeconds);
 
@@ -88,7 +89,21 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
         );
     }
 
-    public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Jobs, atMost, wait, cancellationToken);
+
+    public ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Inbox, atMost, wait, cancellationToken);
+
+    /// <summary>Does nothing, because the table contains all streams.</summary>
+    public ValueTask OpenInboxAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    private async ValueTask<ImmutableArray<IDelivery>> FetchAsync(
+        BusStream stream,
+        int atMost,
+        TimeSpan wait,
+        CancellationToken cancellationToken
+    )
     {
         await DropExpiredAsync(cancellationToken);
         var started = access.Time.GetTimestamp();
@@ -96,7 +111,7 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
         {
             // Starts listening before the query, so that no notification is missed.
             var published = Listen();
-            var taken = await TakeAsync(atMost, cancellationToken);
+            var taken = await TakeAsync(stream, atMost, cancellationToken);
             var left = wait - access.Time.GetElapsedTime(started);
             if (taken.Length > 0 || left <= TimeSpan.Zero)
             {
@@ -153,17 +168,19 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
         await access.DisposeAsync();
     }
 
-    private async Task<ImmutableArray<IDelivery>> TakeAsync(int atMost, CancellationToken cancellationToken) =>
+    private async Task<ImmutableArray<IDelivery>> TakeAsync(BusStream stream, int atMost, CancellationToken cancellationToken) =>
         await RunAsync(
             async (connection, cancel) =>
             {
-                await using var command = connection.With(Take, (long)atMost, AckWait.TotalSeconds);
+                await using var command = connection.With(TakeFrom(stream), (long)atMost, AckWait.TotalSeconds);
                 var taken = await ReadAsync(command, cancel);
                 taken.Sort(static (a, b) => a.Message.Sequence.CompareTo(b.Message.Sequence));
                 return ImmutableArray.CreateRange<IDelivery>(taken.Select(it => new Delivery(this, it.Message, it.Attempts)));
             },
             cancellationToken
         );
+
+    private static string TakeFrom(BusStream stream) => Take.Replace("$stream", PostgresRows.Name(stream), StringComparison.Ordinal);
 
     /// <summary>Waits until a job is published or the timeout has elapsed. A job that becomes due again causes no notification.</summary>
     private async Task WaitAsync(Task published, TimeSpan timeout, CancellationToken cancellationToken)
@@ -210,7 +227,11 @@ internal sealed class PostgresEventBus(PostgresAccess access, BusSettings settin
     private async Task<int> DropAsync(CancellationToken cancellationToken) =>
         await RunAsync(
             (connection, cancel) =>
-                connection.RunAsync(DropExpired, [settings.JobHours, settings.ResultHours, settings.DeadLetterHours], cancel),
+                connection.RunAsync(
+                    DropExpired,
+                    [settings.JobHours, settings.ResultHours, settings.DeadLetterHours, settings.ToolHours],
+                    cancel
+                ),
             cancellationToken
         );
 

@@ -92,6 +92,17 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
             TimeSpan.Zero
         );
 
+    public async ValueTask<int> RelayNoticesAsync(
+        int atMost,
+        Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+        CancellationToken cancellationToken
+    ) =>
+        await access.RunAsync(
+            (connection, cancel) => PostgresNotices.RelayAsync(access, connection, atMost, publish, cancel),
+            cancellationToken,
+            TimeSpan.Zero
+        );
+
     public async ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken) =>
         await access.RunAsync(
             (connection, cancel) => ReadAsync(connection.With(Find, [.. RunKeyRows.Table.Parameters(runs)]), cancel),
@@ -124,7 +135,11 @@ internal sealed class PostgresOutbox(PostgresAccess access) : IOutbox
             (connection, cancel) =>
                 PostgresFaults.NamedAsync(
                     "published outcomes could not be deleted",
-                    () => connection.RunAsync(Drop, [olderThan.TotalSeconds, (long)atMost], cancel)
+                    async () =>
+                    {
+                        await PostgresNotices.DropAsync(connection, olderThan, atMost, cancel);
+                        return await connection.RunAsync(Drop, [olderThan.TotalSeconds, (long)atMost], cancel);
+                    }
                 ),
             cancellationToken,
             TimeSpan.Zero

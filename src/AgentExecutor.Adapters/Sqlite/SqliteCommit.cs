@@ -79,6 +79,7 @@ internal static class SqliteCommit
         {
             database.Run(PutToolCall, new ToolCallRow(commit.ThreadId, call));
         }
+        SqliteInterrupts.Apply(database, commit, now);
         SqliteBudgetLedger.Settle(database, commit.ThreadId, commit.Settlements, commit.ReleasesReservations);
         if (commit.Definition is { } definition)
         {

@@ -12,7 +12,7 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
 {
     private const string Columns = "sequence, stream, published_at, subject, message_id, headers, attempts, body";
 
-    private const string Due = $"SELECT {Columns} FROM messages WHERE due_at <= $1 ORDER BY due_at, sequence LIMIT $2";
+    private const string Due = $"SELECT {Columns} FROM messages WHERE due_at <= $1 AND stream = $3 ORDER BY due_at, sequence LIMIT $2";
 
     private const string Settle = "UPDATE messages SET due_at = $3 WHERE sequence = $1 AND attempts = $2 AND due_at IS NOT NULL";
 
@@ -34,7 +34,7 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
         new("headers", it => HeaderJson.Write(it.Message.Headers)),
         new("body", it => it.Message.Body),
         new("published_at", it => it.Now),
-        new("due_at", it => it.Stream == BusStream.Jobs ? it.Now : null)
+        new("due_at", it => it.Stream is BusStream.Jobs or BusStream.Inbox ? it.Now : null)
     );
 
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
@@ -44,7 +44,7 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
 
     /// <summary>Duplicates are detected for as long as a message is stored.</summary>
     public TimeSpan DuplicateWindow =>
-        TimeSpan.FromHours(Math.Min(settings.JobHours, Math.Min(settings.ResultHours, settings.DeadLetterHours)));
+        TimeSpan.FromHours(new[] { settings.JobHours, settings.ResultHours, settings.DeadLetterHours, settings.ToolHours }.Min());
 
     public TimeSpan AckWait { get; } = TimeSpan.FromSeconds(settings.AckWaitSeconds);
 
@@ -67,13 +67,27 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
             },
             cancellationToken
         );
-        if (streams.Contains(BusStream.Jobs))
+        if (streams.Contains(BusStream.Jobs) || streams.Contains(BusStream.Inbox))
         {
             access.Messages.Set();
         }
     }
 
-    public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Jobs, atMost, wait, cancellationToken);
+
+    public ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Inbox, atMost, wait, cancellationToken);
+
+    /// <summary>Does nothing, because the table contains all streams.</summary>
+    public ValueTask OpenInboxAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    private async ValueTask<ImmutableArray<IDelivery>> FetchAsync(
+        BusStream stream,
+        int atMost,
+        TimeSpan wait,
+        CancellationToken cancellationToken
+    )
     {
         await DropExpiredAsync(cancellationToken);
         var started = access.Time.GetTimestamp();
@@ -81,8 +95,8 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
         {
             // Is read before the query, so that no notification is missed.
             var published = access.Messages.Next;
-            var next = UntilDue();
-            var taken = next <= TimeSpan.Zero ? await WriteAsync(database => Take(database, atMost), cancellationToken) : [];
+            var next = UntilDue(stream);
+            var taken = next <= TimeSpan.Zero ? await WriteAsync(database => Take(database, stream, atMost), cancellationToken) : [];
             var left = wait - access.Time.GetElapsedTime(started);
             if (taken.Length > 0 || left <= TimeSpan.Zero)
             {
@@ -129,18 +143,19 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     /// <summary>Returns when the next message is due. It only reads, so that an idle bus does not occupy the writer.</summary>
-    private TimeSpan UntilDue() =>
+    private TimeSpan UntilDue(BusStream stream) =>
         Read(database =>
-            database.Scalar("SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL") is long due
+            database.Scalar("SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL AND stream = $1", SqliteRows.Name(stream))
+                is long due
                 ? TimeSpan.FromMilliseconds(due - access.Now)
                 : TimeSpan.MaxValue
         );
 
-    private ImmutableArray<IDelivery> Take(SqliteStatements database, int atMost)
+    private ImmutableArray<IDelivery> Take(SqliteStatements database, BusStream stream, int atMost)
     {
         var now = access.Now;
         List<(StoredMessage Message, int Attempts)> due;
-        using (var row = database.Query(Due, now, atMost))
+        using (var row = database.Query(Due, now, atMost, SqliteRows.Name(stream)))
         {
             due = ReadAll(row);
         }
@@ -189,6 +204,8 @@ internal sealed class SqliteEventBus(SqliteAccess access, BusSettings settings) 
                             (BusStream.Jobs, settings.JobHours),
                             (BusStream.Results, settings.ResultHours),
                             (BusStream.DeadLetters, settings.DeadLetterHours),
+                            (BusStream.ToolRequests, settings.ToolHours),
+                            (BusStream.Inbox, settings.ToolHours),
                         ]
                 )
                 {

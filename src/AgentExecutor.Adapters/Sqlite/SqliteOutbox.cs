@@ -36,6 +36,7 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
             ORDER BY created_at LIMIT $2)
         """;
 
+    private readonly SqliteNotices _notices = new(access);
     private readonly Lock _gate = new();
 
     // The ids of the rows that relays are publishing.
@@ -76,6 +77,12 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
         return waiting.Count;
     }
 
+    public ValueTask<int> RelayNoticesAsync(
+        int atMost,
+        Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+        CancellationToken cancellationToken
+    ) => _notices.RelayAsync(atMost, publish, cancellationToken);
+
     public ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken) =>
         ValueTask.FromResult(
             access.Read(database =>
@@ -104,7 +111,15 @@ internal sealed class SqliteOutbox(SqliteAccess access) : IOutbox
         );
 
     public ValueTask<int> DropAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken) =>
-        access.WriteAsync(database => database.Run(Drop, (access.UtcNow - olderThan).ToUnixTimeMilliseconds(), atMost), cancellationToken);
+        access.WriteAsync(
+            database =>
+            {
+                var before = (access.UtcNow - olderThan).ToUnixTimeMilliseconds();
+                SqliteNotices.Drop(database, before, atMost);
+                return database.Run(Drop, before, atMost);
+            },
+            cancellationToken
+        );
 
     /// <summary>
     /// Reads within the lock, so that a row that another relay publishes meanwhile either still counts as taken or is read as published.

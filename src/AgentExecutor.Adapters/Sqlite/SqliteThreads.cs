@@ -146,7 +146,7 @@ internal static class SqliteThreads
         }
         database.Run("DELETE FROM spaces WHERE thread_id = $1", threadId);
         database.Run("DELETE FROM jobs WHERE id IN (SELECT job FROM runs WHERE thread_id = $1)", threadId);
-        foreach (var table in (string[])["runs", "events", "tool_calls", "outbox", "budget_reservations"])
+        foreach (var table in (string[])["runs", "events", "tool_calls", "outbox", "interrupts", "notices", "budget_reservations"])
         {
             database.Run($"DELETE FROM {table} WHERE thread_id = $1", threadId);
         }

@@ -2,6 +2,7 @@ using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Tools;
 
 namespace AgentExecutor.Core.Agents;
@@ -36,15 +37,22 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
         {
             return (call, default(ToolResult?));
         }
-        string? note = null;
-        while (true)
+        if (tools.Find(call.Name) is { AsksItself: true })
         {
-            var answer = context.Interrupt(policy.Question(call, note));
-            if (policy.Read(answer, out note) is { } decision)
+            return (call, default(ToolResult?)); // the policy contains the terms of its question
+        }
+        // An earlier version of the program has asked under the key 0.
+        var key = context.HasAnswer("0") ? "0" : ApprovalPolicy.KeyOf(call);
+        string? note = null;
+        for (var round = 0; ; round++)
+        {
+            var answer = context.Interrupt(policy.Question(call, note), round == 0 ? key : $"{key}-{round}", policy.Terms);
+            if (policy.Read(call, answer, out note) is { } decision)
             {
                 return decision.Kind switch
                 {
                     ApprovalPolicy.Edit => (call with { Arguments = decision.Arguments!.Value }, default(ToolResult?)),
+                    ApprovalPolicy.Respond => (call, new ToolResult(JsonBytes.Display(decision.Value!.Value))),
                     ApprovalPolicy.Reject => (
                         call,
                         ToolResult.Error(
@@ -59,8 +67,14 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
         }
     }
 
+    private ToolContext ContextOf(ToolCall call, NodeContext context) =>
+        new(context, call, spec.Name)
+        {
+            Terms = spec.InterruptOn.TryGetValue(call.Name, out var policy) ? policy.Terms : InterruptTerms.None,
+        };
+
     private async ValueTask<ToolResult> CallAsync(ToolCall call, NodeContext context, CancellationToken cancellationToken) =>
         tools.Find(call.Name) is { } tool
-            ? await ToolCaller.CallAsync(tool, new ToolContext(context, call, spec.Name), cancellationToken)
+            ? await ToolCaller.CallAsync(tool, ContextOf(call, context), cancellationToken)
             : ToolResult.Error($"Error: there is no tool '{call.Name}'. Your tools are {string.Join(", ", tools.Names)}.");
 }

@@ -58,6 +58,15 @@ public sealed record StepCommit
     /// </summary>
     public ImmutableArray<StoredToolCall> ToolCalls { get; init; } = [];
 
+    /// <summary>The questions and external tool calls that the step has stored. One that is stored already is not changed.</summary>
+    public ImmutableArray<StoredInterrupt> Interrupts { get; init; } = [];
+
+    /// <summary>The answers that the commit passes to the tasks that wait for them.</summary>
+    public ImmutableArray<StoredAnswer> Answers { get; init; } = [];
+
+    /// <summary>The messages that leave with the step. One that is stored already is not stored again.</summary>
+    public ImmutableArray<StoredNotice> Notices { get; init; } = [];
+
     /// <summary>Model calls that have ended and for which an amount was reserved in a shared budget.</summary>
     public ImmutableArray<BudgetSettlement> Settlements { get; init; } = [];
 

@@ -53,7 +53,7 @@ internal static class AgentChecks
     public static IEnumerable<string> ToolNames(AgentDefinition definition) =>
         (definition.ToolDefinitions ?? [])
             .Select(tool => tool.Name)
-            .Concat(ToolCatalog.Builtin.Select(tool => tool.Name))
+            .Concat(ToolCatalog.Builtin.Concat(ToolCatalog.Optional).Select(tool => tool.Name))
             .Append(TaskTool.ToolName)
             .Distinct();
 
@@ -101,13 +101,14 @@ internal static class AgentChecks
                     Spelling.Hint(tool, ToolNames(definition), "tools")
                 );
             }
-            if (AgentCompiler.ReadPolicy(policy, out var isValid) is null && !isValid)
+            _ = AgentCompiler.ReadPolicy(policy, ToolCatalog.FindOptional(tool) is { AsksItself: true }, out var fault);
+            if (fault.Length > 0)
             {
                 yield return new DefinitionFault(
                     DefinitionCodes.WrongValue,
                     path,
-                    "the value must be true, false, or an object with the allowed decisions",
-                    """write true, or {"allowed": ["approve", "edit", "reject"]}"""
+                    fault,
+                    """write true, or {"allowed": ["approve", "edit", "reject", "respond"]}"""
                 );
             }
         }

@@ -95,9 +95,10 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
         environment.ModelOverride ?? Read(config.Model, environment) ?? Read(orchestrator?.Model, environment) ?? environment.DefaultModel;
 
     /// <summary>Reads an entry of <c>interrupt_on</c>. Returns null if no approval is required.</summary>
-    internal static ApprovalPolicy? ReadPolicy(JsonElement json, out bool isValid)
+    internal static ApprovalPolicy? ReadPolicy(JsonElement json, bool asksItself, out string fault)
     {
-        isValid = true;
+        const string Rule = "the value must be true, false, or an object with the allowed decisions";
+        fault = "";
         switch (json.ValueKind)
         {
             case JsonValueKind.True:
@@ -105,11 +106,20 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             case JsonValueKind.False:
                 return null;
         }
-        var allowed = (json.Property("allowed") ?? json.Property("allowed_decisions")) is { ValueKind: JsonValueKind.Array } list
-            ? list.EnumerateArray().Select(JsonBytes.Display).ToImmutableArray()
+        var given = json.Property("allowed") ?? json.Property("allowed_decisions");
+        var allowed =
+            given is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().Select(JsonBytes.Display).ToImmutableArray()
+            : asksItself ? [ApprovalPolicy.Respond]
+            : given is null && json.ValueKind == JsonValueKind.Object && json.EnumerateObject().Any() ? ApprovalPolicy.All.Allowed
             : [];
-        isValid = !allowed.IsEmpty && allowed.All(ApprovalPolicy.All.Allowed.Contains);
-        return isValid ? new ApprovalPolicy(allowed) : null;
+        if (json.ValueKind != JsonValueKind.Object || allowed.IsEmpty || !allowed.All(ApprovalPolicy.All.Allowed.Contains))
+        {
+            fault = Rule;
+            return null;
+        }
+        var fallback = asksItself || !allowed.Contains(ApprovalPolicy.Reject) ? InterruptTerms.Fail : ApprovalPolicy.Reject;
+        var terms = AnswerTermsReader.Read(json, allowed, fallback, ["allowed", "allowed_decisions", "description"], out fault);
+        return fault.Length == 0 ? new ApprovalPolicy(allowed) { Terms = terms } : null;
     }
 
     private Graph DeepAgent(
@@ -151,14 +161,19 @@ public sealed class AgentCompiler(DefinitionEnvironment environment)
             SystemPrompt = config.SystemPrompt ?? "",
             Model = ModelOf(config, part.Orchestrator?.Config, environment)!,
             CheaperModel = Read(definition.Budget?.SwitchTo, environment),
-            Tools = [.. (config.Tools ?? []).Where(tools.ContainsKey).Select(name => tools[name])],
+            Tools =
+            [
+                .. (config.Tools ?? []).Select(name => tools.GetValueOrDefault(name) ?? ToolCatalog.FindOptional(name)).OfType<Tool>(),
+            ],
             Skills = SkillChecks.Of(config, definition, environment.Skills),
             Channels = [.. GraphCompiler.ChannelsOf(config.StateSchema)],
             Defaults = GraphCompiler.DefaultsOf(config.StateSchema).ToImmutableDictionary(StringComparer.Ordinal),
             Output = OutputFormat.Read(config.ResponseFormat),
             ToolChoice = config.ToolChoice is { } choice ? new ToolChoice(choice) : ToolChoice.Auto,
             InterruptOn = (config.InterruptOn ?? new Dictionary<string, JsonElement>())
-                .Select(entry => (entry.Key, Policy: ReadPolicy(entry.Value, out _)))
+                .Select(entry =>
+                    (entry.Key, Policy: ReadPolicy(entry.Value, ToolCatalog.FindOptional(entry.Key) is { AsksItself: true }, out _))
+                )
                 .Where(entry => entry.Policy is not null)
                 .ToImmutableDictionary(entry => entry.Key, entry => entry.Policy!),
         };

@@ -84,6 +84,7 @@ internal sealed class GraphCompiler(
             Timeout = config.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             InterruptBefore = config.InterruptBefore ?? false,
             InterruptAfter = config.InterruptAfter ?? false,
+            AnswerTerms = AnswerFields.Terms(node.Type, config, out _),
         };
 
     private NodeBody Body(GraphPart part, NodeDefinition node, NodeConfig config, int index) =>
@@ -95,7 +96,12 @@ internal sealed class GraphCompiler(
                 config.Output
             ),
             NodeTypes.Set => new SetStep([.. config.Assign!.Select(entry => KeyValuePair.Create(entry.Key, Template.Parse(entry.Value)))]),
-            NodeTypes.Human => new HumanStep(Template.Parse(JsonBytes.Text(config.Question ?? "Please decide.")), config.Output!),
+            NodeTypes.Human => new HumanStep(
+                Template.Parse(JsonBytes.Text(config.Question ?? "Please decide.")),
+                config.Output!,
+                AnswerFields.Terms(node.Type, config, out _),
+                AnswerFields.Options(config)
+            ),
             NodeTypes.SubGraph => SubGraph(part, config, index, node.Id),
             _ => AgentStepOf(part, node, config),
         };

@@ -47,7 +47,7 @@ internal static class NodeChecks
                     Spelling.Hint(node.Type, NodeTypes.All, "types")
                 );
             }
-            foreach (var fault in CheckFields(part, node, config, index))
+            foreach (var fault in CheckFields(part, node, config, index).Concat(AnswerFields.Check(part, node, config, index)))
             {
                 yield return fault;
             }

@@ -52,7 +52,8 @@ public record NodeConfig
 
     [Description(
         "For an agent: the tools whose calls need the approval of a person. The value is true or {\"allowed\": "
-            + "[\"approve\", \"edit\", \"reject\"]}."
+            + "[\"approve\", \"edit\", \"reject\", \"respond\"], \"recipient\", \"timeout_seconds\", \"on_timeout\", "
+            + "\"escalate\": [{\"after_seconds\", \"recipient\"}]}."
     )]
     public IReadOnlyDictionary<string, JsonElement>? InterruptOn { get; init; }
 
@@ -78,6 +79,13 @@ public record NodeConfig
 
     [Description("For a human node: the question, which may contain {{ expressions }}.")]
     public string? Question { get; init; }
+
+    [Description(
+        "For a human node, interrupt_before and interrupt_after: who answers and until when, as {\"recipient\", "
+            + "\"timeout_seconds\", \"on_timeout\", \"escalate\": [{\"after_seconds\", \"recipient\"}]}, and for a human node "
+            + "\"options\", the answers that are possible."
+    )]
+    public JsonElement? Answer { get; init; }
 
     [Description("For a graph node: the nodes of the sub-graph.")]
     public IReadOnlyList<NodeDefinition>? Nodes { get; init; }

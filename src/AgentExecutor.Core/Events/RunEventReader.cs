@@ -73,12 +73,7 @@ public static class RunEventReader
     public static ImmutableArray<InterruptRequest> ReadInterrupts(JsonElement? json) =>
         json is not { ValueKind: JsonValueKind.Array } list
             ? []
-            :
-            [
-                .. list.EnumerateArray()
-                    .Where(item => Text(item, "id").Length > 0)
-                    .Select(item => new InterruptRequest(Text(item, "id"), item.Property("value") ?? StoredJson.Parse("null"u8))),
-            ];
+            : [.. list.EnumerateArray().Where(item => Text(item, "id").Length > 0).Select(InterruptRequest.Read)];
 
     /// <summary>Reads a failure as <see cref="RunJson.WriteFailure(System.Text.Json.Utf8JsonWriter, RunFailure)"/> writes it.</summary>
     public static RunFailure ReadFailure(JsonElement json) =>

@@ -3,6 +3,7 @@ using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Sessions;
 using AgentExecutor.Core.Sessions.Transitions;
 
@@ -48,9 +49,12 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
             var step = new SuperStep(position, tasks, scope);
             using (Telemetry.Source.StartActivity(Telemetry.SuperstepSpan))
             {
-                await StoreAnswersAsync(step, tasks, cancellationToken);
                 _session.Usage.CountSuperstep();
-                await step.RunAsync(cancellationToken);
+                do
+                {
+                    await StoreAnswersAsync(step, tasks, cancellationToken);
+                    await step.RunAsync(cancellationToken);
+                } while (tasks.Any(static task => !task.IsFinished) && await FindAnswersAsync(tasks, cancellationToken));
                 if (tasks.Any(static task => !task.IsFinished))
                 {
                     return await InterruptAsync(position, step, tasks, cancellationToken);
@@ -184,8 +188,32 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         }
         if (writes.Count > 0)
         {
-            await _session.CommitAsync(step.PendingCommit(writes.ToImmutable()), null, null, cancellationToken);
+            var commit = step.PendingCommit(writes.ToImmutable()) with
+            {
+                Answers = [.. tasks.SelectMany(static task => task.Answers).Select(it => new StoredAnswer(it.Key, JsonBytes.Of(it.Value)))],
+            };
+            await _session.CommitAsync(commit, null, null, cancellationToken);
         }
+    }
+
+    /// <summary>
+    /// Looks for answers that were recorded while other tasks of the run executed. Returns true if there are any, so that their tasks can
+    /// run.
+    /// </summary>
+    private async ValueTask<bool> FindAnswersAsync(ImmutableArray<GraphTask> tasks, CancellationToken cancellationToken)
+    {
+        // A question that is not stored yet cannot have an answer.
+        var open = tasks.Where(static task => task.IsStored).SelectMany(static task => task.OpenInterrupts).Select(static it => it.Id);
+        if (!scope.IsRoot || _session.Services.Interrupts is not { } interrupts || open.ToImmutableArray() is not { IsEmpty: false } ids)
+        {
+            return false;
+        }
+        var isFound = false;
+        foreach (var found in await interrupts.FindAsync(_session.ThreadId, ids, cancellationToken))
+        {
+            isFound |= found.Answer is { } answer && _session.Answers.TryAdd(found.Id, StoredJson.Parse(answer.Span));
+        }
+        return isFound;
     }
 
     private async ValueTask<GraphOutcome> InterruptAsync(
@@ -197,7 +225,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
     {
         var open = tasks.SelectMany(task => task.OpenInterrupts).ToImmutableArray();
         await _session.CommitAsync(
-            step.PendingCommit(step.Unstored()),
+            step.Unstored(),
             null,
             scope.IsRoot ? (run, now) => Interrupt.Apply(run, open, now) : null,
             cancellationToken
@@ -222,7 +250,7 @@ public sealed class GraphRunner(Graph graph, GraphScope scope)
         }
         catch (FaultException fault) when (fault.Code is not (FaultCodes.LeaseLost or FaultCodes.StoreUnavailable))
         {
-            await _session.CommitAsync(step.PendingCommit(step.Unstored()), null, null, cancellationToken);
+            await _session.CommitAsync(step.Unstored(), null, null, cancellationToken);
             throw;
         }
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Graphs;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Execution;
 
@@ -32,19 +33,31 @@ internal sealed class SuperStep(Position position, ImmutableArray<GraphTask> tas
         await ThrowIfStoppedAsync(cancellationToken);
     }
 
-    /// <summary>Returns the writes and questions that are not stored yet, and marks them as stored.</summary>
-    public ImmutableArray<StoredWrite> Unstored()
+    /// <summary>Returns a commit of the writes and questions that are not stored yet, and marks them as stored.</summary>
+    public StepCommit Unstored()
     {
         var writes = ImmutableArray.CreateBuilder<StoredWrite>();
+        var asked = ImmutableArray.CreateBuilder<InterruptRequest>();
         foreach (var task in tasks)
         {
             if (!task.IsStored && (task.IsDone || !task.Interrupts.IsEmpty))
             {
                 PendingWrites.Encode(task, position.State.Channels, writes);
+                // The questions of a sub-graph were stored by its own commits.
+                asked.AddRange(task.Interrupts.Where(it => it.Id.StartsWith(task.Id, StringComparison.Ordinal)));
                 task.IsStored = true;
             }
         }
-        return writes.ToImmutable();
+        return PendingCommit(writes.ToImmutable()) with
+        {
+            Interrupts = [.. asked.Select(it => StoredInterrupt.Of(scope.Session.ThreadId, scope.Session.Run.RunId, it))],
+            Notices =
+            [
+                .. asked
+                    .Where(static it => it.Terms.IsToolCall)
+                    .Select(it => ToolRequest.Of(scope.Session.ThreadId, scope.Session.Run.RunId, it)),
+            ],
+        };
     }
 
     public StepCommit PendingCommit(ImmutableArray<StoredWrite> writes) =>
@@ -129,10 +142,10 @@ internal sealed class SuperStep(Position position, ImmutableArray<GraphTask> tas
 
     private async ValueTask StoreFinishedAsync(CancellationToken cancellationToken)
     {
-        var writes = Unstored();
-        if (!writes.IsEmpty)
+        var commit = Unstored();
+        if (!commit.Writes.IsEmpty)
         {
-            await scope.Session.CommitAsync(PendingCommit(writes), null, null, cancellationToken);
+            await scope.Session.CommitAsync(commit, null, null, cancellationToken);
         }
     }
 

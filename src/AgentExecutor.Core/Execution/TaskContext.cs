@@ -12,6 +12,7 @@ namespace AgentExecutor.Core.Execution;
 internal sealed class TaskContext(GraphTask task, StateView state, GraphScope scope) : NodeContext(state, scope)
 {
     private int _interrupts;
+    private int _externalCalls;
 
     public override string TaskId => task.Id;
 
@@ -35,11 +36,27 @@ internal sealed class TaskContext(GraphTask task, StateView state, GraphScope sc
 
     public override JsonElement Interrupt(JsonElement question) => Interrupt(question, $"{_interrupts++}");
 
-    internal override JsonElement Interrupt(JsonElement question, string key)
+    internal override JsonElement Interrupt(JsonElement question, string key, InterruptTerms? terms = null)
     {
-        var id = $"{TaskId}:{key}";
-        return task.Answers.TryGetValue(id, out var answer) ? answer : throw new InterruptSignal([new InterruptRequest(id, question)]);
+        var asked = InterruptSignal.Question(IdOf(key), question, terms ?? InterruptTerms.None, Now);
+        if (!task.Answers.TryGetValue(asked.Id, out var answer))
+        {
+            throw new InterruptSignal([asked]);
+        }
+        return asked.Terms.Fails(answer)
+            ? throw new FaultException(
+                FaultCodes.QuestionTimeout,
+                $"nobody answered the question '{asked.Id}' within {asked.Terms.Timeout?.TotalSeconds:0.###} s",
+                "start the run again, or raise the timeout of the question in the definition"
+            )
+            : answer;
     }
+
+    internal override int CountExternalCall() => ++_externalCalls;
+
+    internal override bool HasAnswer(string key) => task.Answers.ContainsKey(IdOf(key));
+
+    private string IdOf(string key) => $"{TaskId}:{key}";
 
     public override async ValueTask<ChannelState> RunSubgraphAsync(
         Graph graph,

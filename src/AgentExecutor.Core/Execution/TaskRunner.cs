@@ -71,7 +71,7 @@ internal static class TaskRunner
     {
         if (task.Node.InterruptBefore)
         {
-            Ask(task, "before");
+            Ask(task, "before", scope);
         }
         var context = new TaskContext(task, state with { Item = task.Argument }, scope);
         if (task.Node.Timeout is { } limit)
@@ -84,7 +84,7 @@ internal static class TaskRunner
         }
         if (task.Node.InterruptAfter)
         {
-            task.Interrupts = [Question(task, "after")];
+            task.Interrupts = [Question(task, "after", scope)];
         }
     }
 
@@ -109,17 +109,17 @@ internal static class TaskRunner
         }
     }
 
-    private static void Ask(GraphTask task, string when)
+    private static void Ask(GraphTask task, string when, GraphScope scope)
     {
-        var question = Question(task, when);
+        var question = Question(task, when, scope);
         if (!task.Answers.ContainsKey(question.Id))
         {
             throw new InterruptSignal([question]);
         }
     }
 
-    private static InterruptRequest Question(GraphTask task, string when) =>
-        new(
+    private static InterruptRequest Question(GraphTask task, string when, GraphScope scope) =>
+        InterruptSignal.Question(
             $"{task.Id}:{when}",
             JsonBytes.Element(
                 (task.Node.Name, when),
@@ -128,8 +128,14 @@ internal static class TaskRunner
                     writer.WriteStartObject();
                     writer.WriteString("node"u8, it.Name);
                     writer.WriteString("when"u8, it.when);
+                    writer.WriteString(
+                        "text"u8,
+                        it.when == "before" ? $"May the node '{it.Name}' run?" : $"May the result of the node '{it.Name}' take effect?"
+                    );
                     writer.WriteEndObject();
                 }
-            )
+            ),
+            task.Node.AnswerTerms,
+            scope.Session.Services.Time.GetUtcNow()
         );
 }

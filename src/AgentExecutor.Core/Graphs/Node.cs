@@ -1,3 +1,5 @@
+using AgentExecutor.Core.Runs;
+
 namespace AgentExecutor.Core.Graphs;
 
 /// <summary>A node of a graph: its name, its behaviour and how it is executed.</summary>
@@ -15,6 +17,9 @@ public sealed record Node(string Name, NodeBody Body)
 
     /// <summary>True to ask a person after the node has run, before its writes take effect.</summary>
     public bool InterruptAfter { get; init; }
+
+    /// <summary>From whom and until when the answers to these questions are expected.</summary>
+    public InterruptTerms AnswerTerms { get; init; } = InterruptTerms.None;
 
     /// <summary>The type of the node, for plans and diagrams.</summary>
     public string Kind { get; init; } = "node";

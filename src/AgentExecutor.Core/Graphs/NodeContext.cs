@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Channels;
 using AgentExecutor.Core.Files;
+using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Sessions;
 
 namespace AgentExecutor.Core.Graphs;
@@ -59,7 +60,14 @@ public abstract class NodeContext(StateView state, GraphScope scope)
     /// <summary>
     /// Asks a question under an explicit key, so that the answer belongs to this question regardless of how many questions precede it.
     /// </summary>
-    internal abstract JsonElement Interrupt(JsonElement question, string key);
+    /// <exception cref="FaultException">Nobody has answered in time, and the terms say that the run then fails.</exception>
+    internal abstract JsonElement Interrupt(JsonElement question, string key, InterruptTerms? terms = null);
+
+    /// <summary>Returns the number of this call within the attempt of the task, from 1.</summary>
+    internal abstract int CountExternalCall();
+
+    /// <summary>Returns true if the question with this key has been answered.</summary>
+    internal abstract bool HasAnswer(string key);
 
     /// <summary>
     /// Runs a graph within this task, with checkpoints of its own, and continues from them after a crash. The graph sees this task's files,

@@ -12,7 +12,12 @@ namespace AgentExecutor.Core.InMemory;
 /// <summary>
 /// Stores threads in this process's memory, as the same bytes that other stores write. For tests, embedding and benchmarks.
 /// </summary>
-public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckpointStore, IRunStore, IRetentionStore, IEventLog
+public sealed class InMemoryCheckpointStore(TimeProvider? time = null)
+    : ICheckpointStore,
+        IRunStore,
+        IRetentionStore,
+        IEventLog,
+        IInterruptStore
 {
     private readonly SteadyClock _clock = new(time ?? TimeProvider.System);
     private readonly ConcurrentDictionary<string, InMemoryThread> _threads = new(StringComparer.Ordinal);
@@ -155,6 +160,49 @@ public sealed class InMemoryCheckpointStore(TimeProvider? time = null) : ICheckp
         ValueTask.FromResult<ImmutableArray<StoredChange>>([
             .. Read(threadId, thread => checkpoints.Distinct().Select(thread.ChangeAt).OfType<StoredChange>().ToList()) ?? [],
         ]);
+
+    public ValueTask<ImmutableArray<StoredInterrupt>> FindAsync(
+        string threadId,
+        ImmutableArray<string> ids,
+        CancellationToken cancellationToken
+    ) => ValueTask.FromResult(Read(threadId, thread => (ImmutableArray<StoredInterrupt>?)thread.Interrupts.Find(ids)) ?? []);
+
+    public ValueTask<ImmutableArray<StoredInterrupt>> RecordAsync(
+        ImmutableArray<StoredInterrupt> answered,
+        CancellationToken cancellationToken
+    ) =>
+        ValueTask.FromResult<ImmutableArray<StoredInterrupt>>([
+            .. answered.Select(it => Use(it.ThreadId, thread => thread.Interrupts.Record(it, Now))),
+        ]);
+
+    public ValueTask<ImmutableArray<StoredInterrupt>> TakeDueAsync(int atMost, TimeSpan hold, CancellationToken cancellationToken)
+    {
+        var taken = ImmutableArray.CreateBuilder<StoredInterrupt>();
+        foreach (var id in _threads.Keys)
+        {
+            taken.AddRange(Read(id, thread => thread.Interrupts.TakeDue(Now, hold, atMost - taken.Count).ToList()) ?? []);
+        }
+        return ValueTask.FromResult(taken.ToImmutable());
+    }
+
+    public ValueTask<bool> EscalateAsync(StoredInterrupt interrupt, StoredNotice notice, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Use(interrupt.ThreadId, thread => thread.Interrupts.Escalate(interrupt, notice, Now)));
+
+    public ValueTask CloseAsync(ImmutableArray<StoredInterrupt> interrupts, CancellationToken cancellationToken)
+    {
+        foreach (var interrupt in interrupts)
+        {
+            Read(
+                interrupt.ThreadId,
+                thread =>
+                {
+                    thread.Interrupts.Close(interrupt.Id);
+                    return true;
+                }
+            );
+        }
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>Always succeeds, because only this process uses the store.</summary>
     public ValueTask<bool> TryLeadAsync(Lease lease, CancellationToken cancellationToken) => ValueTask.FromResult(true);

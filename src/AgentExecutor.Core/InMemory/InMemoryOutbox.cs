@@ -32,6 +32,60 @@ public sealed class InMemoryOutbox(InMemoryCheckpointStore store) : IOutbox
         return taken.Count;
     }
 
+    public async ValueTask<int> RelayNoticesAsync(
+        int atMost,
+        Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+        CancellationToken cancellationToken
+    )
+    {
+        var taken = TakeNotices(atMost);
+        var isPublished = false;
+        try
+        {
+            if (taken.Count > 0)
+            {
+                await publish([.. taken.Select(it => it.Notice)], cancellationToken);
+            }
+            isPublished = true;
+        }
+        finally
+        {
+            foreach (var (_, stored) in taken)
+            {
+                (stored.IsPublished, stored.IsTaken) = (isPublished, false);
+            }
+        }
+        return taken.Count;
+    }
+
+    private List<(Notice Notice, InMemoryNotice Stored)> TakeNotices(int atMost)
+    {
+        var taken = new List<(Notice, InMemoryNotice)>();
+        foreach (var thread in store.Threads)
+        {
+            lock (thread)
+            {
+                foreach (var it in thread.Interrupts.Notices.Where(it => !it.IsPublished && !it.IsTaken).Take(atMost - taken.Count))
+                {
+                    it.IsTaken = true;
+                    var trace = thread.FindSubmission(it.Notice.RunId)?.TraceParent ?? "";
+                    var notice = new Notice(
+                        new RunKey(thread.Id, it.Notice.RunId),
+                        it.Notice.Id,
+                        it.Notice.Type,
+                        it.Notice.Subject,
+                        it.Notice.Json,
+                        trace,
+                        it.CreatedAt,
+                        store.Now - it.CreatedAt
+                    );
+                    taken.Add((notice, it));
+                }
+            }
+        }
+        return taken;
+    }
+
     public ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken)
     {
         var found = ImmutableArray.CreateBuilder<Outcome>();
@@ -85,6 +139,7 @@ public sealed class InMemoryOutbox(InMemoryCheckpointStore store) : IOutbox
                     thread.Outcomes.Remove(sequence);
                     dropped++;
                 }
+                thread.Interrupts.Notices.RemoveAll(it => it.IsPublished && it.CreatedAt < before);
             }
         }
         return ValueTask.FromResult(dropped);

@@ -18,6 +18,8 @@ internal sealed class InMemoryThread(string threadId, WaitingRuns queue)
     private string? _lastHolder;
     private int _pending;
 
+    public string Id => threadId;
+
     /// <summary>True once the store has deleted the thread. Anything that is stored here afterwards is lost.</summary>
     public bool IsDeleted { get; private set; }
 
@@ -34,6 +36,8 @@ internal sealed class InMemoryThread(string threadId, WaitingRuns queue)
     public Dictionary<string, StoredToolCall> ToolCalls { get; } = new(StringComparer.Ordinal);
 
     public InMemoryLog Log { get; } = new();
+
+    public InMemoryInterrupts Interrupts { get; } = new();
 
     /// <summary>The position of the event log, or null if there is no run.</summary>
     public LogPosition? Position => Newest is { } run ? new LogPosition(run.ThreadId, run.LastSequence, run.Status) : null;
@@ -57,6 +61,7 @@ internal sealed class InMemoryThread(string threadId, WaitingRuns queue)
         {
             ToolCalls[call.TaskId] = call;
         }
+        Interrupts.Apply(commit, now);
         if (commit.Events is { } events)
         {
             Log.Add(events);
@@ -117,6 +122,7 @@ internal sealed class InMemoryThread(string threadId, WaitingRuns queue)
     public void Delete()
     {
         IsDeleted = true;
+        Interrupts.Clear();
         queue.Update(threadId, null, null);
     }
 

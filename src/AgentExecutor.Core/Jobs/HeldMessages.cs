@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Queues;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Jobs;
 
@@ -112,6 +113,8 @@ internal sealed class HeldMessages(IOutbox outbox, IEventBus bus, TimeProvider t
         status switch
         {
             null or { Outcome: 0, IsFinished: true } => true,
+            // The wait for an external tool is stored together with the request, and a message of its own ends it.
+            { Status: RunStatus.Waiting } => true,
             { } it => it.IsPublished && it.Outcome > held.After,
         };
 

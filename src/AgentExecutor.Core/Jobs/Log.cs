@@ -16,6 +16,12 @@ internal static partial class Log
     [LoggerMessage(1302, LogLevel.Error, "Results could not be published: {reason} [{code}]. They stay in the outbox and are retried")]
     public static partial void NotPublished(ILogger logger, string reason, string code);
 
+    [LoggerMessage(1304, LogLevel.Warning, "Answers cannot arrive by message: {reason} [{code}]")]
+    public static partial void NoInbox(ILogger logger, string reason, string code);
+
+    [LoggerMessage(1305, LogLevel.Error, "An answer could not be taken. It will be redelivered")]
+    public static partial void NotTaken(ILogger logger, Exception exception);
+
     [LoggerMessage(
         1303,
         LogLevel.Warning,

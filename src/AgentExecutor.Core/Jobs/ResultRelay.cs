@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Queues;
+using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Sessions;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +18,8 @@ internal sealed class ResultRelay(
     OutcomeWaiters waiters,
     WakeSignal wakeSignal,
     TimeProvider time,
-    ILogger logger
+    ILogger logger,
+    QuestionLinks? links = null
 )
 {
     private const int Batch = 500;
@@ -30,7 +32,7 @@ internal sealed class ResultRelay(
     /// </summary>
     private static readonly TimeSpan BatchDelay = TimeSpan.FromMilliseconds(10);
 
-    private readonly PublishedResults _published = new(bus);
+    private readonly PublishedIds _published = new(bus, BusStream.Results);
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -92,18 +94,42 @@ internal sealed class ResultRelay(
     /// </summary>
     private async Task PublishAsync(ImmutableArray<Outcome> outcomes, CancellationToken cancellationToken)
     {
-        var doubtful = outcomes.Where(outcome => outcome.Age > bus.DuplicateWindow / 2).ToList();
+        var doubtful = outcomes.Where(outcome => outcome.Age > bus.DuplicateWindow / 2).Select(outcome => outcome.CreatedAt).ToList();
         var known = await _published.FindAsync(doubtful, cancellationToken);
         var messages = outcomes.Where(outcome => !known.Contains(outcome.Id)).Select(ToMessage).ToImmutableArray();
         if (messages.Length > 0)
         {
+            await OpenInboxAsync(outcomes, cancellationToken);
             await bus.PublishAsync(messages, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Before a question leaves, its answer must be able to arrive by message. If the bus does not permit that, there are other ways to
+    /// answer.
+    /// </summary>
+    private async Task OpenInboxAsync(ImmutableArray<Outcome> outcomes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (outcomes.Any(static outcome => outcome.Status == RunStatus.Interrupted))
+            {
+                await bus.OpenInboxAsync(cancellationToken);
+            }
+        }
+        catch (FaultException fault)
+        {
+            Log.NoInbox(logger, fault.Message, fault.Code);
         }
     }
 
     private BusMessage ToMessage(Outcome outcome)
     {
-        var message = ToMessage(outcome, outcome.Json);
+        var json =
+            outcome.Status == RunStatus.Interrupted && links is not null
+                ? links.AddTo(outcome.Json, outcome.Run.ThreadId, outcome.CreatedAt)
+                : outcome.Json;
+        var message = ToMessage(outcome, json);
         if (message.Body.Length <= bus.MaxBodyBytes)
         {
             return message;

@@ -19,6 +19,10 @@ public sealed record BusSettings
     [AboveZero]
     public double DeadLetterHours { get; init; } = 24 * 30;
 
+    /// <summary>The time in hours that calls of external tools, their results, and answers to questions stay in their streams.</summary>
+    [AboveZero]
+    public double ToolHours { get; init; } = 24 * 7;
+
     /// <summary>The time in minutes during which the bus recognises a message that is published twice.</summary>
     [AboveZero]
     public double DuplicateMinutes { get; init; } = 10;

@@ -37,5 +37,20 @@ public static class CloudEventReader
         return read;
     }
 
+    /// <summary>
+    /// Reads a message of a bus: binary mode if there is a header <c>ce-specversion</c> and the content type is not that of structured
+    /// mode, otherwise structured mode.
+    /// </summary>
+    /// <exception cref="EventException">The message is not a valid event.</exception>
+    public static CloudEvent ReadMessage(IReadOnlyList<KeyValuePair<string, string>> headers, ReadOnlyMemory<byte> body)
+    {
+        var isStructured = headers.Any(static it =>
+            it.Key.Equals(BinaryReader.ContentType, StringComparison.OrdinalIgnoreCase)
+            && it.Value.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase)
+        );
+        var isBinary = headers.Any(static it => it.Key.Equals("ce-specversion", StringComparison.OrdinalIgnoreCase));
+        return isBinary && !isStructured ? ReadBinary(headers, body) : ReadStructured(body);
+    }
+
     private static CloudEvent? ReadEntry(ReadOnlyMemory<byte> json, EventFaults faults) => StructuredReader.Read(json, faults);
 }

@@ -11,6 +11,15 @@ public static class EventTypes
     public const string Interrupted = "dev.my-platform.agent.interrupted";
     public const string Cancelled = "dev.my-platform.agent.cancelled";
 
+    /// <summary>A call of a tool that is executed elsewhere.</summary>
+    public const string ToolRequested = "dev.my-platform.agent.tool.requested";
+
+    /// <summary>The result of such a call.</summary>
+    public const string ToolCompleted = "dev.my-platform.agent.tool.completed";
+
+    /// <summary>Answers to the questions of a run.</summary>
+    public const string Resume = "dev.my-platform.agent.resume";
+
     /// <summary>The source of every result.</summary>
     public const string Source = "agent-executor-service";
 }

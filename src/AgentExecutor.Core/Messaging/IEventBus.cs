@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace AgentExecutor.Core.Messaging;
 
 /// <summary>
-/// A message bus with three durable streams for jobs, results and dead letters. Jobs are delivered to competing consumers, and all streams
-/// can be read. The conformance tests specify the contract.
+/// A message bus with durable streams for jobs, results and dead letters, and for calls of external tools and answers. Jobs and answers are
+/// delivered to competing consumers, and all streams can be read. The conformance tests specify the contract.
 /// </summary>
 public interface IEventBus : IAsyncDisposable
 {
@@ -38,6 +38,20 @@ public interface IEventBus : IAsyncDisposable
     /// </summary>
     /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
     ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Fetches messages of the inbox like <see cref="FetchAsync"/> fetches jobs. Returns none after <paramref name="wait"/>, also if the
+    /// inbox does not exist yet.
+    /// </summary>
+    /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
+    ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Makes sure that external tools and answers by message can be used: creates what is missing if the bus may. Does nothing if it
+    /// exists.
+    /// </summary>
+    /// <exception cref="FaultException">The bus cannot be reached, or lacks a stream that this process must not create.</exception>
+    ValueTask OpenInboxAsync(CancellationToken cancellationToken);
 
     /// <summary>Acknowledges jobs of this bus in one call, like <see cref="IDelivery.AckAsync"/> does for one job.</summary>
     /// <exception cref="FaultException">The bus cannot be reached (<see cref="FaultCodes.BusUnavailable"/>).</exception>
@@ -86,6 +100,12 @@ public enum BusStream
     Jobs,
     Results,
     DeadLetters,
+
+    /// <summary>Calls of tools that are executed elsewhere.</summary>
+    ToolRequests,
+
+    /// <summary>The results of such calls, and answers to questions.</summary>
+    Inbox,
 }
 
 /// <summary>A message to publish.</summary>

@@ -43,13 +43,26 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
         return ValueTask.CompletedTask;
     }
 
-    public async ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken)
+    public ValueTask<ImmutableArray<IDelivery>> FetchAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Jobs, atMost, wait, cancellationToken);
+
+    public ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        FetchAsync(BusStream.Inbox, atMost, wait, cancellationToken);
+
+    public ValueTask OpenInboxAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    private async ValueTask<ImmutableArray<IDelivery>> FetchAsync(
+        BusStream stream,
+        int atMost,
+        TimeSpan wait,
+        CancellationToken cancellationToken
+    )
     {
         var started = time.GetTimestamp();
         while (true)
         {
             var left = wait - time.GetElapsedTime(started);
-            var taken = Take(atMost, out var next);
+            var taken = Take(stream, atMost, out var next);
             if (taken.Length > 0 || left <= TimeSpan.Zero)
             {
                 return taken;
@@ -93,12 +106,14 @@ public sealed class InMemoryEventBus(BusSettings settings, TimeProvider time) : 
         return ValueTask.CompletedTask;
     }
 
-    /// <param name="next">The time until the next undelivered job is due.</param>
-    private ImmutableArray<IDelivery> Take(int atMost, out TimeSpan next)
+    /// <param name="stream">The stream to take from.</param>
+    /// <param name="atMost">The maximum number of messages.</param>
+    /// <param name="next">The time until the next undelivered message is due.</param>
+    private ImmutableArray<IDelivery> Take(BusStream stream, int atMost, out TimeSpan next)
     {
         lock (_gate)
         {
-            var (now, open) = (_clock.UtcNow, _entries.Where(entry => entry.Message.Stream == BusStream.Jobs && !entry.IsDone).ToList());
+            var (now, open) = (_clock.UtcNow, _entries.Where(entry => entry.Message.Stream == stream && !entry.IsDone).ToList());
             var taken = open.Where(entry => entry.DueAt <= now).Take(atMost).ToList();
             foreach (var entry in taken)
             {

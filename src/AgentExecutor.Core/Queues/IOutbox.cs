@@ -20,6 +20,15 @@ public interface IOutbox
         CancellationToken cancellationToken
     );
 
+    /// <summary>
+    /// Does the same for other messages that commits have stored: calls of external tools, and further announcements of questions.
+    /// </summary>
+    ValueTask<int> RelayNoticesAsync(
+        int atMost,
+        Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+        CancellationToken cancellationToken
+    );
+
     /// <summary>Returns the newest outcome of each of these runs. Runs without an outcome are omitted.</summary>
     ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken);
 
@@ -29,10 +38,31 @@ public interface IOutbox
     ValueTask<ImmutableArray<RunOutcomeStatus>> FindStatusesAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Deletes at most <paramref name="atMost"/> outcomes that were published and are older than this, and returns the number.
+    /// Deletes at most <paramref name="atMost"/> outcomes, and as many other messages, that were published and are older than this, and
+    /// returns the number of outcomes.
     /// </summary>
     ValueTask<int> DropAsync(TimeSpan olderThan, int atMost, CancellationToken cancellationToken);
 }
+
+/// <summary>A message that was stored by the commit of a step, besides the outcome of the run.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="Id">The message id for every publication of this message, and of no other message.</param>
+/// <param name="Type">The type of the CloudEvent.</param>
+/// <param name="Subject">The subject to publish to.</param>
+/// <param name="Json">The data of the event, UTF-8 JSON.</param>
+/// <param name="TraceParent">The W3C trace context of the request, or "" if it had none.</param>
+/// <param name="CreatedAt">When the message was stored.</param>
+/// <param name="Age">How long ago that was, by the store's clock.</param>
+public sealed record Notice(
+    RunKey Run,
+    string Id,
+    string Type,
+    string Subject,
+    ReadOnlyMemory<byte> Json,
+    string TraceParent,
+    DateTimeOffset CreatedAt,
+    TimeSpan Age
+);
 
 /// <summary>Identifies a run.</summary>
 public readonly record struct RunKey(string ThreadId, string RunId);

@@ -12,6 +12,9 @@ public enum RunStatus
     /// <summary>Waits for a person's answer.</summary>
     Interrupted,
 
+    /// <summary>Waits only for the results of tools that are executed elsewhere. To callers such a run is running.</summary>
+    Waiting,
+
     Completed,
 
     Failed,

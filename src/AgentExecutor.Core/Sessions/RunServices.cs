@@ -24,6 +24,9 @@ public sealed record RunServices(ICheckpointStore Checkpoints, IEventStream Even
     /// <summary>The budgets that runs share, or null if there are none.</summary>
     public IBudgetLedger? Budgets { get; init; }
 
+    /// <summary>The answers to questions and external tool calls, or null if they only arrive when a run is resumed.</summary>
+    public IInterruptStore? Interrupts { get; init; }
+
     /// <summary>The limits for model calls that all runs of the process share.</summary>
     public ModelGates Models { get; init; } = new(new ModelCallSettings(), Time);
 

@@ -54,8 +54,36 @@ internal static class InterruptAnswers
         return given;
     }
 
+    /// <summary>Checks the decisions of answers that are given as objects. Other answers are checked by the task that asks.</summary>
+    /// <exception cref="FaultException">A question does not allow the decision (<see cref="FaultCodes.InvalidAnswer"/>).</exception>
+    public static void CheckDecisions(IReadOnlyDictionary<string, JsonElement> answers, ImmutableArray<InterruptRequest> open)
+    {
+        foreach (var question in open.Where(it => answers.ContainsKey(it.Id)))
+        {
+            if (
+                answers[question.Id].TextProperty("decision") is "approve" or "edit" or "reject" or "respond"
+                && answers[question.Id].TextProperty("decision") is { } decision
+                && question.Value.Property("allowed") is { ValueKind: JsonValueKind.Array } allowed
+                && !allowed.EnumerateArray().Any(it => it.ValueKind == JsonValueKind.String && it.ValueEquals(decision))
+            )
+            {
+                throw new FaultException(
+                    FaultCodes.InvalidAnswer,
+                    $"the question '{question.Id}' does not allow the decision '{decision}'",
+                    $"use one of {string.Join(", ", allowed.EnumerateArray().Select(JsonBytes.Display))}"
+                );
+            }
+        }
+    }
+
     private static string IdOf(string id, ImmutableArray<InterruptRequest> open, string threadId)
     {
+        if (id.Length == 0)
+        {
+            // A call of a tool waits for a program, unless nothing else is open.
+            var questions = open.RemoveAll(static interrupt => interrupt.Terms.IsToolCall);
+            open = questions.IsEmpty ? open : questions;
+        }
         if (id.Length == 0 && open.Length == 1)
         {
             return open[0].Id;

@@ -1,7 +1,5 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
-using AgentExecutor.Core.Execution;
 using AgentExecutor.Core.Queues;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Sessions;
@@ -13,6 +11,9 @@ namespace AgentExecutor.Core.Threads;
 /// <param name="queue">The run queue. Null if the store has none, in which case no worker can hold a run.</param>
 public sealed class RunControl(RunServices services, IRunStore runs, IRunQueue? queue)
 {
+    /// <summary>Takes answers, and the results of external tools.</summary>
+    public RunAnswers Answers { get; } = new(services, runs, queue);
+
     /// <summary>
     /// Cancels the thread's run. If a worker executes it, a request is stored, and the worker cancels the work in progress. Otherwise the
     /// run is cancelled when the call returns. A run that has ended is not changed. If another run of the thread starts in the meantime, it
@@ -32,7 +33,7 @@ public sealed class RunControl(RunServices services, IRunStore runs, IRunQueue? 
             {
                 return run;
             }
-            if (await TryCommitAsync(run, Cancel.Apply, [], null, cancellationToken) is { } cancelled)
+            if (await TryCommitAsync(run, Cancel.Apply, cancellationToken) is { } cancelled)
             {
                 return cancelled;
             }
@@ -46,7 +47,7 @@ public sealed class RunControl(RunServices services, IRunStore runs, IRunQueue? 
     /// <returns>The cancelled run, or null if another process was faster.</returns>
     public async Task<Run?> CancelLostAsync(RescuedRun lost, CancellationToken cancellationToken) =>
         await runs.FindAsync(lost.ThreadId, cancellationToken) is { Status: RunStatus.Running } run && run.RunId == lost.RunId
-            ? await TryCommitAsync(run, Cancel.Apply, [], null, cancellationToken)
+            ? await TryCommitAsync(run, Cancel.Apply, cancellationToken)
             : null;
 
     /// <summary>
@@ -56,78 +57,17 @@ public sealed class RunControl(RunServices services, IRunStore runs, IRunQueue? 
     /// <param name="answers">The answers by interrupt id. The id <c>""</c> stands for the only open interrupt.</param>
     /// <returns>The pending run.</returns>
     /// <exception cref="FaultException">
-    /// There is no such thread, it does not wait for an answer, or an answer belongs to no open interrupt. Nothing was changed.
+    /// There is no such thread, it does not wait for an answer, an answer belongs to no open interrupt, or the interrupt has another
+    /// answer. Nothing was changed.
     /// </exception>
-    public async Task<Run> AnswerAsync(
-        string threadId,
-        IReadOnlyDictionary<string, JsonElement> answers,
-        CancellationToken cancellationToken
-    )
-    {
-        var run = await FindAsync(threadId, cancellationToken);
-        if (run.Status is not (RunStatus.Interrupted or RunStatus.Failed))
-        {
-            throw new FaultException(
-                FaultCodes.NothingToResume,
-                $"the thread '{threadId}' is {run.Status.ToString().ToLowerInvariant()} and does not wait for an answer"
-            );
-        }
-        if (queue is null || await queue.FindAsync(threadId, run.RunId, cancellationToken) is null)
-        {
-            throw new FaultException(
-                FaultCodes.NothingToResume,
-                $"the run of the thread '{threadId}' was not submitted to the queue",
-                "resume it with: agent-executor resume"
-            );
-        }
-        var at = await new ThreadReader(services.Checkpoints, runs).FindAsync(run, "", null, cancellationToken);
-        var open = at is null ? [] : OpenInterrupts.Of(at);
-        var given = InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted);
-        var writes = at is null ? [] : OpenInterrupts.AnswerWrites(at, given);
-        return await TryCommitAsync(run, Requeue.Apply, writes, at?.CheckpointId, cancellationToken)
-            ?? throw new FaultException(
-                FaultCodes.ThreadBusy,
-                $"another caller has just resumed the thread '{threadId}'",
-                "read the state of the thread"
-            );
-    }
+    public Task<Run> AnswerAsync(string threadId, IReadOnlyDictionary<string, JsonElement> answers, CancellationToken cancellationToken) =>
+        Answers.AnswerAsync(threadId, answers, cancellationToken);
 
     /// <summary>Returns a failed run to the queue, so that it continues from its last checkpoint. Its crashes no longer count.</summary>
-    public Task<Run?> RetryAsync(Run run, CancellationToken cancellationToken) =>
-        TryCommitAsync(run, Requeue.Apply, [], null, cancellationToken);
+    public Task<Run?> RetryAsync(Run run, CancellationToken cancellationToken) => TryCommitAsync(run, Requeue.Apply, cancellationToken);
 
-    /// <summary>
-    /// Acquires the thread for one commit, and returns null if another caller was faster. The lease belongs to this call only: a store
-    /// allows the holder of the last commit to repeat it, and another caller in this process that has read the same run must not be taken
-    /// for such a repetition.
-    /// </summary>
-    private async Task<Run?> TryCommitAsync(
-        Run run,
-        Func<Run, DateTimeOffset, RunChange> transition,
-        ImmutableArray<StoredWrite> writes,
-        string? under,
-        CancellationToken cancellationToken
-    )
-    {
-        var holder = services with { Lease = services.Lease is { } lease ? Lease.New(lease.Length) : null };
-        using var session = new RunSession(Start.Apply(run, holder.Time.GetUtcNow()).Run, holder, new RunLimits());
-        try
-        {
-            var commit = new StepCommit
-            {
-                ThreadId = run.ThreadId,
-                Fence = 0,
-                Writes = writes,
-                WritesUnder = under,
-            };
-            await session.CommitAsync(commit, null, transition, cancellationToken);
-            return session.Run;
-        }
-        catch (FaultException fault) when (fault.Code is FaultCodes.LeaseLost or FaultCodes.ThreadBusy)
-        {
-            return null;
-        }
-    }
+    private Task<Run?> TryCommitAsync(Run run, Func<Run, DateTimeOffset, RunChange> transition, CancellationToken cancellationToken) =>
+        ThreadCommit.TryAsync(services, run, transition, new StepCommit { ThreadId = run.ThreadId, Fence = 0 }, cancellationToken);
 
     /// <summary>
     /// Returns the current state of the run. A run that is no longer the thread's newest can only be returned if it has finished.

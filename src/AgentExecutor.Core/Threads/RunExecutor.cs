@@ -83,10 +83,11 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         using var session = new RunSession(started, services, agent.Limits, budget: agent.Budget, stopping: signals.Requeue)
         {
             // Failed and interrupted runs have ended in good order, and have reported which work was lost.
-            IsTakenOver = run.Status is not (RunStatus.Failed or RunStatus.Interrupted),
+            IsTakenOver = run.Status is not (RunStatus.Failed or RunStatus.Interrupted or RunStatus.Waiting),
         };
-        var open = await OpenInterruptsAsync(agent, session, signals.Requeue);
-        foreach (var (id, answer) in InterruptAnswers.Match(answers, open, threadId, wereAsked: run.Status == RunStatus.Interrupted))
+        foreach (
+            var (id, answer) in await MatchAsync(run, answers, await OpenInterruptsAsync(agent, session, signals.Requeue), signals.Requeue)
+        )
         {
             session.Answers[id] = answer;
         }
@@ -94,6 +95,37 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         await session.CommitAsync((taken, _) => new RunChange(taken, []), signals.Requeue);
         return await DriveAsync(agent, session, _ => ValueTask.FromResult<GraphInput>(GraphInput.Continue.Instance), signals);
     }
+
+    /// <summary>
+    /// Matches answers with the open interrupts. Those that were given before are omitted, and answers that were recorded meanwhile and
+    /// defaults whose deadline has passed are added.
+    /// </summary>
+    private async Task<IReadOnlyDictionary<string, JsonElement>> MatchAsync(
+        Run run,
+        IReadOnlyDictionary<string, JsonElement> answers,
+        ImmutableArray<InterruptRequest> open,
+        CancellationToken cancellationToken
+    )
+    {
+        var answered = new RunAnswers(services, runs, null);
+        var stored = await answered.StoredAsync(run.ThreadId, [.. answers.Keys, .. open.Select(static it => it.Id)], cancellationToken);
+        var ready = open.Select(it => (it.Id, Answer: AnswerOf(it, stored))).Where(static it => it.Answer is not null).ToList();
+        var given = RunAnswers.RemoveRepeated(answers, stored);
+        var left = open.RemoveAll(it => ready.Exists(known => known.Id == it.Id) && !given.ContainsKey(it.Id));
+        var wereAsked = run.Status is RunStatus.Interrupted or RunStatus.Waiting && ready.Count == 0 && given.Count == answers.Count;
+        var matched = new Dictionary<string, JsonElement>(InterruptAnswers.Match(given, left, run.ThreadId, wereAsked));
+        InterruptAnswers.CheckDecisions(matched, left);
+        foreach (var (id, answer) in ready)
+        {
+            matched.TryAdd(id, answer!.Value);
+        }
+        return matched;
+    }
+
+    private JsonElement? AnswerOf(InterruptRequest asked, IReadOnlyDictionary<string, StoredInterrupt> stored) =>
+        stored.TryGetValue(asked.Id, out var known) && known.Answer is { } recorded ? StoredJson.Parse(recorded.Span)
+        : asked.Deadline <= services.Time.GetUtcNow() ? asked.Terms.OnTimeout
+        : null;
 
     /// <summary>Executes a run that a worker has claimed, from its input or from where another worker left it.</summary>
     /// <param name="claimed">The run, whose lease <see cref="RunServices.Lease"/> holds.</param>

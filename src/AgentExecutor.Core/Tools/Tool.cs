@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
+using AgentExecutor.Core.Runs;
 
 namespace AgentExecutor.Core.Tools;
 
@@ -23,6 +24,15 @@ public abstract class Tool
 
     /// <summary>True if the tool limits the length of its results itself, so that they are never moved to a file.</summary>
     public virtual bool LimitsItsResults => false;
+
+    /// <summary>True if the tool itself asks a person, so that its calls need no approval.</summary>
+    public virtual bool AsksItself => false;
+
+    /// <summary>
+    /// Returns true if the task runs again because the answer that the call waited for has arrived. The call was counted and announced
+    /// before.
+    /// </summary>
+    public virtual bool IsContinued(ToolContext context) => false;
 
     /// <summary>
     /// Returns a key for what the call changes; null if it changes nothing. Calls of one turn with the same key run one after another.
@@ -87,4 +97,7 @@ public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
     /// True if an error of the tool fails the node instead of being returned to a model. Resuming the run then repeats the call.
     /// </summary>
     public bool ErrorsFail { get; init; }
+
+    /// <summary>For a tool that asks a person: from whom and until when the answer is expected.</summary>
+    public InterruptTerms Terms { get; init; } = InterruptTerms.None;
 }

@@ -16,8 +16,11 @@ public static class ToolCaller
     public static async ValueTask<ToolResult> CallAsync(Tool tool, ToolContext context, CancellationToken cancellationToken)
     {
         var (session, ns) = (context.Node.Session, context.Node.Scope.Namespace);
-        session.Usage.CountToolCall();
-        session.Publish(new RunEvent.ToolStarted(context.Agent, context.Call) { Namespace = ns });
+        if (!tool.IsContinued(context))
+        {
+            session.Usage.CountToolCall();
+            session.Publish(new RunEvent.ToolStarted(context.Agent, context.Call) { Namespace = ns });
+        }
         var started = session.Services.Time.GetTimestamp();
         var result = await TraceAsync(tool, context, cancellationToken);
         Telemetry.ToolCalls.Add(1, new KeyValuePair<string, object?>("outcome", result.IsError ? "error" : "success"));
@@ -71,7 +74,7 @@ public static class ToolCaller
             var problems = string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"));
             return ToolResult.Error($"Error: {problems}. Correct the arguments and call again.");
         }
-        if (tool.Policy.Gate is not { } gate)
+        if (tool.Policy.Gate is not { } gate || tool.IsContinued(context))
         {
             return await AttemptAsync(tool, context, cancellationToken);
         }

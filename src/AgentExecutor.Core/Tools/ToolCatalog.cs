@@ -30,7 +30,12 @@ public sealed class ToolCatalog(IEnumerable<IToolSource> sources, ToolSettings? 
         new GrepTool(),
     ];
 
-    public static Tool? FindBuiltin(string name) => Builtin.FirstOrDefault(tool => tool.Name == name);
+    /// <summary>The built-in tools that an agent has only if its definition lists them.</summary>
+    public static IReadOnlyList<Tool> Optional { get; } = [new AskPersonTool()];
+
+    public static Tool? FindBuiltin(string name) => Builtin.FirstOrDefault(tool => tool.Name == name) ?? FindOptional(name);
+
+    public static Tool? FindOptional(string name) => Optional.FirstOrDefault(tool => tool.Name == name);
 
     /// <summary>
     /// Prepares the sources of a definition's tools. It must be called before the definition is validated or compiled.

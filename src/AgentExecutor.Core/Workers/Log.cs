@@ -15,6 +15,22 @@ internal static partial class Log
     )]
     public static partial void WorkerStopping(ILogger logger, string worker, int runs, double graceSeconds);
 
+    [LoggerMessage(1050, LogLevel.Information, "Nobody answered '{interrupt}' before its deadline. The default answer is used")]
+    public static partial void DeadlinePassed(ILogger logger, string job_id, string thread_id, string interrupt);
+
+    [LoggerMessage(1051, LogLevel.Information, "The question '{interrupt}' is announced again, for the {number}. time")]
+    public static partial void QuestionEscalated(ILogger logger, string job_id, string thread_id, string interrupt, int number);
+
+    [LoggerMessage(1052, LogLevel.Error, "The interrupt '{interrupt}' is due but cannot be handled: {reason} [{code}]. It is tried again")]
+    public static partial void InterruptNotHandled(
+        ILogger logger,
+        string job_id,
+        string thread_id,
+        string interrupt,
+        string reason,
+        string code
+    );
+
     [LoggerMessage(1002, LogLevel.Information, "Worker {worker} stopped")]
     public static partial void WorkerStopped(ILogger logger, string worker);
 

@@ -7,8 +7,9 @@ namespace AgentExecutor.Core.Workers;
 /// <summary>
 /// Executes the jobs of the bus and the runs of the queue until it is asked to stop. Each part has one task: the intake stores messages as
 /// runs, the claimer claims waiting runs, the lease keeper renews their leases, the rescuer finds runs whose worker was lost, the canceller
-/// handles requests to cancel, the completer executes each run to its end, the relay publishes outcomes, the held messages are
-/// acknowledged, and the listener wakes the claimer.
+/// handles requests to cancel, the completer executes each run to its end, the relays publish outcomes and other messages, the held
+/// messages are acknowledged, the timer announces questions again and ends them at their deadline, the inbox takes answers by message, and
+/// the listener wakes the claimer.
 /// </summary>
 public sealed class Worker(WorkerServices services, WorkerSettings settings, TimeProvider time, ILoggerFactory loggers)
 {
@@ -32,7 +33,8 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
             services.Waiters,
             signals.Relay,
             time,
-            loggers.CreateLogger<ResultRelay>()
+            loggers.CreateLogger<ResultRelay>(),
+            services.Links
         );
         using var completer = new RunCompleter(
             services.Queue,
@@ -42,6 +44,30 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
             signals,
             time,
             loggers.CreateLogger<RunCompleter>()
+        );
+        var notices = new NoticeRelay(
+            services.Outbox,
+            services.Bus,
+            heldMessages,
+            signals.Notices,
+            time,
+            loggers.CreateLogger<NoticeRelay>(),
+            services.Links
+        );
+        var timer = new InterruptTimer(
+            services.Interrupts,
+            services.Control.Answers,
+            signals,
+            time,
+            loggers.CreateLogger<InterruptTimer>()
+        );
+        var inbox = new AnswerInbox(
+            services.Bus,
+            services.Control.Answers,
+            deadLetters,
+            () => signals.Claimer.Set(),
+            time,
+            loggers.CreateLogger<AnswerInbox>()
         );
         var rescuer = new RunRescuer(
             services.Queue,
@@ -66,6 +92,7 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
             KeepRunningAsync("keeper", _keeper.RunAsync, stopKeeping.Token),
             KeepRunningAsync("canceller", canceller.RunAsync, stopKeeping.Token),
             KeepRunningAsync("relay", relay.RunAsync, stopKeeping.Token),
+            KeepRunningAsync("notices", notices.RunAsync, stopKeeping.Token),
             KeepRunningAsync("held messages", heldMessages.RunAsync, stopKeeping.Token),
             KeepRunningAsync("renewal of held messages", heldMessages.RenewAsync, stopKeeping.Token)
         );
@@ -73,6 +100,8 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
             KeepRunningAsync("intake", intake.RunAsync, stopping),
             KeepRunningAsync("claimer", claimer.RunAsync, stopping),
             KeepRunningAsync("rescuer", rescuer.RunAsync, stopping),
+            KeepRunningAsync("timer", timer.RunAsync, stopping),
+            KeepRunningAsync("inbox", inbox.RunAsync, stopping),
             KeepRunningAsync("listener", token => ListenAsync(signals.Claimer, token), stopping)
         );
         Log.WorkerStopping(_logger, lease.Holder, completer.Count, grace.TotalSeconds);
@@ -80,19 +109,19 @@ public sealed class Worker(WorkerServices services, WorkerSettings settings, Tim
         // The leases are renewed until the last run is returned.
         await stopKeeping.CancelAsync();
         await keeping;
-        await DrainAsync(relay, heldMessages);
+        await DrainAsync(relay, notices, heldMessages);
         Log.WorkerStopped(_logger, lease.Holder);
     }
 
     /// <summary>
     /// Publishes the last outcomes and returns the messages of unfinished jobs. Other workers take over what cannot be done in time.
     /// </summary>
-    private async Task DrainAsync(ResultRelay relay, HeldMessages heldMessages)
+    private async Task DrainAsync(ResultRelay relay, NoticeRelay notices, HeldMessages heldMessages)
     {
         using var limit = new CancellationTokenSource(DrainTimeout, time);
         try
         {
-            while (await relay.RelayAsync(limit.Token) > 0) { }
+            while (await relay.RelayAsync(limit.Token) + await notices.RelayAsync(limit.Token) > 0) { }
             await heldMessages.ReturnAsync(limit.Token);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)

@@ -1,3 +1,4 @@
+using AgentExecutor.Core.Checkpoints;
 using AgentExecutor.Core.Jobs;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.Queues;
@@ -15,6 +16,7 @@ namespace AgentExecutor.Core.Workers;
 /// <param name="Control">Starts failed runs again and cancels runs.</param>
 /// <param name="Keeper">Renews the leases of this process.</param>
 /// <param name="Waiters">The callers that wait for outcomes.</param>
+/// <param name="Interrupts">The questions and external tool calls for which runs wait.</param>
 public sealed record WorkerServices(
     IRunQueue Queue,
     IOutbox Outbox,
@@ -23,5 +25,10 @@ public sealed record WorkerServices(
     RunExecutor Executor,
     RunControl Control,
     LeaseKeeper Keeper,
-    OutcomeWaiters Waiters
-);
+    OutcomeWaiters Waiters,
+    IInterruptStore Interrupts
+)
+{
+    /// <summary>Creates the links to questions, or null if events contain none.</summary>
+    public QuestionLinks? Links { get; init; }
+}

@@ -16,6 +16,9 @@ internal sealed class WorkerSignals : IDisposable
     /// <summary>Wakes the relay: an outcome may have to be published.</summary>
     public WakeSignal Relay { get; } = new();
 
+    /// <summary>Wakes the relay of other messages: a tool may have been called.</summary>
+    public WakeSignal Notices { get; } = new();
+
     /// <summary>The last claim may have left runs in the queue, or no slot was free for a claim.</summary>
     public bool MayHaveMore
     {
@@ -28,6 +31,7 @@ internal sealed class WorkerSignals : IDisposable
     {
         Intake.Set();
         Relay.Set();
+        Notices.Set();
         // The end of a run that was claimed together with its message makes no other run of the queue due.
         if (!run.IsNewThread || MayHaveMore)
         {
@@ -50,5 +54,6 @@ internal sealed class WorkerSignals : IDisposable
         Claimer.Dispose();
         Intake.Dispose();
         Relay.Dispose();
+        Notices.Dispose();
     }
 }

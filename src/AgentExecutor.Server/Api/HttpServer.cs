@@ -27,6 +27,7 @@ internal static class HttpServer
             .AddSingleton<RunStates>()
             .AddSingleton<JobEndpoints>()
             .AddSingleton<ThreadEndpoints>()
+            .AddSingleton<QuestionEndpoints>()
             .AddSingleton<StreamEndpoints>()
             .AddSingleton<StatusEndpoints>();
         builder
@@ -64,6 +65,7 @@ internal static class HttpServer
         app.Use(next => context => FindRouteAsync(context, next));
         JobEndpoints.Map(app);
         ThreadEndpoints.Map(app);
+        QuestionEndpoints.Map(app);
         StreamEndpoints.Map(app);
         services.GetRequiredService<StatusEndpoints>().Map(app);
     }

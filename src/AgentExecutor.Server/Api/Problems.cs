@@ -104,7 +104,8 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             or FaultCodes.InvalidUpdate
             or FaultCodes.UnknownInterrupt
             or FaultCodes.UnknownProvider => StatusCodes.Status400BadRequest,
-            FaultCodes.UnknownThread or FaultCodes.UnknownCheckpoint or FaultCodes.UnknownRoute => StatusCodes.Status404NotFound,
+            FaultCodes.UnknownThread or FaultCodes.UnknownCheckpoint or FaultCodes.UnknownRoute or FaultCodes.UnknownToolCall =>
+                StatusCodes.Status404NotFound,
             FaultCodes.MethodNotAllowed => StatusCodes.Status405MethodNotAllowed,
             FaultCodes.UpgradeRequired => StatusCodes.Status426UpgradeRequired,
             FaultCodes.OriginRefused or FaultCodes.HostRefused => StatusCodes.Status403Forbidden,
@@ -112,6 +113,7 @@ internal sealed class Problems(HttpSettings settings, ILogger logger)
             or FaultCodes.RunExists
             or FaultCodes.ThreadBusy
             or FaultCodes.NothingToResume
+            or FaultCodes.AnswerConflict
             or FaultCodes.NothingToCancel
             or FaultCodes.LeaseLost
             or FaultCodes.CancelRequested => StatusCodes.Status409Conflict,

@@ -61,11 +61,17 @@ internal sealed class RunStates(ThreadStore store)
 /// <param name="Outcome">The published outcome; null while the run executes.</param>
 internal sealed record RunState(Run Run, JsonElement? Outcome)
 {
-    /// <summary>Writes a run that waits for a worker as running. The phase distinguishes it from a run that executes.</summary>
+    /// <summary>The status of a run for callers.</summary>
+    public static string NameOf(RunStatus status) =>
+        status is RunStatus.Pending or RunStatus.Waiting ? "running" : status.ToString().ToLowerInvariant();
+
+    /// <summary>
+    /// Writes a run that waits for a worker or an external tool as running. The phase distinguishes it from a run that executes.
+    /// </summary>
     public void Write(Utf8JsonWriter writer)
     {
         writer.WriteString("thread_id"u8, Run.ThreadId);
-        writer.WriteString("status"u8, Run.Status == RunStatus.Pending ? "running" : Run.Status.ToString().ToLowerInvariant());
+        writer.WriteString("status"u8, NameOf(Run.Status));
         if (RunPhase.Of(Run.Status) is { } phase)
         {
             writer.WriteString("phase"u8, phase);

@@ -19,6 +19,10 @@ internal sealed class ThreadEndpoints(RunControl control, ThreadStore store, Rea
     {
         app.MapStorePost<ThreadEndpoints>("/threads/{thread_id}/cancel", static (threads, context) => threads.CancelAsync(context));
         app.MapJobPost<ThreadEndpoints>("/threads/{thread_id}/resume", static (threads, context) => threads.ResumeAsync(context));
+        app.MapJobPost<ThreadEndpoints>(
+            "/threads/{thread_id}/tool-results/{call_id}",
+            static (threads, context) => threads.CompleteCallAsync(context)
+        );
         app.MapStoreRead<ThreadEndpoints>("/threads/{thread_id}/history", static (threads, context) => threads.HistoryAsync(context));
     }
 
@@ -47,8 +51,8 @@ internal sealed class ThreadEndpoints(RunControl control, ThreadStore store, Rea
     }
 
     /// <summary>
-    /// Resumes a thread. The body contains <c>{"answer": ...}</c> for the only open question, or <c>{"answers": {ID: ...}}</c>. A failed
-    /// run needs no answer.
+    /// Resumes a thread. The body contains <c>{"answer": ...}</c> for the only open question, <c>{"answers": {ID: ...}}</c>, or the list
+    /// <c>{"answers": [{interrupt_id, decision, ...}]}</c>. A failed run needs no answer. The same answer again gives the same response.
     /// </summary>
     public async Task ResumeAsync(HttpContext context)
     {
@@ -63,7 +67,30 @@ internal sealed class ThreadEndpoints(RunControl control, ThreadStore store, Rea
             writer =>
             {
                 writer.WriteString("thread_id"u8, run.ThreadId);
-                writer.WriteString("status"u8, "running"u8);
+                writer.WriteString("status"u8, RunState.NameOf(run.Status));
+            }
+        );
+    }
+
+    /// <summary>
+    /// Stores the result of a tool that is executed elsewhere: <c>{"status": "success", "output": ...}</c> or <c>{"status": "error",
+    /// "error": ...}</c>. The same result again gives the same response.
+    /// </summary>
+    public async Task CompleteCallAsync(HttpContext context)
+    {
+        var threadId = Requests.ThreadId(context);
+        var callId = (string)context.Request.RouteValues["call_id"]!;
+        var result = ToolResultReader.Read(AnswerReader.Parse(await Requests.ReadBodyAsync(context)));
+        using var deadline = Requests.Deadline(context);
+        await control.Answers.CompleteCallAsync(threadId, callId, result, deadline.Token);
+        await Requests.WriteAsync(
+            context,
+            StatusCodes.Status200OK,
+            writer =>
+            {
+                writer.WriteString("thread_id"u8, threadId);
+                writer.WriteString("call_id"u8, callId);
+                writer.WriteString("status"u8, "accepted"u8);
             }
         );
     }

@@ -102,6 +102,7 @@ internal static class EngineServices
             UnknownOutcome = it.GetRequiredService<ServerSettings>().UnknownOutcome,
             Prices = environment.Prices,
             Budgets = Store(it).Budgets,
+            Interrupts = Store(it).Interrupts,
             Models = it.GetRequiredService<ModelGates>(),
         };
     }

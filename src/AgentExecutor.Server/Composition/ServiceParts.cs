@@ -47,6 +47,13 @@ internal static class ServiceParts
                 it.GetRequiredService<TimeProvider>()
             ))
             .AddSingleton(it => new OutcomeWaiters(Store(it).Outbox!, it.GetRequiredService<TimeProvider>()))
+            .AddSingleton(
+                new QuestionLinks(
+                    new RequestSigner(settings.SigningKey),
+                    settings.Http.PublicUrl,
+                    TimeSpan.FromHours(settings.Http.LinkHours)
+                )
+            )
             .AddSingleton(CreateWorker)
             .AddSingleton(CreateJanitor)
             .AddSingleton<Service>()
@@ -115,8 +122,12 @@ internal static class ServiceParts
                 it.GetRequiredService<RunExecutor>(),
                 it.GetRequiredService<RunControl>(),
                 it.GetRequiredService<LeaseKeeper>(),
-                it.GetRequiredService<OutcomeWaiters>()
-            ),
+                it.GetRequiredService<OutcomeWaiters>(),
+                Store(it).Interrupts
+            )
+            {
+                Links = it.GetRequiredService<QuestionLinks>(),
+            },
             it.GetRequiredService<WorkerSettings>(),
             it.GetRequiredService<TimeProvider>(),
             it.GetRequiredService<ILoggerFactory>()

@@ -23,7 +23,7 @@ public sealed record HttpSettings
 
     /// <summary>
     /// The URL at which clients reach the service, such as `https://agents.example.com`. Web pages of this origin are treated as pages of
-    /// the service.
+    /// the service. If there is also a `SIGNING_KEY`, the events of questions contain links with this URL under which they are answered.
     /// </summary>
     public string PublicUrl { get; init; } = "";
 
@@ -44,6 +44,10 @@ public sealed record HttpSettings
     /// The maximum number of requests that wait to read from the store. Further requests are answered with 503 and `Retry-After`.
     /// </summary>
     public int MaxWaitingReads { get; init; } = 1_000;
+
+    /// <summary>How many hours the link to a question without a deadline is valid.</summary>
+    [AboveZero]
+    public double LinkHours { get; init; } = 24 * 7;
 
     /// <summary>The value in seconds of `Retry-After` when a required server is unavailable.</summary>
     [AboveZero]

@@ -5,6 +5,7 @@ using AgentExecutor.Adapters.Postgres;
 using AgentExecutor.Adapters.Redis;
 using AgentExecutor.Adapters.Sandbox;
 using AgentExecutor.Adapters.Scripts;
+using AgentExecutor.Core;
 using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Messaging;
 using AgentExecutor.Core.ModelLimits;
@@ -49,6 +50,12 @@ public sealed record ServerSettings
 
     /// <summary>How `serve` listens for HTTP.</summary>
     public HttpSettings Http { get; init; } = new();
+
+    /// <summary>
+    /// The secret, of at least 16 characters, that signs links, callbacks and webhooks. Without it they are not used. Changing it makes
+    /// all links that were sent invalid.
+    /// </summary>
+    public Secret SigningKey { get; init; }
 
     /// <summary>How live events are streamed.</summary>
     public StreamSettings Stream { get; init; } = new();

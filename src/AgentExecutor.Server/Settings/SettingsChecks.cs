@@ -9,6 +9,7 @@ namespace AgentExecutor.Server.Settings;
 internal static class SettingsChecks
 {
     private const int HighestPort = 65535;
+    private const int ShortestSigningKey = 16;
 
     /// <summary>Returns all errors, each with the full name of the setting, without the prefix.</summary>
     public static IEnumerable<SettingFault> Check(ServerSettings settings) =>
@@ -20,6 +21,7 @@ internal static class SettingsChecks
             .. Below("SANDBOX", AdapterCatalog.Check(settings.Sandbox)),
             .. Below("HTTP", HttpChecks.Check(settings.Http)),
             .. CheckPort(settings.Port),
+            .. CheckSigningKey(settings.SigningKey),
             .. Faults("ROLES", () => RoleNames.Parse(settings.Roles)),
             .. Faults("LOG_LEVEL", () => LineLoggers.Level(settings.LogLevel)),
             .. settings.LlmModelName is { Length: > 0 } model ? CheckModel(settings, model) : [],
@@ -36,6 +38,17 @@ internal static class SettingsChecks
         if (port > HighestPort)
         {
             yield return new SettingFault("PORT", $"{port} is not a port number. Use a number from 0 to {HighestPort}.");
+        }
+    }
+
+    private static IEnumerable<SettingFault> CheckSigningKey(Secret key)
+    {
+        if (key.IsSet && key.Value!.Length < ShortestSigningKey)
+        {
+            yield return new SettingFault(
+                "SIGNING_KEY",
+                $"The key has fewer than {ShortestSigningKey} characters. Use a random text, for example of: openssl rand -hex 32."
+            );
         }
     }
 

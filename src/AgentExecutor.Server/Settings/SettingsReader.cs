@@ -47,6 +47,7 @@ public static class SettingsReader
         ["ALLOWED_HOSTS"] = "HTTP_ALLOWED_HOSTS",
         ["CORS_ORIGINS"] = "HTTP_ALLOWED_ORIGINS",
         ["PUBLIC_URL"] = "HTTP_PUBLIC_URL",
+        ["SIGNING_KEY"] = "SIGNING_KEY",
         ["DRAGONFLY_HOST"] = "REDIS_HOST",
         ["DRAGONFLY_PORT"] = "REDIS_PORT",
         ["DRAGONFLY_PASSWORD"] = "REDIS_PASSWORD",

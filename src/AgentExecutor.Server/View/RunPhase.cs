@@ -6,15 +6,15 @@ namespace AgentExecutor.Server.View;
 internal static class RunPhase
 {
     /// <summary>
-    /// <c>queued</c>: the run waits for a worker; <c>running</c>: a worker executes it; <c>waiting</c>: it waits for a person. Null if it
-    /// has ended.
+    /// <c>queued</c>: the run waits for a worker; <c>running</c>: a worker executes it; <c>waiting</c>: it waits for a person, or for the
+    /// result of a tool that is executed elsewhere. Null if it has ended.
     /// </summary>
     public static string? Of(RunStatus status) =>
         status switch
         {
             RunStatus.Pending => "queued",
             RunStatus.Running => "running",
-            RunStatus.Interrupted => "waiting",
+            RunStatus.Interrupted or RunStatus.Waiting => "waiting",
             _ => null,
         };
 }

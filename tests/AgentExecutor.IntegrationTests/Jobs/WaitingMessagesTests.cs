@@ -72,6 +72,12 @@ public sealed class WaitingMessagesTests
             CancellationToken cancellationToken
         ) => ValueTask.FromResult(0);
 
+        public ValueTask<int> RelayNoticesAsync(
+            int atMost,
+            Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+            CancellationToken cancellationToken
+        ) => ValueTask.FromResult(0);
+
         public ValueTask<ImmutableArray<Outcome>> FindAsync(ImmutableArray<RunKey> runs, CancellationToken cancellationToken) =>
             ValueTask.FromResult(ImmutableArray<Outcome>.Empty);
 

@@ -11,6 +11,7 @@ using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Sessions;
 using AgentExecutor.Core.Threads;
 using AgentExecutor.Core.Tools;
+using AgentExecutor.Core.Tools.External;
 using AgentExecutor.Core.Workers;
 using AgentExecutor.Tests.Agents;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -23,7 +24,9 @@ public sealed class JobService : IAsyncDisposable
     private static readonly TimeSpan AckWait = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RunningWorker, byte> _workers = new();
-    private readonly CompiledAgents _agents = new(new DefinitionEnvironment(TestAgents.Models, new ToolCatalog([]), new RunLimits()));
+    private readonly CompiledAgents _agents = new(
+        new DefinitionEnvironment(TestAgents.Models, new ToolCatalog([new EventToolSource()]), new RunLimits())
+    );
     private readonly InMemoryRunQueue _queue;
     private int _names;
 
@@ -36,6 +39,7 @@ public sealed class JobService : IAsyncDisposable
         Bus = new RecordingBus(new InMemoryEventBus(new BusSettings { AckWaitSeconds = AckWait.TotalSeconds }, Time));
         Services = new RunServices(Store, Events, Time)
         {
+            Interrupts = Store,
             Keeper = new LeaseKeeper(Queue, new Lease("service", TimeSpan.FromMinutes(10)), Time),
         };
         Waiters = new OutcomeWaiters(Outbox, Time);
@@ -77,7 +81,7 @@ public sealed class JobService : IAsyncDisposable
         var services = Services with { Keeper = keeper };
         var executor = new RunExecutor(services, Store, _agents);
         var worker = new Worker(
-            new WorkerServices(Queue, Outbox, Bus, Admitter, executor, Control, keeper, Waiters),
+            new WorkerServices(Queue, Outbox, Bus, Admitter, executor, Control, keeper, Waiters, Store),
             Settings,
             Time,
             NullLoggerFactory.Instance

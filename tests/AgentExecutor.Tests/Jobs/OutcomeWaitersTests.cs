@@ -84,6 +84,12 @@ public sealed class OutcomeWaitersTests : IAsyncDisposable
     {
         private int _asked;
 
+        public ValueTask<int> RelayNoticesAsync(
+            int atMost,
+            Func<ImmutableArray<Notice>, CancellationToken, Task> publish,
+            CancellationToken cancellationToken
+        ) => outbox.RelayNoticesAsync(atMost, publish, cancellationToken);
+
         public ValueTask<int> RelayAsync(
             int atMost,
             Func<ImmutableArray<Outcome>, CancellationToken, Task> publish,

@@ -61,6 +61,11 @@ public sealed class RecordingBus(IEventBus inner) : IEventBus
         return [.. deliveries.Select(delivery => (IDelivery)new Delivery(this, delivery))];
     }
 
+    public ValueTask<ImmutableArray<IDelivery>> FetchInboxAsync(int atMost, TimeSpan wait, CancellationToken cancellationToken) =>
+        inner.FetchInboxAsync(atMost, wait, cancellationToken);
+
+    public ValueTask OpenInboxAsync(CancellationToken cancellationToken) => inner.OpenInboxAsync(cancellationToken);
+
     public ValueTask AckAsync(ImmutableArray<IDelivery> deliveries, CancellationToken cancellationToken) =>
         inner.AckAsync(Record("ack", deliveries), cancellationToken);
 

@@ -16,7 +16,7 @@ public static class StatusRule
         {
             RunStatus.Completed or RunStatus.Cancelled => to == from,
             RunStatus.Failed => to == from || acquires,
-            RunStatus.Pending or RunStatus.Running or RunStatus.Interrupted => true,
+            RunStatus.Pending or RunStatus.Running or RunStatus.Interrupted or RunStatus.Waiting => true,
             _ => throw new ArgumentOutOfRangeException(nameof(from), from, "not a status"),
         };
 

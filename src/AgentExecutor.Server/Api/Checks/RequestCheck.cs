@@ -27,11 +27,26 @@ internal sealed class RequestCheck(HttpSettings settings, RouteMediaTypes otherT
         if (!Exempt.Contains(context.Request.Path.Value?.TrimEnd('/') ?? ""))
         {
             _hosts.Check(context.Request.Host);
-            _origins.Check(context.Request);
+            if (!IsOwnForm(context))
+            {
+                _origins.Check(context.Request);
+            }
             await CheckBodyAsync(context);
         }
         await next(context);
     }
+
+    /// <summary>
+    /// True for the form of a link. Its page sends no referrer, and browsers then replace the origin by <c>null</c>.
+    /// </summary>
+    private static bool IsOwnForm(HttpContext context) =>
+        IsLink(context)
+        && context.Request.Headers.Origin == "null"
+        && !context.Request.Headers["Sec-Fetch-Site"].ToString().Equals("cross-site", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The token in the path of a link is a secret that another page does not know.</summary>
+    private static bool IsLink(HttpContext context) =>
+        (context.GetEndpoint() as Microsoft.AspNetCore.Routing.RouteEndpoint)?.RoutePattern.RawText == QuestionEndpoints.Pattern;
 
     /// <summary>Requests without a matching route are not checked, because the router rejects them.</summary>
     private async Task CheckBodyAsync(HttpContext context)
@@ -41,7 +56,7 @@ internal sealed class RequestCheck(HttpSettings settings, RouteMediaTypes otherT
             return;
         }
         var types = otherTypes.Of(route.RoutePattern.RawText);
-        if (!types.IsEmpty)
+        if (!types.IsEmpty && !IsLink(context))
         {
             _origins.CheckOwn(context.Request);
         }

@@ -12,8 +12,9 @@ internal sealed class RouteMediaTypes(IReadOnlyDictionary<string, ImmutableArray
 {
     private readonly FrozenDictionary<string, ImmutableArray<string>> _types = types.ToFrozenDictionary(StringComparer.Ordinal);
 
-    /// <summary>The routes of this service. All of them accept only JSON.</summary>
-    public static RouteMediaTypes Current { get; } = new(new Dictionary<string, ImmutableArray<string>>());
+    /// <summary>The routes of this service. All of them accept only JSON, except the forms of links.</summary>
+    public static RouteMediaTypes Current { get; } =
+        new(new Dictionary<string, ImmutableArray<string>> { [QuestionEndpoints.Pattern] = ["application/x-www-form-urlencoded"] });
 
     /// <summary>The media types besides JSON that the route accepts; empty if it accepts only JSON.</summary>
     public ImmutableArray<string> Of(string? pattern) => pattern is not null && _types.TryGetValue(pattern, out var found) ? found : [];

@@ -77,13 +77,15 @@ internal static class RunReport
         return string.Join('\n', values);
     }
 
+    private const string ResultForm = """{"status": "success", "output": ...} or {"status": "error", "error": ...}""";
+
     private static int Explain(RunEnding ending, NextSteps next)
     {
         switch (ending.Status)
         {
             case RunStatus.Completed:
                 return ExitCode.Success;
-            case RunStatus.Interrupted:
+            case RunStatus.Interrupted or RunStatus.Waiting:
                 foreach (var interrupt in ending.Interrupts)
                 {
                     WriteQuestion(interrupt.Value);
@@ -107,6 +109,15 @@ internal static class RunReport
     /// <summary>Prints the message of the question, or its JSON if it has no message.</summary>
     private static void WriteQuestion(JsonElement question)
     {
+        if (question.TextProperty("call_id") is { } call)
+        {
+            Console.Error.WriteLine(
+                $"waiting for the result of the tool {EventText.Safe(question.TextProperty("tool") ?? "")}, which is executed elsewhere: "
+                    + $"{EventText.Safe(JsonBytes.Compact(question.Property("arguments") ?? question))}"
+            );
+            Console.Error.WriteLine($"  call {EventText.Safe(call)}; a result is {ResultForm}");
+            return;
+        }
         if (question.TextProperty("message") is not { } message)
         {
             Console.Error.WriteLine($"waiting for an answer: {EventText.Safe(JsonBytes.Compact(question))}");

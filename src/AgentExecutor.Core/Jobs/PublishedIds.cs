@@ -1,13 +1,12 @@
 using AgentExecutor.Core.Messaging;
-using AgentExecutor.Core.Queues;
 
 namespace AgentExecutor.Core.Jobs;
 
 /// <summary>
-/// Finds out which results are already in their stream. After an outage this is asked for many batches, so the ids are kept until no
-/// outcome is in doubt any more.
+/// Finds out which messages are already in a stream. After an outage this is asked for many batches, so the ids are kept until no message
+/// is in doubt any more.
 /// </summary>
-internal sealed class PublishedResults(IEventBus bus)
+internal sealed class PublishedIds(IEventBus bus, BusStream stream)
 {
     private const int Page = 1_000;
 
@@ -19,17 +18,17 @@ internal sealed class PublishedResults(IEventBus bus)
     private long _last;
 
     /// <summary>
-    /// Returns at least the ids of all results that were published since the oldest of these outcomes was stored. Empty if no outcome is in
-    /// doubt.
+    /// Returns at least the ids of all messages that were published since the earliest of these times, at which the messages in doubt were
+    /// stored. Empty if there are none.
     /// </summary>
-    public async ValueTask<IReadOnlySet<string>> FindAsync(List<Outcome> doubtful, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlySet<string>> FindAsync(List<DateTimeOffset> doubtful, CancellationToken cancellationToken)
     {
         if (doubtful.Count == 0)
         {
             Forget();
             return _ids;
         }
-        var since = doubtful.Min(outcome => outcome.CreatedAt) - Skew;
+        var since = doubtful.Min() - Skew;
         if (since < _since)
         {
             Forget();
@@ -38,7 +37,7 @@ internal sealed class PublishedResults(IEventBus bus)
         var count = Page;
         while (count == Page)
         {
-            var page = await bus.ReadAsync(new BusQuery(BusStream.Results, Page, _last, _since, HasBodies: false), cancellationToken);
+            var page = await bus.ReadAsync(new BusQuery(stream, Page, _last, _since, HasBodies: false), cancellationToken);
             _ids.UnionWith(page.Select(message => message.Id));
             _last = page.IsEmpty ? _last : page[^1].Sequence;
             count = page.Length;
