@@ -55,8 +55,15 @@ internal static class ToolsBenchmark
             name,
             new JsonObject
             {
-                ["script"] =
-                    $"from langchain_core.tools import tool\n\n@tool\ndef {name}(text: str) -> str:\n    \"\"\"Repeats.\"\"\"\n    return text\n",
+                ["script"] = $"""
+                from langchain_core.tools import tool
+
+                @tool
+                def {name}(text: str) -> str:
+                    "Repeats."
+                    return text
+
+                """,
             }
         );
 
