@@ -125,13 +125,15 @@ public sealed class ExhaustionTests
     {
         using var site = new SandboxSite(user, isForbidden);
         var marker = NewMarker();
-        var service = site.Start("--", "/usr/bin/python3", "-c", Daemons(marker, "print('started', flush=True); time.sleep(600)"));
-        Assert.Equal("started", await service.ReadLineAsync());
+        var service = site.Start("--", "/usr/bin/python3", "-c", Daemons(marker, "print(os.getcwd(), flush=True); time.sleep(600)"));
+        var folder = await service.ReadLineAsync();
+        Assert.NotNull(folder);
         await Wait.UntilAsync(() => CountOf(marker) == 2);
 
         await service.KillAsync();
 
         await Wait.UntilAsync(() => CountOf(marker) == 0, () => $"{CountOf(marker)} processes still run");
+        await Wait.UntilAsync(() => folder == "/work" || !Directory.Exists(folder), () => $"{folder} still exists");
     }
 
     [Theory]

@@ -17,8 +17,8 @@ internal sealed class SandboxSite : IDisposable
     /// in most containers; becomes a user; and becomes the program.
     /// </summary>
     private const string Enter = """
-        import ctypes, os, sys
-        user, forbid, command = int(sys.argv[1]), sys.argv[2] == 'forbid', sys.argv[3:]
+        import ctypes, os, struct, sys
+        user, forbid, hide, command = int(sys.argv[1]), sys.argv[2] == 'forbid', sys.argv[3] == 'hide', sys.argv[4:]
         if forbid:
             root = os.getuid() == 0
             ready, go = os.pipe(), os.pipe()
@@ -45,6 +45,14 @@ internal sealed class SandboxSite : IDisposable
             os.setgroups([])
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
+        if hide:
+            # A filter that lets landlock_create_ruleset (444) fail with ENOSYS, as in a kernel without Landlock.
+            code = b''.join(struct.pack('=HBBI', *it) for it in ((0x20, 0, 0, 0), (0x15, 0, 1, 444), (6, 0, 0, 0x50026), (6, 0, 0, 0x7fff0000)))
+            code = ctypes.create_string_buffer(code)
+            program = ctypes.create_string_buffer(struct.pack('@HxxxxxxP', 4, ctypes.addressof(code)))
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program, 0, 0) != 0:
+                sys.exit('seccomp is not available')
         os.execv(command[0], command)
         """;
 
@@ -64,7 +72,8 @@ internal sealed class SandboxSite : IDisposable
 
     /// <param name="user"><c>root</c>, or <c>user</c> for an account without privileges.</param>
     /// <param name="isForbidden">True if the service cannot create user namespaces.</param>
-    public SandboxSite(string user, bool isForbidden)
+    /// <param name="hidesLandlock">True if the kernel seems to have no Landlock.</param>
+    public SandboxSite(string user, bool isForbidden, bool hidesLandlock = false)
     {
         const string Python = "/usr/bin/python3";
         Assert.SkipUnless(File.Exists(Python), $"{Python} is not installed.");
@@ -75,6 +84,7 @@ internal sealed class SandboxSite : IDisposable
             : Environment.IsPrivilegedProcess ? ServiceUser
             : CurrentUser();
         IsForbidden = isForbidden;
+        HidesLandlock = hidesLandlock;
         Folder = System.IO.Directory.CreateTempSubdirectory("agent-executor-it-").FullName;
         Own(Folder);
     }
@@ -82,6 +92,8 @@ internal sealed class SandboxSite : IDisposable
     public int User { get; }
 
     public bool IsForbidden { get; }
+
+    public bool HidesLandlock { get; }
 
     /// <summary>A folder of the service, which only it can read.</summary>
     public string Folder { get; }
@@ -133,7 +145,10 @@ internal sealed class SandboxSite : IDisposable
     {
         var start = new ProcessStartInfo(
             "/usr/bin/python3",
-            ["-c", Enter, $"{User}", IsForbidden ? "forbid" : "allow", Program, "sandbox", .. arguments]
+            [
+                .. (string[])["-c", Enter, $"{User}", IsForbidden ? "forbid" : "allow", HidesLandlock ? "hide" : "show", Program, "sandbox"],
+                .. arguments,
+            ]
         )
         {
             WorkingDirectory = Folder,
