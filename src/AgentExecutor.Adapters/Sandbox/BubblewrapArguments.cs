@@ -77,7 +77,7 @@ internal static class BubblewrapArguments
     public static List<string> Command(SandboxPolicy policy) =>
         [
             .. (string[])["/bin/sh", "-c", LimitProcesses, "sh", Number(policy.Limits.Processes)],
-            .. policy.EgressSocket.Length > 0 ? EgressForwarder.Command : [],
+            .. policy.EgressSocket.Length > 0 ? EgressForwarder.Command() : [],
             policy.Program,
             .. policy.Arguments,
         ];

@@ -6,8 +6,6 @@ namespace AgentExecutor.Adapters.Sandbox;
 /// </summary>
 internal static class EgressForwarder
 {
-    public const string Python = "/usr/bin/python3";
-
     /// <summary>The socket file as the program sees it.</summary>
     public const string SocketPath = "/run/egress";
 
@@ -52,8 +50,11 @@ internal static class EgressForwarder
                 client.close()
         """;
 
+    /// <summary>The path of Python, or null if it is not installed.</summary>
+    public static string? FindPython() => Array.Find([.. SystemPaths.Programs.Select(folder => $"{folder}/python3")], File.Exists);
+
     /// <summary>The command that starts the forwarder and becomes the program that follows.</summary>
-    public static readonly string[] Command = [Python, "-I", "-c", Source];
+    public static string[] Command() => [FindPython()!, "-I", "-c", Source];
 
     /// <summary>The variables by which HTTP clients find the proxy.</summary>
     public static readonly KeyValuePair<string, string>[] Variables =

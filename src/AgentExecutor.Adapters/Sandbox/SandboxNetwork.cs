@@ -26,12 +26,12 @@ internal static class SandboxNetwork
                 "use a machine on which bubblewrap works, or an http tool"
             );
         }
-        if (!File.Exists(EgressForwarder.Python))
+        if (EgressForwarder.FindPython() is null)
         {
             throw new FaultException(
                 FaultCodes.SandboxUnavailable,
-                $"programs in the sandbox cannot use the network, because {EgressForwarder.Python} is not installed, which connects them",
-                "install it on the machine of the service"
+                "programs in the sandbox cannot use the network, because Python is not installed, which connects them",
+                "install python3 on the machine of the service"
             );
         }
     }

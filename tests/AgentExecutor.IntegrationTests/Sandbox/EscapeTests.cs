@@ -67,6 +67,26 @@ public sealed class EscapeTests
 
     [Theory]
     [MemberData(nameof(Sites))]
+    public async Task No_open_files_are_inherited(string user, bool isForbidden)
+    {
+        using var site = new SandboxSite(user, isForbidden);
+
+        var output = await site.PythonAsync(
+            """
+            import os, stat
+            for file in range(512):
+                try:
+                    print(file, stat.S_ISFIFO(os.fstat(file).st_mode))
+                except OSError:
+                    pass
+            """
+        );
+
+        Assert.Equal("0 True\n1 True\n2 True\n", output);
+    }
+
+    [Theory]
+    [MemberData(nameof(Sites))]
     public async Task The_network_is_out_of_reach(string user, bool isForbidden)
     {
         using var site = new SandboxSite(user, isForbidden);

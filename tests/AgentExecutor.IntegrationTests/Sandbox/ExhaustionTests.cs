@@ -161,10 +161,10 @@ public sealed class ExhaustionTests
     }
 
     /// <summary>A number of seconds that no other process sleeps for.</summary>
-    private static string NewMarker() => $"{Random.Shared.NextInt64(100_000_000, 999_999_999)}";
+    internal static string NewMarker() => $"{Random.Shared.NextInt64(100_000_000, 999_999_999)}";
 
     /// <summary>A script that starts a daemon of two forks, which ignores signals, leaves a zombie, and then runs the last part.</summary>
-    private static string Daemons(string marker, string last) =>
+    internal static string Daemons(string marker, string last) =>
         $$"""
             import os, signal, subprocess, time
             ready = os.pipe()
@@ -192,7 +192,7 @@ public sealed class ExhaustionTests
             {{last}}
             """;
 
-    private static int CountOf(string marker) =>
+    internal static int CountOf(string marker) =>
         Directory
             .GetDirectories("/proc")
             .Count(folder =>

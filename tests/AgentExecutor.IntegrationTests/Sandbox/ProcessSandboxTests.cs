@@ -57,6 +57,24 @@ public sealed class ProcessSandboxTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public async Task Daemons_have_ended_when_the_program_is_disposed(string level)
+    {
+        await using var sandbox = await CreateAsync(level);
+        var marker = ExhaustionTests.NewMarker();
+        var process = await sandbox.StartAsync(
+            new SandboxRequest("python3", ["-c", ExhaustionTests.Daemons(marker, "print('started', flush=True); time.sleep(600)")]),
+            TestContext.Current.CancellationToken
+        );
+        await process.StandardOutput.ReadExactlyAsync(new byte["started\n".Length], TestContext.Current.CancellationToken);
+        Assert.True(ExhaustionTests.CountOf(marker) > 0);
+
+        await process.DisposeAsync();
+
+        Assert.Equal(0, ExhaustionTests.CountOf(marker));
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public async Task Many_programs_run_at_the_same_time_and_cannot_see_each_other(string level)
     {
         await using var sandbox = await CreateAsync(level);

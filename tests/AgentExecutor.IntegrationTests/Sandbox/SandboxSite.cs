@@ -146,7 +146,8 @@ internal sealed class SandboxSite : IDisposable
         var start = new ProcessStartInfo(
             "/usr/bin/python3",
             [
-                .. (string[])["-c", Enter, $"{User}", IsForbidden ? "forbid" : "allow", HidesLandlock ? "hide" : "show", Program, "sandbox"],
+                .. (string[])
+                    ["-c", Enter, $"{User}", IsForbidden ? "forbid" : "allow", HidesLandlock ? "hide" : "show", Program, "sandbox"],
                 .. arguments,
             ]
         )
