@@ -47,7 +47,8 @@ internal sealed class SandboxSite : IDisposable
             os.setresuid(user, user, user)
         if hide:
             # A filter that lets landlock_create_ruleset (444) fail with ENOSYS, as in a kernel without Landlock.
-            code = b''.join(struct.pack('=HBBI', *it) for it in ((0x20, 0, 0, 0), (0x15, 0, 1, 444), (6, 0, 0, 0x50026), (6, 0, 0, 0x7fff0000)))
+            rules = ((0x20, 0, 0, 0), (0x15, 0, 1, 444), (6, 0, 0, 0x50026), (6, 0, 0, 0x7fff0000))
+            code = b''.join(struct.pack('=HBBI', *it) for it in rules)
             code = ctypes.create_string_buffer(code)
             program = ctypes.create_string_buffer(struct.pack('@HxxxxxxP', 4, ctypes.addressof(code)))
             libc = ctypes.CDLL(None, use_errno=True)
