@@ -39,10 +39,11 @@ internal sealed class PythonRunner : IScriptRunner
         ISandbox sandbox,
         ScriptSource script,
         ScriptToolSettings settings,
+        PythonCode code,
         CancellationToken cancellationToken
     )
     {
-        var (runner, answer) = await BeginAsync(sandbox, script, inspects: false, settings, cancellationToken);
+        var (runner, answer) = await BeginAsync(sandbox, script, inspects: false, settings, code, cancellationToken);
         if (answer.TextProperty("error") is { } error)
         {
             await runner.DisposeAsync();
@@ -56,10 +57,11 @@ internal sealed class PythonRunner : IScriptRunner
         ISandbox sandbox,
         ScriptSource script,
         ScriptToolSettings settings,
+        PythonCode code,
         CancellationToken cancellationToken
     )
     {
-        var (runner, answer) = await BeginAsync(sandbox, script, inspects: true, settings, cancellationToken);
+        var (runner, answer) = await BeginAsync(sandbox, script, inspects: true, settings, code, cancellationToken);
         await runner.DisposeAsync();
         return ScriptInspection.Read(answer);
     }
@@ -93,6 +95,7 @@ internal sealed class PythonRunner : IScriptRunner
         ScriptSource script,
         bool inspects,
         ScriptToolSettings settings,
+        PythonCode code,
         CancellationToken cancellationToken
     )
     {
@@ -104,7 +107,11 @@ internal sealed class PythonRunner : IScriptRunner
         var runner = new PythonRunner(await sandbox.StartAsync(request, cancellationToken), settings);
         try
         {
-            await Frames.WriteAsync(runner._process.StandardInput, RunnerTexts.PythonFrame(script, inspects, settings), cancellationToken);
+            await Frames.WriteAsync(
+                runner._process.StandardInput,
+                RunnerTexts.PythonFrame(script, inspects, settings, code.Get()),
+                cancellationToken
+            );
             return (runner, await Frames.ReadAsync(runner._process.StandardOutput, runner._maxAnswer, cancellationToken));
         }
         catch (Exception exception)

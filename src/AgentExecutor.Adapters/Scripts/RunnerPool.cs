@@ -16,6 +16,7 @@ internal sealed class RunnerPool : IAsyncDisposable
 {
     private readonly ISandbox _sandbox;
     private readonly ScriptToolSettings _settings;
+    private readonly PythonCode _code;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _places;
     private readonly CancellationTokenSource _closing = new();
@@ -28,12 +29,24 @@ internal sealed class RunnerPool : IAsyncDisposable
 
     private int _busy;
 
-    public RunnerPool(ISandbox sandbox, ScriptToolSettings settings, TimeProvider time)
+    public RunnerPool(ISandbox sandbox, ScriptToolSettings settings, PythonCode code, TimeProvider time)
     {
-        (_sandbox, _settings, _time) = (sandbox, settings, time);
+        (_sandbox, _settings, _code, _time) = (sandbox, settings, code, time);
         _places = new SemaphoreSlim(settings.MaxRunners);
         var interval = TimeSpan.FromSeconds(Math.Clamp(settings.IdleSeconds / 4, 0.1, 15));
         _timer = time.CreateTimer(_ => EndIdle(), null, interval, interval);
+    }
+
+    /// <summary>The number of processes that execute a call.</summary>
+    public int BusyCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _busy;
+            }
+        }
     }
 
     /// <summary>The number of processes that wait for a call.</summary>
@@ -88,7 +101,7 @@ internal sealed class RunnerPool : IAsyncDisposable
 
     private async Task<IScriptRunner> StartAsync(ScriptSource script, CancellationToken cancellationToken) =>
         script.Language == ScriptLanguage.Python
-            ? await PythonRunner.StartAsync(_sandbox, script, _settings, cancellationToken)
+            ? await PythonRunner.StartAsync(_sandbox, script, _settings, _code, cancellationToken)
             : await ProgramRunner.StartAsync(_sandbox, script, _settings, _time, cancellationToken);
 
     /// <summary>

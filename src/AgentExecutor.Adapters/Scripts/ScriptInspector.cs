@@ -7,7 +7,7 @@ namespace AgentExecutor.Adapters.Scripts;
 /// Finds out what scripts define, by running each once in the sandbox. Definitions are compiled often and scripts change rarely, so what
 /// was found is kept.
 /// </summary>
-internal sealed class ScriptInspector(ISandbox sandbox, ScriptToolSettings settings, TimeProvider time) : IDisposable
+internal sealed class ScriptInspector(ISandbox sandbox, ScriptToolSettings settings, PythonCode code, TimeProvider time) : IDisposable
 {
     private const int Capacity = 1024;
     private const int Parallel = 4;
@@ -58,7 +58,7 @@ internal sealed class ScriptInspector(ISandbox sandbox, ScriptToolSettings setti
         try
         {
             return script.Language == ScriptLanguage.Python
-                ? await PythonRunner.InspectAsync(sandbox, script, settings, either.Token)
+                ? await PythonRunner.InspectAsync(sandbox, script, settings, code, either.Token)
                 : await ProgramCheck.InspectAsync(sandbox, script, settings, either.Token);
         }
         catch (FaultException fault)

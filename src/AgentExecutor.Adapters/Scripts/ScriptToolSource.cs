@@ -6,13 +6,25 @@ using AgentExecutor.Core.Tools;
 namespace AgentExecutor.Adapters.Scripts;
 
 /// <summary>Creates tools with <c>runtime.type: script</c>.</summary>
-/// <param name="sandbox">Runs the scripts. It is disposed together with the source.</param>
-/// <param name="settings">The settings of the operator.</param>
-/// <param name="time">The source of time.</param>
-internal sealed class ScriptToolSource(ISandbox sandbox, ScriptToolSettings settings, TimeProvider time) : IToolSource, IAsyncDisposable
+internal sealed class ScriptToolSource : IToolSource, IAsyncDisposable
 {
-    private readonly ScriptInspector _inspector = new(sandbox, settings, time);
-    private readonly RunnerPool _runners = new(sandbox, settings, time);
+    private readonly ISandbox _sandbox;
+    private readonly ScriptToolSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly PythonCode _code;
+    private readonly ScriptInspector _inspector;
+    private readonly RunnerPool _runners;
+
+    /// <param name="sandbox">Runs the scripts. It is disposed together with the source.</param>
+    /// <param name="settings">The settings of the operator.</param>
+    /// <param name="time">The source of time.</param>
+    public ScriptToolSource(ISandbox sandbox, ScriptToolSettings settings, TimeProvider time)
+    {
+        (_sandbox, _settings, _time) = (sandbox, settings, time);
+        _code = new PythonCode(sandbox, settings);
+        _inspector = new ScriptInspector(sandbox, settings, _code, time);
+        _runners = new RunnerPool(sandbox, settings, _code, time);
+    }
 
     public string RuntimeType => "script";
 
@@ -41,12 +53,12 @@ internal sealed class ScriptToolSource(ISandbox sandbox, ScriptToolSettings sett
             yield return Fault("runtime.language", $"'{runtime.Language}' is not a language of scripts", $"use {ScriptLanguages.Names}");
             yield break;
         }
-        if (runtime.TimeoutSeconds is { } seconds && (seconds <= 0 || seconds > settings.TimeoutSeconds))
+        if (runtime.TimeoutSeconds is { } seconds && (seconds <= 0 || seconds > _settings.TimeoutSeconds))
         {
             yield return new ToolFault(
                 "runtime.timeout_seconds",
                 DefinitionCodes.LimitAboveServer,
-                $"{seconds} must be greater than 0 and at most the server's limit of {settings.TimeoutSeconds}",
+                $"{seconds} must be greater than 0 and at most the server's limit of {_settings.TimeoutSeconds}",
                 "use a number in this range"
             );
         }
@@ -61,14 +73,15 @@ internal sealed class ScriptToolSource(ISandbox sandbox, ScriptToolSettings sett
         var script =
             ScriptSource.Of(definition)
             ?? throw new FaultException(FaultCodes.ToolUnavailable, $"the tool '{definition.Name}' has no script");
-        return new ScriptTool(definition, script, _inspector.Find(script) ?? ScriptInspection.Program, _runners, settings, time);
+        return new ScriptTool(definition, script, _inspector.Find(script) ?? ScriptInspection.Program, _runners, _settings, _time);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _runners.DisposeAsync();
         _inspector.Dispose();
-        if (sandbox is IAsyncDisposable disposable)
+        await _code.DisposeAsync();
+        if (_sandbox is IAsyncDisposable disposable)
         {
             await disposable.DisposeAsync();
         }

@@ -46,7 +46,7 @@ public static class AgentGraph
                 new Edge.Router(Repair, [Summarize, Model], router.ToModel),
                 new Edge.Direct(Summarize, Model),
                 new Edge.Router(Model, [Tools, Summarize, Model, Graph.End], router.AfterModel),
-                new Edge.Router(Tools, [Tools, Summarize, Model], router.AfterTurn),
+                new Edge.Router(Tools, [Tools, Summarize, Model], router.AfterTools),
             ],
             Channels(spec, channels)
         );

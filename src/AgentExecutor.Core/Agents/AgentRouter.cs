@@ -49,6 +49,29 @@ internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
         return ToModel(state);
     }
 
+    /// <summary>
+    /// Determines the next tasks after tool calls: the calls of the turn that are still pending, then the model. Messages that tools have
+    /// added do not matter.
+    /// </summary>
+    public IReadOnlyList<DueTask> AfterTools(StateView state)
+    {
+        var messages = state.Messages;
+        var answered = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = messages.Count - 1; i >= 0; i--)
+        {
+            var message = messages[i];
+            if (!message.ToolCalls.IsEmpty)
+            {
+                return Due(message, answered) is { Count: > 0 } due ? due : ToModel(state);
+            }
+            if (message is { Type: MessageType.Tool, ToolCallId: { } id })
+            {
+                answered.Add(id);
+            }
+        }
+        return ToModel(state);
+    }
+
     private List<DueTask> Due(Message message, HashSet<string> answered)
     {
         var due = new List<DueTask>();

@@ -40,12 +40,9 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     )
     {
         var now = time.GetUtcNow();
-        var submissions = ImmutableArray.CreateBuilder<RunSubmission>(requests.Length);
-        foreach (var request in requests)
-        {
-            submissions.Add(await SubmissionAsync(request, now, cancellationToken));
-        }
-        var submitted = await queue.SubmitAsync(submissions.ToImmutable(), claimLease, cancellationToken);
+        // In parallel, because compiling a definition for its name can take as long as running its scripts once.
+        var submissions = await Task.WhenAll(requests.Select(request => SubmissionAsync(request, now, cancellationToken)));
+        var submitted = await queue.SubmitAsync([.. submissions], claimLease, cancellationToken);
         return [.. submitted.Select((it, index) => new Admission(requests[index], it, IsOther(requests[index], it)))];
     }
 
@@ -55,7 +52,7 @@ public sealed class JobAdmitter(CompiledAgents agents, IRunQueue queue, TimeProv
     private static bool IsOther(JobRequest request, SubmittedRun submitted) =>
         !submitted.IsNew && submitted.RequestHash.Length > 0 && submitted.RequestHash != request.RequestHash;
 
-    private async ValueTask<RunSubmission> SubmissionAsync(JobRequest request, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<RunSubmission> SubmissionAsync(JobRequest request, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var hash = AgentCompiler.HashOf(request.Definition.Span);
         var run = new Run

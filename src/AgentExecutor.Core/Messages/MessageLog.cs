@@ -85,10 +85,39 @@ public sealed class MessageLog : IReadOnlyList<Message>
             {
                 return From(ToBuilder(), index, message);
             }
+            if (PlaceOf(message) is var place && place < Count)
+            {
+                var items = ToBuilder();
+                items.Insert(place, message);
+                return Of(items);
+            }
             var shared = _shared.Count == Count && Count > 0 ? _shared : _shared.Copy(Count);
             shared.Append(message);
             return new MessageLog(shared, Count + 1, Length + message.Length, AiTurns + (message.Type == MessageType.Ai ? 1 : 0));
         }
+    }
+
+    /// <summary>
+    /// Returns the position of a new message: the end. The answer to a tool call is placed before messages that were added since the call,
+    /// for example by another tool, because model servers require that the answers follow the calls.
+    /// </summary>
+    private int PlaceOf(Message message)
+    {
+        if (message is not { Type: MessageType.Tool, ToolCallId: { } call })
+        {
+            return Count;
+        }
+        var place = Count;
+        while (place > 0 && _shared.Items[place - 1] is { Type: not MessageType.Tool, ToolCalls.IsEmpty: true })
+        {
+            place--;
+        }
+        var turn = place - 1;
+        while (turn >= 0 && _shared.Items[turn].Type == MessageType.Tool)
+        {
+            turn--;
+        }
+        return turn >= 0 && _shared.Items[turn].ToolCalls.Any(it => it.Id == call) ? place : Count;
     }
 
     private MessageLog Remove(string id)

@@ -1,10 +1,11 @@
+using AgentExecutor.Adapters.Sandbox;
 using AgentExecutor.Adapters.Scripts;
 using AgentExecutor.IntegrationTests.Support;
 
 namespace AgentExecutor.IntegrationTests.Scripts;
 
 /// <summary>Processes of scripts are used again, and nothing passes from one call to another.</summary>
-public sealed class RunnerPoolTests : IAsyncDisposable
+public abstract class RunnerPoolTests(bool usesNamespaces) : IAsyncDisposable
 {
     /// <summary>Says in which process it was loaded, and how often it was called there.</summary>
     private const string Counting = """
@@ -23,7 +24,10 @@ public sealed class RunnerPoolTests : IAsyncDisposable
             return f"{loaded} {len(calls)} {json.left} {os.environ['LEFT']} {os.getpid() != loaded}"
         """;
 
-    private readonly ScriptRuns _runs = new(new ScriptToolSettings { MaxRunners = 2, IdleSeconds = 600 });
+    private readonly ScriptRuns _runs = new(
+        new ScriptToolSettings { MaxRunners = 2, IdleSeconds = 600 },
+        usesNamespaces ? SandboxLevel.Namespaces : SandboxLevel.Restricted
+    );
 
     [Fact]
     public async Task State_in_globals_modules_and_the_environment_is_not_visible_to_the_next_call()
@@ -107,12 +111,25 @@ public sealed class RunnerPoolTests : IAsyncDisposable
     [Fact]
     public async Task A_process_without_calls_is_ended()
     {
-        await using var runs = new ScriptRuns(new ScriptToolSettings { MaxRunners = 2, IdleSeconds = 0.2 });
+        await using var runs = new ScriptRuns(
+            new ScriptToolSettings { MaxRunners = 2, IdleSeconds = 0.2 },
+            usesNamespaces ? SandboxLevel.Namespaces : SandboxLevel.Restricted
+        );
 
         await runs.CallAsync(Counting);
 
         await Wait.UntilAsync(() => runs.Runners.IdleCount == 0);
     }
 
-    public ValueTask DisposeAsync() => _runs.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _runs.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 }
+
+/// <inheritdoc/>
+public sealed class RunnerPoolWithNamespacesTests() : RunnerPoolTests(usesNamespaces: true);
+
+/// <inheritdoc/>
+public sealed class RunnerPoolWithoutNamespacesTests() : RunnerPoolTests(usesNamespaces: false);

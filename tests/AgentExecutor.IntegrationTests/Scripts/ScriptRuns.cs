@@ -24,9 +24,11 @@ internal sealed class ScriptRuns : IAsyncDisposable
     private readonly InMemoryEventStream _events = new();
     private int _runs;
 
-    public ScriptRuns(ScriptToolSettings? settings = null) =>
+    /// <param name="settings">The settings; null for the defaults.</param>
+    /// <param name="highest">The strongest isolation that is tried.</param>
+    public ScriptRuns(ScriptToolSettings? settings = null, SandboxLevel highest = SandboxLevel.Namespaces) =>
         _source = new ScriptToolSource(
-            new ProcessSandbox(new SandboxSettings(), TimeProvider.System),
+            new ProcessSandbox(new SandboxSettings(), TimeProvider.System, highest: highest),
             settings ?? new ScriptToolSettings { MaxRunners = 4 },
             TimeProvider.System
         );
@@ -47,17 +49,23 @@ internal sealed class ScriptRuns : IAsyncDisposable
         return outcome.State!.Get<MessageLog>(AgentState.Messages)!.Single(message => message.Type == MessageType.Tool);
     }
 
+    /// <summary>Runs a definition on a new thread to its end.</summary>
+    public async Task<RunOutcome> RunAsync(string definition)
+    {
+        var outcome = await StartAsync(definition, new RunSignals(TestContext.Current.CancellationToken));
+        Assert.True(outcome.Run.Status == RunStatus.Completed, outcome.Run.Failure?.Message);
+        return outcome;
+    }
+
     /// <summary>Runs a definition on a new thread.</summary>
-    public async Task<RunOutcome> RunAsync(string definition, string input = """{"user_request": "go"}""")
+    public async Task<RunOutcome> StartAsync(string definition, RunSignals signals)
     {
         var store = new InMemoryCheckpointStore();
         var services = new RunServices(store, _events, TimeProvider.System);
         var executor = new RunExecutor(services, store, new CompiledAgents(Environment));
         var id = $"{Interlocked.Increment(ref _runs)}";
-        var request = new RunRequest($"t{id}", $"r{id}", Encoding.UTF8.GetBytes(definition), JsonElement.Parse(input));
-        var outcome = await executor.StartAsync(request, new RunSignals(TestContext.Current.CancellationToken));
-        Assert.True(outcome.Run.Status == RunStatus.Completed, outcome.Run.Failure?.Message);
-        return outcome;
+        var input = JsonElement.Parse("""{"user_request": "go"}""");
+        return await executor.StartAsync(new RunRequest($"t{id}", $"r{id}", Encoding.UTF8.GetBytes(definition), input), signals);
     }
 
     /// <summary>Returns what is wrong with a definition.</summary>

@@ -41,6 +41,25 @@ public sealed class ToolUpdateTests
         );
     }
 
+    [Fact]
+    public async Task Messages_of_parallel_calls_follow_all_answers_and_do_not_end_the_turn()
+    {
+        var tool = new UpdatingTool("""["messages", [{"type": "human", "content": "h"}, {"type": "ai", "content": "a"}]]""");
+
+        var outcome = await RunAsync(
+            tool,
+            script: """
+            [{"when": {"last_contains": "a"}, "text": "done"},
+             {"tool_calls": [{"id": "c1", "name": "update", "args": {}}, {"id": "c2", "name": "update", "args": {}}]}]
+            """
+        );
+
+        Assert.Equal(
+            ["go", "", "did it", "did it", "h", "a", "h", "a", "done"],
+            outcome.State.Get<MessageLog>(AgentState.Messages)!.Select(message => message.Text)
+        );
+    }
+
     [Theory]
     [InlineData("""["nowhere", 1]""", "there is no channel 'nowhere'; the channels are messages, files, todos, items, count")]
     [InlineData("""["count", "many"]""", "expects a number")]
@@ -99,13 +118,15 @@ public sealed class ToolUpdateTests
     private static string Value(GraphOutcome outcome, string channel) =>
         new StateView(outcome.State).Json(channel) is { ValueKind: not JsonValueKind.Undefined } json ? json.GetRawText() : "";
 
-    private async Task<GraphOutcome> RunAsync(UpdatingTool tool, bool begin = true, CancellationToken cancellationToken = default)
+    private async Task<GraphOutcome> RunAsync(
+        UpdatingTool tool,
+        bool begin = true,
+        string script = """[{"tool_calls": [{"id": "c", "name": "update", "args": {}}]}, {"text": "done"}]""",
+        CancellationToken cancellationToken = default
+    )
     {
         tool.Seen = key => _key = key;
-        var spec = TestAgents.Scripted("lead", """[{"tool_calls": [{"id": "c", "name": "update", "args": {}}]}, {"text": "done"}]""") with
-        {
-            Tools = [tool],
-        };
+        var spec = TestAgents.Scripted("lead", script) with { Tools = [tool] };
         using var session = new RunSession(
             new Run
             {
