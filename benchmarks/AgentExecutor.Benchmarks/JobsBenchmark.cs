@@ -150,7 +150,8 @@ internal static class JobsBenchmark
         }
     }
 
-    private static byte[] Event(string id, string definition) =>
+    /// <summary>The message of a job, as JSON of a CloudEvent.</summary>
+    public static byte[] Event(string id, string definition) =>
         Encoding.UTF8.GetBytes(
             $$$$"""
             {"specversion": "1.0", "id": "{{{{id}}}}", "source": "/bench", "type": "dev.my-platform.agent.execute",

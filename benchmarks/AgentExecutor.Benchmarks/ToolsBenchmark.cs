@@ -21,6 +21,7 @@ internal static class ToolsBenchmark
         var figures = new Dictionary<string, double>();
         await MeasureScriptsAsync(figures);
         await MeasureHttpAsync(figures);
+        figures["event_tool_roundtrip_p50_ms"] = await EventTools.RoundTripAsync();
         return figures;
     }
 
