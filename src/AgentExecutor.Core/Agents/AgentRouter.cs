@@ -78,7 +78,7 @@ internal sealed class AgentRouter(AgentSpec spec, Toolbox tools)
         var changed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var call in message.ToolCalls)
         {
-            if (!answered.Contains(call.Id) && (tools.Find(call.Name)?.Changes(call.Arguments) is not { } change || changed.Add(change)))
+            if (!answered.Contains(call.Id) && (tools.FindOwn(call.Name)?.Changes(call.Arguments) is not { } change || changed.Add(change)))
             {
                 due.Add(new DueTask(AgentGraph.Tools, AgentGraph.Argument(call)));
             }

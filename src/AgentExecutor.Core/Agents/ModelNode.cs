@@ -14,20 +14,21 @@ namespace AgentExecutor.Core.Agents;
 internal sealed class ModelNode(AgentSpec spec, BudgetedCaller caller, Toolbox tools) : NodeBody
 {
     private readonly ChatMessage _system = new(ChatRole.System, SystemPrompt.Of(spec));
-    private readonly long _overhead = SystemPrompt.Of(spec).Length + TokenEstimate.LengthOf(tools.Declarations);
+    private readonly long _prompt = SystemPrompt.Of(spec).Length;
 
     public override async ValueTask RunAsync(NodeContext context, CancellationToken cancellationToken)
     {
         var messages = context.State.Messages;
+        var declarations = await tools.DeclareAsync(context, cancellationToken);
         var request = new ModelRequest(
             new ChatView(_system, messages),
             messages.AiTurns,
-            tools.Declarations,
+            declarations,
             $"ai-{context.TaskId}",
             context.MayHaveBegun
         )
         {
-            InputTokens = TokenEstimate.Of(_overhead + messages.Length),
+            InputTokens = TokenEstimate.Of(_prompt + TokenEstimate.LengthOf(declarations) + messages.Length),
             ResponseFormat = spec.Output?.ForModel,
             ToolMode = spec.ToolChoice.ModeFor(messages),
             MaySummarize = !Overflow.WasShortened(context.State),

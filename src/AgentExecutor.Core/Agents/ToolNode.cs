@@ -16,8 +16,9 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
             MessageJson.ReadToolCall(context.Argument)
             ?? throw new FaultException(FaultCodes.StoreCorrupt, "a tool call that is due has no id or no name");
         var (decided, rejection) = Approve(call, context);
-        var result = rejection ?? await CallAsync(decided, context, cancellationToken);
-        var content = tools.Find(call.Name) is { LimitsItsResults: false }
+        var tool = rejection is null ? await tools.FindAsync(call.Name, context, cancellationToken) : tools.FindOwn(call.Name);
+        var result = rejection ?? await CallAsync(tool, decided, context, cancellationToken);
+        var content = tool is { LimitsItsResults: false }
             ? LargeResults.Offload(decided, result.Content, spec.MaxToolResultLength, context)
             : result.Content;
         if (!ReferenceEquals(call, decided))
@@ -33,11 +34,11 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
     /// <summary>Asks a person if the policy requires it, and again if the answer is not a valid decision.</summary>
     private (ToolCall Call, ToolResult? Rejection) Approve(ToolCall call, NodeContext context)
     {
-        if (!spec.InterruptOn.TryGetValue(call.Name, out var policy))
+        if (PolicyOf(call) is not { } policy)
         {
             return (call, default(ToolResult?));
         }
-        if (tools.Find(call.Name) is { AsksItself: true })
+        if (tools.FindOwn(call.Name) is { AsksItself: true })
         {
             return (call, default(ToolResult?)); // the policy contains the terms of its question
         }
@@ -67,14 +68,23 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
         }
     }
 
+    /// <summary>Returns the policy of the tool, or that of the group to which it belongs, or null.</summary>
+    private ApprovalPolicy? PolicyOf(ToolCall call) =>
+        spec.InterruptOn.GetValueOrDefault(call.Name) ?? spec.InterruptOn.GetValueOrDefault(tools.DefinedName(call.Name));
+
     private ToolContext ContextOf(ToolCall call, NodeContext context) =>
         new(context, call, spec.Name)
         {
-            Terms = spec.InterruptOn.TryGetValue(call.Name, out var policy) ? policy.Terms : InterruptTerms.None,
+            Terms = PolicyOf(call) is { } policy ? policy.Terms : InterruptTerms.None,
         };
 
-    private async ValueTask<ToolResult> CallAsync(ToolCall call, NodeContext context, CancellationToken cancellationToken) =>
-        tools.Find(call.Name) is { } tool
-            ? await ToolCaller.CallAsync(tool, ContextOf(call, context), cancellationToken)
-            : ToolResult.Error($"Error: there is no tool '{call.Name}'. Your tools are {string.Join(", ", tools.Names)}.");
+    private async ValueTask<ToolResult> CallAsync(Tool? tool, ToolCall call, NodeContext context, CancellationToken cancellationToken)
+    {
+        if (tool is not null)
+        {
+            return await ToolCaller.CallAsync(tool, ContextOf(call, context), cancellationToken);
+        }
+        var names = await tools.NamesAsync(context, cancellationToken);
+        return ToolResult.Error($"Error: there is no tool '{call.Name}'. Your tools are {string.Join(", ", names)}.");
+    }
 }

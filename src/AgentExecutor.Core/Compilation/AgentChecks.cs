@@ -57,6 +57,10 @@ internal static class AgentChecks
             .Append(TaskTool.ToolName)
             .Distinct();
 
+    /// <summary>Returns true if a tool definition stands for several tools, to which a tool with this name may belong.</summary>
+    private static bool IsOfGroup(string tool, AgentDefinition definition) =>
+        (definition.ToolDefinitions ?? []).Any(it => it.NamePrefix() is { } prefix && tool.StartsWith(prefix, StringComparison.Ordinal));
+
     private static IEnumerable<DefinitionFault> CheckName(GraphPart part, NodeConfig config, int index) =>
         config.Name is not { Length: > 0 } name || Names.IsAgentName(name)
             ? []
@@ -92,7 +96,7 @@ internal static class AgentChecks
         foreach (var (tool, policy) in config.InterruptOn ?? new Dictionary<string, JsonElement>())
         {
             var path = $"{part.PathOf(index, "interrupt_on")}.{tool}";
-            if (!ToolNames(definition).Contains(tool))
+            if (!ToolNames(definition).Contains(tool) && !IsOfGroup(tool, definition))
             {
                 yield return new DefinitionFault(
                     DefinitionCodes.UnknownTool,

@@ -123,10 +123,17 @@ public sealed record ToolDefinition
     [Description("The same as 'dependencies' of 'runtime', as older definitions write it.")]
     public IReadOnlyList<string>? Dependencies { get; init; }
 
+    /// <summary>
+    /// The beginning of the names of the tools for which this definition stands; null if it stands for one tool.
+    /// </summary>
+    public string? NamePrefix() =>
+        RuntimeType == "mcp" && Runtime is { Tool: null } runtime ? runtime.Prefix ?? $"{Name}_" : null;
+
     internal string RuntimeType =>
         Runtime?.Type
         ?? (
             Runtime?.Script is not null ? "script"
+            : Runtime?.Server is not null || Runtime?.Command is not null ? "mcp"
             : Runtime?.Url is not null ? "http"
             : "builtin"
         );
@@ -180,6 +187,27 @@ public sealed record ToolRuntimeDefinition
             + "text as it is. Default: a JSON object of the arguments that are not used elsewhere."
     )]
     public JsonElement? Body { get; init; }
+
+    [Description("For mcp: the name of a server in the settings of the service. Instead, 'url' or 'command' describes a server.")]
+    public string? Server { get; init; }
+
+    [Description("For mcp: the program of a server that communicates over standard input and output. It runs in the sandbox.")]
+    public string? Command { get; init; }
+
+    [Description("For mcp: the arguments of 'command'.")]
+    public IReadOnlyList<string>? Args { get; init; }
+
+    [Description("For mcp: the environment variables of 'command'. A value is a text, or refers to a secret as in 'headers'.")]
+    public IReadOnlyDictionary<string, JsonElement>? Env { get; init; }
+
+    [Description("For mcp: the one tool of the server that this definition stands for. Default: all tools of the server.")]
+    public string? Tool { get; init; }
+
+    [Description("For mcp: the tools of the server that models can call, of which names may end with *. Default: all of them.")]
+    public IReadOnlyList<string>? Tools { get; init; }
+
+    [Description("For mcp: the beginning of the names under which models know the tools. Default: the name of the definition and '_'.")]
+    public string? Prefix { get; init; }
 
     [Description("The timeout of one call in seconds.")]
     public double? TimeoutSeconds { get; init; }

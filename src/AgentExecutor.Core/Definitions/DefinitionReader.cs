@@ -105,6 +105,7 @@ public static class DefinitionReader
             (tool["runtime"]?["headers"] as JsonObject)?.Remove(Comment);
             NormalizeScript(tool);
             (tool["runtime"]?["query"] as JsonObject)?.Remove(Comment);
+            (tool["runtime"]?["env"] as JsonObject)?.Remove(Comment);
         }
         foreach (var node in Objects(owner, "nodes"))
         {

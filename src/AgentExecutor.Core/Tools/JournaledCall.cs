@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AgentExecutor.Core.Checkpoints;
+using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Sessions;
 
@@ -17,6 +18,9 @@ namespace AgentExecutor.Core.Tools;
 /// </summary>
 internal static class JournaledCall
 {
+    /// <summary>The outcome of a call that waits for an answer of a person.</summary>
+    private const string Suspended = "\u0001suspended";
+
     private const string Retry = "retry";
     private const string Unknown = "unknown";
     private const string Result = "result";
@@ -33,7 +37,7 @@ internal static class JournaledCall
     )
     {
         var journal = context.Node.Session.Journal;
-        if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier)
+        if (await journal.FindAsync(context.Node.TaskId, cancellationToken) is { } earlier && earlier.Outcome?.Content != Suspended)
         {
             if (earlier.Outcome is { } known && !(known.IsError && context.ErrorsFail))
             {
@@ -53,7 +57,17 @@ internal static class JournaledCall
             StartedAt = Microseconds(context.Node.Now),
         };
         await journal.BeginAsync(call, cancellationToken);
-        var result = await invoke();
+        ToolResult result;
+        try
+        {
+            result = await invoke();
+        }
+        catch (InterruptSignal)
+        {
+            // The tool waits for an answer, so the call has not taken effect and is made again when the answer is there.
+            journal.End(call with { Outcome = new StoredOutcome(Suspended, true, context.Node.Now) });
+            throw;
+        }
         var outcome = new StoredOutcome(result.Content, result.IsError, context.Node.Now) { Updates = ToolUpdate.ToJson(result.Updates) };
         journal.End(call with { Outcome = outcome });
         return result;

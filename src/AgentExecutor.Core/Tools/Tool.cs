@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using AgentExecutor.Core.Events;
 using AgentExecutor.Core.Graphs;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
@@ -92,6 +93,19 @@ public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
 {
     /// <summary>A key that is the same for every attempt of this call.</summary>
     public string IdempotencyKey => Node.TaskId;
+
+    /// <summary>
+    /// Asks a person a question under a key, so that the answer belongs to this question regardless of the order of questions. It unwinds the
+    /// call until the answer is there. Then the call is made again, and this method returns the answer.
+    /// </summary>
+    public JsonElement Ask(JsonElement question, string key) => Node.Interrupt(question, key);
+
+    /// <summary>Publishes how far the call is.</summary>
+    /// <param name="message">The text; null if there is none.</param>
+    /// <param name="progress">How much of the work is done; null if it is unknown.</param>
+    /// <param name="total">The amount of the whole work; null if it is unknown.</param>
+    public void Report(string? message, double? progress = null, double? total = null) =>
+        Node.Session.Publish(new RunEvent.ToolProgress(Agent, Call, message, progress, total) { Namespace = Node.Scope.Namespace });
 
     /// <summary>
     /// True if an error of the tool fails the node instead of being returned to a model. Resuming the run then repeats the call.

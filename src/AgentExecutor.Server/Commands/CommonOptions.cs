@@ -65,6 +65,7 @@ internal static class CommonOptions
         settings = settings with
         {
             HttpTools = settings.HttpTools with { AllowPrivateNetworks = settings.HttpTools.AllowPrivateNetworks ?? true },
+            Mcp = settings.Mcp with { AllowCommands = settings.Mcp.AllowCommands ?? true },
             ModelServers = settings.ModelServers with { AllowPrivateNetworks = settings.ModelServers.AllowPrivateNetworks ?? true },
         };
         return dataDir is null ? settings : settings with { DataDir = dataDir, Postgres = new PostgresSettings() };

@@ -6,6 +6,7 @@ using AgentExecutor.Core.Recording;
 using AgentExecutor.Core.Skills;
 using AgentExecutor.Core.Tools;
 using AgentExecutor.Server.Settings;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentExecutor.Server.Composition;
 
@@ -24,7 +25,14 @@ internal static class DefinitionEnvironments
             ),
             new ToolCatalog(
                 AdapterCatalog
-                    .ToolSources(settings.HttpTools, settings.ScriptTools, settings.Sandbox, TimeProvider.System)
+                    .ToolSources(
+                        settings.HttpTools,
+                        settings.ScriptTools,
+                        settings.Mcp,
+                        settings.Sandbox,
+                        TimeProvider.System,
+                        NullLoggerFactory.Instance
+                    )
                     .Select(source => tap?.Intercept(source) ?? source),
                 settings.Tools
             ),

@@ -91,7 +91,8 @@ internal static class EngineServices
             .AddSingleton(settings.Tools)
             .AddSingleton(settings.HttpTools)
             .AddSingleton(settings.ScriptTools)
-            .AddSingleton(settings.Sandbox);
+            .AddSingleton(settings.Sandbox)
+            .AddSingleton(settings.Mcp);
 
     private static RunServices CreateRunServices(IServiceProvider it)
     {

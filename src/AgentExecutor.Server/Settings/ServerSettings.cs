@@ -1,4 +1,5 @@
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Mcp;
 using AgentExecutor.Adapters.ModelServers;
 using AgentExecutor.Adapters.Nats;
 using AgentExecutor.Adapters.Postgres;
@@ -116,6 +117,9 @@ public sealed record ServerSettings
 
     /// <summary>The isolation of programs that definitions bring.</summary>
     public SandboxSettings Sandbox { get; init; } = new();
+
+    /// <summary>Tools of MCP servers.</summary>
+    public McpSettings Mcp { get; init; } = new();
 
     /// <summary>The export of metrics and traces.</summary>
     public OpenTelemetrySettings OpenTelemetry { get; init; } = new();

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Reflection;
 using System.Text.Json;
 using AgentExecutor.Adapters.Http;
+using AgentExecutor.Adapters.Mcp;
 using AgentExecutor.Core;
 
 namespace AgentExecutor.Server.Settings;
@@ -86,6 +87,11 @@ public static class SettingsReader
         {
             HttpTools = settings.HttpTools.WithSecrets(ReadSecrets(settings.HttpTools.SecretNames(), variables, secretFaults)),
         };
+        var serverFaults = new List<string>();
+        if (settings.Mcp.ServersFile is { Length: > 0 } servers)
+        {
+            settings = settings with { Mcp = settings.Mcp.WithServers(McpServersFile.Read(servers, variables, serverFaults)) };
+        }
         settings = settings with
         {
             OpenTelemetry = settings.OpenTelemetry.With(variables, ReadSecrets(OpenTelemetrySettings.SecretNames, variables, secretFaults)),
@@ -95,6 +101,7 @@ public static class SettingsReader
             .. given.Values.Keys.Select(name => UnknownSettings.Fault(given.SourceOf(name), name)),
             .. given.Faults,
             .. secretFaults,
+            .. serverFaults.Select(fault => $"{given.SourceOf("MCP_SERVERS_FILE")}: {fault}"),
             .. settings.OpenTelemetry.Faults().Select(fault => $"{fault.Setting}: {fault.Message}"),
             .. faults.Select(fault => $"{given.SourceOf(fault.Setting)}: {fault.Message}"),
         ];
@@ -149,6 +156,7 @@ public static class SettingsReader
                 {
                     Secret { IsSet: true } secret => [secret.Value!],
                     Secret or null => [],
+                    McpSettings mcp => mcp.Servers().Values.SelectMany(server => server.Secrets),
                     HttpToolSettings tools => tools.Secrets().Values.Where(secret => secret.IsSet).Select(secret => secret.Value!),
                     OpenTelemetrySettings telemetry => telemetry.Secrets(),
                     var below => SecretsOf(below),
