@@ -22,6 +22,8 @@ internal sealed record McpEndpoint(string Name)
 
     public IReadOnlyList<string> Paths { get; init; } = [];
 
+    public IReadOnlyList<string> WritablePaths { get; init; } = [];
+
     public bool UsesNetwork { get; init; }
 
     /// <summary>The secrets that a server knows and may therefore repeat.</summary>
@@ -65,6 +67,7 @@ internal sealed record McpEndpoint(string Name)
             Args = server.Args,
             Variables = server.Env.ToDictionary(it => it.Key, it => it.Value.Value ?? ""),
             Paths = server.Paths,
+            WritablePaths = server.WritablePaths,
             UsesNetwork = server.Network,
             Secrets = server.Secrets,
         };

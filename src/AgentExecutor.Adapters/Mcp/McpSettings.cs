@@ -71,6 +71,9 @@ public sealed record McpServer
     /// <summary>The files and folders that the program may read, in addition to the system's programs and libraries.</summary>
     public IReadOnlyList<string> Paths { get; init; } = [];
 
+    /// <summary>The files and folders that the program may read and change.</summary>
+    public IReadOnlyList<string> WritablePaths { get; init; } = [];
+
     /// <summary>Whether the program may use the network, as far as the settings of the sandbox allow it.</summary>
     public bool Network { get; init; }
 

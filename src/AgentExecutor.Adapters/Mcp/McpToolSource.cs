@@ -11,18 +11,19 @@ internal sealed class McpToolSource : IToolSource, IAsyncDisposable
 {
     private readonly McpSettings _settings;
     private readonly HttpToolSettings _http;
+    private readonly ISandbox _sandbox;
     private readonly TimeProvider _time;
     private readonly McpToolChecks _checks;
     private readonly McpConnections _connections;
 
     /// <param name="settings">The settings of servers.</param>
     /// <param name="http">The settings of what is sent over HTTP, and of secrets.</param>
-    /// <param name="sandbox">Starts servers; null if no server can be started.</param>
+    /// <param name="sandbox">Starts servers.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Creates loggers.</param>
-    public McpToolSource(McpSettings settings, HttpToolSettings http, ISandbox? sandbox, TimeProvider time, ILoggerFactory loggers)
+    public McpToolSource(McpSettings settings, HttpToolSettings http, ISandbox sandbox, TimeProvider time, ILoggerFactory loggers)
     {
-        (_settings, _http, _time) = (settings, http, time);
+        (_settings, _http, _sandbox, _time) = (settings, http, sandbox, time);
         var guard = http.CreateGuard();
         _checks = new McpToolChecks(settings, http, guard);
         _connections = new McpConnections(new McpTransports(guard, sandbox, settings, loggers), settings, time, loggers);
@@ -35,5 +36,12 @@ internal sealed class McpToolSource : IToolSource, IAsyncDisposable
     public Tool Create(ToolDefinition definition) =>
         new McpToolSet(definition, McpEndpoint.Of(definition, _settings, _http), _settings, _connections, _time);
 
-    public ValueTask DisposeAsync() => _connections.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _connections.DisposeAsync();
+        if (_sandbox is IAsyncDisposable sandbox)
+        {
+            await sandbox.DisposeAsync();
+        }
+    }
 }

@@ -9,11 +9,19 @@ namespace AgentExecutor.Adapters.Mcp;
 
 /// <summary>Opens the transports to servers: over HTTP through the egress guard, and to programs that run in the sandbox.</summary>
 /// <param name="guard">The guard of what is sent over HTTP.</param>
-/// <param name="sandbox">Starts programs; null if no program can be started.</param>
+/// <param name="sandbox">Starts programs.</param>
 /// <param name="settings">The settings.</param>
 /// <param name="loggers">Creates the loggers of the SDK.</param>
-internal sealed class McpTransports(EgressGuard guard, ISandbox? sandbox, McpSettings settings, ILoggerFactory loggers) : IDisposable
+internal sealed class McpTransports(EgressGuard guard, ISandbox sandbox, McpSettings settings, ILoggerFactory loggers) : IDisposable
 {
+    /// <summary>Servers run for a long time, and many of them run on Node, which reserves much address space.</summary>
+    private static readonly SandboxLimits Limits = new()
+    {
+        CpuTime = Timeout.InfiniteTimeSpan,
+        AddressSpaceBytes = 1L << 38,
+        Processes = 128,
+    };
+
     private readonly HttpClient _http = new(new BoundedMessagesHandler(guard.CreateHandler(), settings.MaxMessageBytes))
     {
         Timeout = Timeout.InfiniteTimeSpan,
@@ -30,17 +38,15 @@ internal sealed class McpTransports(EgressGuard guard, ISandbox? sandbox, McpSet
         {
             return (OverHttp(endpoint, url), null);
         }
-        if (sandbox is null)
-        {
-            throw new FaultException(FaultCodes.ToolUnavailable, "programs cannot be started here");
-        }
         var process = new McpProcess(
             await sandbox.StartAsync(
                 new SandboxRequest(endpoint.Command!, endpoint.Args)
                 {
                     Variables = endpoint.Variables,
                     ReadablePaths = endpoint.Paths,
+                    WritablePaths = endpoint.WritablePaths,
                     UsesNetwork = endpoint.UsesNetwork,
+                    Limits = Limits,
                 },
                 cancellationToken
             )

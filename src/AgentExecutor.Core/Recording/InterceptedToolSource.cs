@@ -43,8 +43,6 @@ internal sealed class InterceptedToolSource(IToolSource inner, Redaction redacti
                 .Select(header => KeyValuePair.Create(header.Key, header.Value.GetString()!))
         );
         var tool = inner.Create(definition);
-        var replaced = replace(definition, tool);
-        replaced.Policy = tool.Policy;
-        return replaced;
+        return replace(definition, tool).With(tool.Policy);
     }
 }

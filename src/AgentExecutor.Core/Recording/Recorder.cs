@@ -18,12 +18,32 @@ public sealed class Recorder(RecordingWriter writer, Redaction redaction) : ICal
             source,
             redaction,
             isCalled: true,
-            (definition, tool) =>
-                new InterceptedTool(
-                    tool,
-                    (arguments, context, cancellationToken) => CallAsync(definition, tool, arguments, context, cancellationToken)
-                )
+            Record
         );
+
+    private Tool Record(ToolDefinition definition, Tool tool)
+    {
+        return tool is IToolGroup group
+            ? new InterceptedToolGroup(tool, (refresh, cancellationToken) => ListAsync(definition, group, refresh, cancellationToken), Invoke)
+            : new InterceptedTool(tool, Invoke);
+
+        ValueTask<ToolResult> Invoke(JsonElement arguments, ToolContext context, CancellationToken cancellationToken) =>
+            CallAsync(definition, tool, arguments, context, cancellationToken);
+    }
+
+    /// <summary>Records the tools that a group offers, each time that they are asked for, because they can change.</summary>
+    private async ValueTask<IReadOnlyList<Tool>?> ListAsync(
+        ToolDefinition definition,
+        IToolGroup group,
+        bool refresh,
+        CancellationToken cancellationToken
+    )
+    {
+        var tools = await group.ListAsync(refresh, cancellationToken);
+        var request = CanonicalRequest.Of(ExchangeKinds.Tool, redaction.Clean(ToolListJson.Request(definition)));
+        await KeepAsync(request, ToolListJson.Write(tools), cancellationToken);
+        return tools is null ? null : [.. tools.Select(tool => Record(definition with { Name = tool.Name }, tool).With(tool.Policy))];
+    }
 
     internal CanonicalRequest Request(ModelSpec spec, IEnumerable<ChatMessage> messages, ChatOptions? options) =>
         CanonicalRequest.Of(ExchangeKinds.Model, redaction.Clean(ModelRequestJson.Of(spec, messages, options)));

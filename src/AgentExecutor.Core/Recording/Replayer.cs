@@ -24,9 +24,28 @@ public sealed class Replayer(ReplayIndex index, Redaction redaction, string name
             source,
             redaction,
             isCalled: false,
-            (definition, tool) =>
-                new InterceptedTool(tool, (arguments, _, cancellationToken) => Call(definition, arguments, cancellationToken))
+            Replay
         );
+
+    private Tool Replay(ToolDefinition definition, Tool tool)
+    {
+        return tool is IToolGroup
+            ? new InterceptedToolGroup(tool, (_, cancellationToken) => List(definition, cancellationToken), Invoke)
+            : new InterceptedTool(tool, Invoke);
+
+        ValueTask<ToolResult> Invoke(JsonElement arguments, ToolContext context, CancellationToken cancellationToken) =>
+            Call(definition, arguments, cancellationToken);
+    }
+
+    private ValueTask<IReadOnlyList<Tool>?> List(ToolDefinition definition, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var request = CanonicalRequest.Of(ExchangeKinds.Tool, redaction.Clean(ToolListJson.Request(definition)));
+        var response = (index.Take(request) ?? throw Mismatch(request, $"the list of the tools of '{definition.Name}'")).Response;
+        return ValueTask.FromResult(
+            ToolListJson.Read(response, (name, arguments, token) => Call(definition with { Name = name }, arguments, token))
+        );
+    }
 
     /// <exception cref="FaultException">The request was not recorded (<see cref="FaultCodes.ReplayMismatch"/>).</exception>
     internal JsonElement Answer(ModelSpec spec, IEnumerable<ChatMessage> messages, ChatOptions? options)

@@ -23,6 +23,13 @@ public abstract class Tool
     /// <summary>How its calls are limited and repeated. The catalog replaces it by what the definition of the tool says.</summary>
     public ToolPolicy Policy { get; set; } = ToolPolicy.None;
 
+    /// <summary>Sets the policy, and returns the tool.</summary>
+    public Tool With(ToolPolicy policy)
+    {
+        Policy = policy;
+        return this;
+    }
+
     /// <summary>True if the tool limits the length of its results itself, so that they are never moved to a file.</summary>
     public virtual bool LimitsItsResults => false;
 

@@ -8,13 +8,13 @@ using AgentExecutor.Core.Json;
 namespace AgentExecutor.Server.Settings;
 
 /// <summary>
-/// Reads the file with MCP servers: <c>{"mcpServers": {"NAME": {"command", "args", "env", "paths", "network"}}}</c>, or <c>{"url",
-/// "headers"}</c> for a server over HTTP. <c>${NAME}</c> in a value stands for an environment variable, and <c>${NAME:-text}</c> for the text
-/// if the variable is not set.
+/// Reads the file with MCP servers: <c>{"mcpServers": {"NAME": {"command", "args", "env", "paths", "writable_paths",
+/// "network"}}}</c>, or <c>{"url", "headers"}</c> for a server over HTTP. <c>${NAME}</c> in a value stands for an environment variable, and
+/// <c>${NAME:-text}</c> for the text if the variable is not set.
 /// </summary>
 internal sealed partial class McpServersFile
 {
-    private static readonly string[] Fields = ["type", "url", "headers", "command", "args", "env", "paths", "network"];
+    private static readonly string[] Fields = ["type", "url", "headers", "command", "args", "env", "paths", "writable_paths", "network"];
 
     private readonly IReadOnlyDictionary<string, string> _variables;
     private readonly List<string> _faults;
@@ -77,6 +77,7 @@ internal sealed partial class McpServersFile
             Args = Texts(name, json.Property("args")),
             Env = Secrets(name, json.Property("env")),
             Paths = Texts(name, json.Property("paths")),
+            WritablePaths = Texts(name, json.Property("writable_paths")),
             Network = json.Property("network") is { ValueKind: JsonValueKind.True },
             Secrets = _secrets,
         };

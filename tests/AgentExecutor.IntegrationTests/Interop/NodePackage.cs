@@ -10,13 +10,13 @@ internal static class NodePackage
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    public static async Task InstallAsync(AgentExecutorProgram program, string folder)
+    public static Task InstallAsync(AgentExecutorProgram program, string folder) =>
+        InstallFolderAsync(program, Path.Combine("tests", "AgentExecutor.IntegrationTests", "Interop", folder));
+
+    /// <summary>Copies the files of a folder of the repository to the program's directory, and installs their packages.</summary>
+    public static async Task InstallFolderAsync(AgentExecutorProgram program, string folder)
     {
-        foreach (
-            var file in Directory.GetFiles(
-                Path.Combine(AgentExecutorProgram.Root, "tests", "AgentExecutor.IntegrationTests", "Interop", folder)
-            )
-        )
+        foreach (var file in Directory.GetFiles(Path.Combine(AgentExecutorProgram.Root, folder)))
         {
             File.Copy(file, program.File(Path.GetFileName(file)));
         }
