@@ -18,16 +18,21 @@ internal sealed class BodyTemplate(JsonElement template)
 
     public IEnumerable<string> Names => Texts(template).SelectMany(text => ArgumentTemplate.Parse(text).Names).Distinct();
 
-    /// <summary>Creates the body.</summary>
+    /// <summary>Creates the body. Returns null if it consists of an argument that is missing.</summary>
     /// <param name="arguments">The arguments of the call.</param>
     /// <param name="contentType">The content type that the definition sets, or null.</param>
-    public HttpContent Fill(JsonElement arguments, string? contentType)
+    public HttpContent? Fill(JsonElement arguments, string? contentType)
     {
-        if (template.ValueKind == JsonValueKind.String)
+        if (IsMissing(template, arguments))
         {
-            return new StringContent(ArgumentTemplate.Parse(template.GetString()!).Fill(arguments), Encoding.UTF8, "text/plain");
+            return null;
         }
         var filled = Fill(template, arguments);
+        var isJson = filled is JsonObject or JsonArray || contentType?.Contains("json", StringComparison.OrdinalIgnoreCase) is true;
+        if (!isJson)
+        {
+            return new StringContent(Display(filled), Encoding.UTF8, "text/plain");
+        }
         if (contentType?.StartsWith(FormType, StringComparison.OrdinalIgnoreCase) is true && filled is JsonObject form)
         {
             return new FormUrlEncodedContent(form.SelectMany(field => Fields(field.Key, field.Value)));

@@ -11,8 +11,8 @@ using ModelContextProtocol.Protocol;
 namespace AgentExecutor.Adapters.Mcp;
 
 /// <summary>
-/// One attempt of a call: publishes its progress, and passes questions of the server to a person. A question that has no answer yet ends the
-/// attempt. When the answer is there, the call is made again with the same key, the server asks again, and receives the answer.
+/// One attempt of a call: publishes its progress, and passes questions of the server to a person. A question that has no answer yet ends
+/// the attempt. When the answer is there, the call is made again with the same key, the server asks again, and receives the answer.
 /// </summary>
 internal sealed class McpCall(ToolContext context, TimeProvider time, Action cancel) : IProgress<ProgressNotificationValue>
 {
@@ -66,7 +66,9 @@ internal sealed class McpCall(ToolContext context, TimeProvider time, Action can
 
     private ElicitResult Ask(ElicitRequestParams question)
     {
-        var schema = question.RequestedSchema is { } requested ? JsonSerializer.SerializeToElement(requested, McpJsonUtilities.DefaultOptions) : default;
+        var schema = question.RequestedSchema is { } requested
+            ? JsonSerializer.SerializeToElement(requested, McpJsonUtilities.DefaultOptions)
+            : default;
         var key = KeyOf(question, schema);
         string? note = null;
         for (var round = 0; ; round++)

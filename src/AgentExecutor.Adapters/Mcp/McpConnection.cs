@@ -11,8 +11,13 @@ namespace AgentExecutor.Adapters.Mcp;
 /// The connection to one server. It is opened at its first use, and again when it was lost. After a failure, further attempts fail at once
 /// for a few seconds, so that calls do not wait for a server that is down one after another.
 /// </summary>
-internal sealed class McpConnection(McpEndpoint endpoint, McpTransports transports, McpSettings settings, TimeProvider time, ILoggerFactory loggers)
-    : IAsyncDisposable
+internal sealed class McpConnection(
+    McpEndpoint endpoint,
+    McpTransports transports,
+    McpSettings settings,
+    TimeProvider time,
+    ILoggerFactory loggers
+) : IAsyncDisposable
 {
     /// <summary>The field of <c>_meta</c> with the key of a call, which is the same for every attempt.</summary>
     public const string KeyField = "idempotencyKey";

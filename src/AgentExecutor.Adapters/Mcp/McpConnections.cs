@@ -37,7 +37,11 @@ internal sealed class McpConnections : IAsyncDisposable
             {
                 if (_entries.Count >= _settings.MaxConnections)
                 {
-                    var oldest = _entries.Where(it => it.Value.Users == 0).OrderBy(it => it.Value.UsedAt).Select(it => it.Key).FirstOrDefault();
+                    var oldest = _entries
+                        .Where(it => it.Value.Users == 0)
+                        .OrderBy(it => it.Value.UsedAt)
+                        .Select(it => it.Key)
+                        .FirstOrDefault();
                     Close(
                         oldest
                             ?? throw new McpUnavailableException(

@@ -30,7 +30,8 @@ internal sealed record McpEndpoint(string Name)
     public IReadOnlyList<string> Secrets { get; init; } = [];
 
     /// <summary>The same text for endpoints that can share a connection.</summary>
-    public string Key => $"{Url}\n{string.Join('\n', Headers.OrderBy(it => it.Key, StringComparer.Ordinal).Select(it => $"{it.Key}: {it.Value}"))}";
+    public string Key =>
+        $"{Url}\n{string.Join('\n', Headers.OrderBy(it => it.Key, StringComparer.Ordinal).Select(it => $"{it.Key}: {it.Value}"))}";
 
     /// <summary>Reads the server of a definition. Returns null if the operator has not configured the server that it names.</summary>
     public static McpEndpoint? Of(ToolDefinition definition, McpSettings settings, HttpToolSettings http)
@@ -58,7 +59,7 @@ internal sealed record McpEndpoint(string Name)
         };
     }
 
-    private static McpEndpoint Of(string name, McpServer server) =>
+    private static McpEndpoint Of(string name, McpServerSettings server) =>
         new(name)
         {
             Url = server.Url,

@@ -20,8 +20,7 @@ internal sealed class McpListening : IAsyncDisposable
 
     /// <summary>Returns null if the server announces changes without being asked, or not at all.</summary>
     public static McpListening? Start(McpClient client) =>
-        client.ServerCapabilities.Tools?.ListChanged is true
-        && string.CompareOrdinal(client.NegotiatedProtocolVersion, FirstRevision) >= 0
+        client.ServerCapabilities.Tools?.ListChanged is true && string.CompareOrdinal(client.NegotiatedProtocolVersion, FirstRevision) >= 0
             ? new McpListening(client)
             : null;
 
@@ -34,7 +33,10 @@ internal sealed class McpListening : IAsyncDisposable
 
     private async Task ListenAsync(McpClient client)
     {
-        var wanted = new SubscriptionsListenRequestParams { Notifications = new SubscriptionsListenNotifications { ToolsListChanged = true } };
+        var wanted = new SubscriptionsListenRequestParams
+        {
+            Notifications = new SubscriptionsListenNotifications { ToolsListChanged = true },
+        };
         try
         {
             await client.SendRequestAsync(

@@ -3,9 +3,9 @@ using ModelContextProtocol.Protocol;
 namespace AgentExecutor.Adapters.Mcp;
 
 /// <summary>
-/// Passes the questions of a server (elicitation) to the call that caused them. Since the revision 2026-07-28 of the protocol, a question is
-/// part of the answer to its call. Earlier revisions do not tell which call caused a question: it belongs to the only call in progress. If
-/// there are several, the question is cancelled, and from then on calls are made one after another.
+/// Passes the questions of a server (elicitation) to the call that caused them. Since the revision 2026-07-28 of the protocol, a question
+/// is part of the answer to its call. Earlier revisions do not tell which call caused a question: it belongs to the only call in progress.
+/// If there are several, the question is cancelled, and from then on calls are made one after another.
 /// </summary>
 internal sealed class McpQuestions : IDisposable
 {
@@ -36,9 +36,7 @@ internal sealed class McpQuestions : IDisposable
     public ValueTask<ElicitResult> AnswerAsync(ElicitRequestParams? question, CancellationToken cancellationToken)
     {
         var call = _current.Value ?? OnlyCall();
-        return ValueTask.FromResult(
-            call is null || question is null ? new ElicitResult { Action = "cancel" } : call.Answer(question)
-        );
+        return ValueTask.FromResult(call is null || question is null ? new ElicitResult { Action = "cancel" } : call.Answer(question));
     }
 
     public void Dispose() => _turn.Dispose();

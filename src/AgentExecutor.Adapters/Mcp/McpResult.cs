@@ -56,7 +56,9 @@ internal sealed class McpResult(ToolContext context)
                 AddFile(audio.Data.Span, audio.MimeType);
                 break;
             case ResourceLinkBlock link:
-                Line($"(the resource {link.Uri}{(link.MimeType is { } type ? $" of the type {type}" : "")}: {link.Description ?? link.Name})");
+                Line(
+                    $"(the resource {link.Uri}{(link.MimeType is { } type ? $" of the type {type}" : "")}: {link.Description ?? link.Name})"
+                );
                 break;
             case EmbeddedResourceBlock { Resource: TextResourceContents resource }:
                 Line($"(the resource {resource.Uri}:)\n{resource.Text}");

@@ -5,7 +5,7 @@ namespace AgentExecutor.Adapters.Mcp;
 /// <summary>Tools of MCP servers.</summary>
 public sealed record McpSettings
 {
-    private IReadOnlyDictionary<string, McpServer> _servers = new Dictionary<string, McpServer>();
+    private IReadOnlyDictionary<string, McpServerSettings> _servers = new Dictionary<string, McpServerSettings>();
 
     /// <summary>
     /// A JSON file with the servers that definitions can name: `{"mcpServers": {"NAME": {"command": "...", "args": [...], "env": {...}}}}`,
@@ -44,14 +44,14 @@ public sealed record McpSettings
     public int MaxMessageBytes { get; init; } = 16 * 1024 * 1024;
 
     /// <summary>The servers of <see cref="ServersFile"/> by name.</summary>
-    public IReadOnlyDictionary<string, McpServer> Servers() => _servers;
+    public IReadOnlyDictionary<string, McpServerSettings> Servers() => _servers;
 
     /// <summary>The same settings, with these servers.</summary>
-    public McpSettings WithServers(IReadOnlyDictionary<string, McpServer> servers) => this with { _servers = servers };
+    public McpSettings WithServers(IReadOnlyDictionary<string, McpServerSettings> servers) => this with { _servers = servers };
 }
 
 /// <summary>A server that the operator configured.</summary>
-public sealed record McpServer
+public sealed record McpServerSettings
 {
     /// <summary>The URL of a server over HTTP; null for a server that is started.</summary>
     public Uri? Url { get; init; }

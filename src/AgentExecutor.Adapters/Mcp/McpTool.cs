@@ -2,7 +2,6 @@ using System.Text.Json;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Tools;
 using ModelContextProtocol;
-using ModelContextProtocol.Protocol;
 using Tool = AgentExecutor.Core.Tools.Tool;
 
 namespace AgentExecutor.Adapters.Mcp;
@@ -35,7 +34,13 @@ internal sealed class McpTool(string name, ModelContextProtocol.Protocol.Tool de
         try
         {
             using var lease = set.Rent();
-            var result = await lease.Connection.CallAsync(declared.Name, ArgumentsOf(arguments), context.IdempotencyKey, call, either.Token);
+            var result = await lease.Connection.CallAsync(
+                declared.Name,
+                ArgumentsOf(arguments),
+                context.IdempotencyKey,
+                call,
+                either.Token
+            );
             return call.Question is { } question ? throw question : Masked(McpResult.Read(result, context));
         }
         catch (Exception exception) when (call.Question is { } question && exception is not Core.Graphs.InterruptSignal)
@@ -85,10 +90,12 @@ internal sealed class McpTool(string name, ModelContextProtocol.Protocol.Tool de
     private ToolResult Masked(ToolResult result) =>
         result with
         {
-            Content = set.Endpoint?.Secrets.Aggregate(
-                result.Content,
-                static (text, secret) => text.Replace(secret, "***", StringComparison.Ordinal)
-            ) ?? result.Content,
+            Content =
+                set.Endpoint?.Secrets.Aggregate(
+                    result.Content,
+                    static (text, secret) => text.Replace(secret, "***", StringComparison.Ordinal)
+                )
+                ?? result.Content,
         };
 
     private static Dictionary<string, object?> ArgumentsOf(JsonElement arguments) =>

@@ -115,7 +115,10 @@ internal sealed class McpToolChecks(McpSettings settings, HttpToolSettings http,
                 "remove 'prefix': models know the tool by the name of the definition"
             );
         }
-        if (runtime.Prefix is { } prefix && !(prefix.Length <= LongestPrefix && prefix.All(it => char.IsAsciiLetterOrDigit(it) || it is '_' or '-')))
+        if (
+            runtime.Prefix is { } prefix
+            && !(prefix.Length <= LongestPrefix && prefix.All(it => char.IsAsciiLetterOrDigit(it) || it is '_' or '-'))
+        )
         {
             yield return HttpToolChecks.Fault(
                 "runtime.prefix",

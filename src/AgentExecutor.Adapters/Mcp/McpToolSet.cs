@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentExecutor.Adapters.Http;
 using AgentExecutor.Core.Definitions;
 using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Schemas;
@@ -37,7 +38,8 @@ internal sealed class McpToolSet : Tool, IToolGroup
 
     public override string Description =>
         Definition.Description
-        ?? $"The tools of the MCP server '{Endpoint?.Name}', which cannot be reached now. Call this tool to try again: it returns their names.";
+        ?? $"The tools of the MCP server '{Endpoint?.Name}', which cannot be reached now. Call this tool to try again: "
+            + "it returns their names.";
 
     public override JsonElement Parameters => Definition.Parameters ?? AnyObject;
 
@@ -84,11 +86,12 @@ internal sealed class McpToolSet : Tool, IToolGroup
             return ToolResult.Error($"Error: the MCP server '{Endpoint?.Name}' has no tool '{Definition.Runtime?.Tool}'.");
         }
         var faults = JsonSchemaChecker.Check(arguments, tool.Parameters);
-        return faults.Count > 0
-            ? ToolResult.Error(
-                $"Error: {string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"))}. Correct the arguments and call again."
-            )
-            : await tool.InvokeAsync(arguments, context, cancellationToken);
+        if (faults.Count > 0)
+        {
+            var problems = string.Join("; ", faults.Select(fault => $"{fault.Path} {fault.Message}"));
+            return ToolResult.Error($"Error: {problems}. Correct the arguments and call again.");
+        }
+        return await tool.InvokeAsync(arguments, context, cancellationToken);
     }
 
     /// <exception cref="McpUnavailableException">The server cannot be used.</exception>
@@ -105,7 +108,10 @@ internal sealed class McpToolSet : Tool, IToolGroup
         var last = _last;
         if (last is null || !ReferenceEquals(last.List, list))
         {
-            _last = last = new Offer(list, [.. list.Where(Offers).Select(Create).DistinctBy(tool => tool.Name).OrderBy(tool => tool.Name, StringComparer.Ordinal)]);
+            _last = last = new Offer(
+                list,
+                [.. list.Where(Offers).Select(Create).DistinctBy(tool => tool.Name).OrderBy(tool => tool.Name, StringComparer.Ordinal)]
+            );
         }
         return last.Tools;
     }
@@ -114,12 +120,12 @@ internal sealed class McpToolSet : Tool, IToolGroup
         Definition.Runtime switch
         {
             { Tool: { } one } => tool.Name == one,
-            { Tools: { } patterns } => patterns.Any(pattern => McpNames.Matches(pattern, tool.Name)),
+            { Tools: { } patterns } => patterns.Any(pattern => ToolNames.Matches(pattern, tool.Name)),
             _ => true,
         };
 
     private Tool Create(ModelContextProtocol.Protocol.Tool tool) =>
-        new McpTool(IsOne ? Name : McpNames.Of(Definition.NamePrefix()!, tool.Name), tool, this) { Policy = Policy };
+        new McpTool(IsOne ? Name : ToolNames.Of(Definition.NamePrefix()!, tool.Name), tool, this) { Policy = Policy };
 
     private sealed record Offer(IReadOnlyList<ModelContextProtocol.Protocol.Tool> List, IReadOnlyList<Tool> Tools);
 }

@@ -11,7 +11,6 @@ internal sealed class McpToolSource : IToolSource, IAsyncDisposable
 {
     private readonly McpSettings _settings;
     private readonly HttpToolSettings _http;
-    private readonly ISandbox _sandbox;
     private readonly TimeProvider _time;
     private readonly McpToolChecks _checks;
     private readonly McpConnections _connections;
@@ -23,7 +22,7 @@ internal sealed class McpToolSource : IToolSource, IAsyncDisposable
     /// <param name="loggers">Creates loggers.</param>
     public McpToolSource(McpSettings settings, HttpToolSettings http, ISandbox sandbox, TimeProvider time, ILoggerFactory loggers)
     {
-        (_settings, _http, _sandbox, _time) = (settings, http, sandbox, time);
+        (_settings, _http, _time) = (settings, http, time);
         var guard = http.CreateGuard();
         _checks = new McpToolChecks(settings, http, guard);
         _connections = new McpConnections(new McpTransports(guard, sandbox, settings, loggers), settings, time, loggers);
@@ -36,12 +35,5 @@ internal sealed class McpToolSource : IToolSource, IAsyncDisposable
     public Tool Create(ToolDefinition definition) =>
         new McpToolSet(definition, McpEndpoint.Of(definition, _settings, _http), _settings, _connections, _time);
 
-    public async ValueTask DisposeAsync()
-    {
-        await _connections.DisposeAsync();
-        if (_sandbox is IAsyncDisposable sandbox)
-        {
-            await sandbox.DisposeAsync();
-        }
-    }
+    public ValueTask DisposeAsync() => _connections.DisposeAsync();
 }

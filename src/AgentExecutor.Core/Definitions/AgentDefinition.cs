@@ -127,22 +127,27 @@ public sealed record ToolDefinition
     /// The beginning of the names of the tools for which this definition stands; null if it stands for one tool.
     /// </summary>
     public string? NamePrefix() =>
-        RuntimeType == "mcp" && Runtime is { Tool: null } runtime ? runtime.Prefix ?? $"{Name}_" : null;
+        (RuntimeType, Runtime) is ("mcp", { Tool: null }) or ("openapi", { Operation: null }) ? Runtime!.Prefix ?? $"{Name}_" : null;
+
+    /// <summary>True for a tool over HTTP that is described by an OpenAPI document.</summary>
+    private bool IsOpenApi => Runtime is { Openapi: not null, Type: null or "http" };
 
     internal string RuntimeType =>
-        Runtime?.Type
-        ?? (
-            Runtime?.Script is not null ? "script"
-            : Runtime?.Server is not null || Runtime?.Command is not null ? "mcp"
-            : Runtime?.Url is not null ? "http"
-            : "builtin"
-        );
+        IsOpenApi
+            ? "openapi"
+            : Runtime?.Type
+                ?? (
+                    Runtime?.Script is not null ? "script"
+                    : Runtime?.Server is not null || Runtime?.Command is not null ? "mcp"
+                    : Runtime?.Url is not null ? "http"
+                    : "builtin"
+                );
 }
 
 [Description("How a tool is run.")]
 public sealed record ToolRuntimeDefinition
 {
-    [Description("The kind: script, http, mcp or builtin. By default it is derived from the other fields.")]
+    [Description("The kind: script, http, openapi, mcp or builtin. By default it is derived from the other fields.")]
     public string? Type { get; init; }
 
     [Description(
@@ -206,7 +211,21 @@ public sealed record ToolRuntimeDefinition
     [Description("For mcp: the tools of the server that models can call, of which names may end with *. Default: all of them.")]
     public IReadOnlyList<string>? Tools { get; init; }
 
-    [Description("For mcp: the beginning of the names under which models know the tools. Default: the name of the definition and '_'.")]
+    [Description(
+        "For openapi: the OpenAPI 3 document, as an object or as a text with JSON or YAML. 'url' replaces the URL of its server, and "
+            + "'headers' and 'query' are sent with every request."
+    )]
+    public JsonElement? Openapi { get; init; }
+
+    [Description("For openapi: the operationId of the one operation that this definition stands for. Default: all operations.")]
+    public string? Operation { get; init; }
+
+    [Description("For openapi: the operations that models can call, of which names may end with *. Default: all that have an operationId.")]
+    public IReadOnlyList<string>? Operations { get; init; }
+
+    [Description(
+        "For mcp and openapi: the beginning of the names under which models know the tools. Default: the name of the definition and '_'."
+    )]
     public string? Prefix { get; init; }
 
     [Description("The timeout of one call in seconds.")]

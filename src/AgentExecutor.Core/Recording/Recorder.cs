@@ -13,18 +13,16 @@ public sealed class Recorder(RecordingWriter writer, Redaction redaction) : ICal
     public IModelProvider Intercept(IModelProvider provider) =>
         new InterceptedProvider(provider, provider.Check, spec => new RecordingClient(provider.CreateClient(spec), spec, this));
 
-    public IToolSource Intercept(IToolSource source) =>
-        new InterceptedToolSource(
-            source,
-            redaction,
-            isCalled: true,
-            Record
-        );
+    public IToolSource Intercept(IToolSource source) => new InterceptedToolSource(source, redaction, isCalled: true, Record);
 
     private Tool Record(ToolDefinition definition, Tool tool)
     {
         return tool is IToolGroup group
-            ? new InterceptedToolGroup(tool, (refresh, cancellationToken) => ListAsync(definition, group, refresh, cancellationToken), Invoke)
+            ? new InterceptedToolGroup(
+                tool,
+                (refresh, cancellationToken) => ListAsync(definition, group, refresh, cancellationToken),
+                Invoke
+            )
             : new InterceptedTool(tool, Invoke);
 
         ValueTask<ToolResult> Invoke(JsonElement arguments, ToolContext context, CancellationToken cancellationToken) =>

@@ -19,13 +19,7 @@ public sealed class Replayer(ReplayIndex index, Redaction redaction, string name
     public IModelProvider Intercept(IModelProvider provider) =>
         new InterceptedProvider(provider, _ => [], spec => new ReplayClient(spec, this));
 
-    public IToolSource Intercept(IToolSource source) =>
-        new InterceptedToolSource(
-            source,
-            redaction,
-            isCalled: false,
-            Replay
-        );
+    public IToolSource Intercept(IToolSource source) => new InterceptedToolSource(source, redaction, isCalled: false, Replay);
 
     private Tool Replay(ToolDefinition definition, Tool tool)
     {

@@ -55,7 +55,9 @@ internal static class ToolListJson
     /// <param name="json">The JSON.</param>
     /// <param name="call">Answers the calls of a tool with this name.</param>
     public static IReadOnlyList<Tool>? Read(JsonElement json, Func<string, JsonElement, CancellationToken, ValueTask<ToolResult>> call) =>
-        json.Property("tools") is { ValueKind: JsonValueKind.Array } tools ? [.. tools.EnumerateArray().Select(tool => new RecordedTool(tool, call))] : null;
+        json.Property("tools") is { ValueKind: JsonValueKind.Array } tools
+            ? [.. tools.EnumerateArray().Select(tool => new RecordedTool(tool, call))]
+            : null;
 
     private sealed class RecordedTool(JsonElement json, Func<string, JsonElement, CancellationToken, ValueTask<ToolResult>> call) : Tool
     {

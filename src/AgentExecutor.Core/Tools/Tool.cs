@@ -102,8 +102,8 @@ public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
     public string IdempotencyKey => Node.TaskId;
 
     /// <summary>
-    /// Asks a person a question under a key, so that the answer belongs to this question regardless of the order of questions. It unwinds the
-    /// call until the answer is there. Then the call is made again, and this method returns the answer.
+    /// Asks a person a question under a key, so that the answer belongs to this question regardless of the order of questions. It unwinds
+    /// the call until the answer is there. Then the call is made again, and this method returns the answer.
     /// </summary>
     public JsonElement Ask(JsonElement question, string key) => Node.Interrupt(question, key);
 

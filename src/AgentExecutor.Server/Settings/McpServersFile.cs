@@ -20,12 +20,17 @@ internal sealed partial class McpServersFile
     private readonly List<string> _faults;
     private readonly List<string> _secrets = [];
 
-    private McpServersFile(IReadOnlyDictionary<string, string> variables, List<string> faults) => (_variables, _faults) = (variables, faults);
+    private McpServersFile(IReadOnlyDictionary<string, string> variables, List<string> faults) =>
+        (_variables, _faults) = (variables, faults);
 
     /// <param name="path">The file.</param>
     /// <param name="variables">The environment variables.</param>
     /// <param name="faults">Receives what is wrong with the file.</param>
-    public static Dictionary<string, McpServer> Read(string path, IReadOnlyDictionary<string, string> variables, List<string> faults)
+    public static Dictionary<string, McpServerSettings> Read(
+        string path,
+        IReadOnlyDictionary<string, string> variables,
+        List<string> faults
+    )
     {
         try
         {
@@ -34,7 +39,11 @@ internal sealed partial class McpServersFile
             {
                 return servers
                     .EnumerateObject()
-                    .ToDictionary(it => it.Name, it => new McpServersFile(variables, faults).Server(it.Name, it.Value), StringComparer.Ordinal);
+                    .ToDictionary(
+                        it => it.Name,
+                        it => new McpServersFile(variables, faults).Server(it.Name, it.Value),
+                        StringComparer.Ordinal
+                    );
             }
             faults.Add("""it has no object 'mcpServers'. Write {"mcpServers": {"NAME": {"command": "..."}}}.""");
         }
@@ -49,12 +58,12 @@ internal sealed partial class McpServersFile
         return [];
     }
 
-    private McpServer Server(string name, JsonElement json)
+    private McpServerSettings Server(string name, JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object)
         {
             _faults.Add($"mcpServers.{name} is not an object.");
-            return new McpServer();
+            return new McpServerSettings();
         }
         foreach (var field in json.EnumerateObject().Where(field => !Fields.Contains(field.Name)))
         {
@@ -65,11 +74,14 @@ internal sealed partial class McpServersFile
         {
             _faults.Add($"mcpServers.{name} needs either 'command' or 'url'.");
         }
-        if (url is not null && (!Uri.TryCreate(Expand(name, url), UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https")))
+        if (
+            url is not null
+            && (!Uri.TryCreate(Expand(name, url), UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
+        )
         {
             _faults.Add($"mcpServers.{name}.url is not an http or https URL.");
         }
-        return new McpServer
+        return new McpServerSettings
         {
             Url = url is not null && Uri.TryCreate(Expand(name, url), UriKind.Absolute, out var absolute) ? absolute : null,
             Headers = Secrets(name, json.Property("headers")),

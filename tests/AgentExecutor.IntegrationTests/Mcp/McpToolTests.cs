@@ -41,11 +41,8 @@ public sealed class McpToolTests : IDisposable
     public async Task One_tool_can_have_a_name_and_a_schema_of_its_own()
     {
         await using var server = await McpTestServer.StartAsync();
-        var definition = Agent(server.Url, Call("add", """{"a": 1, "b": 2}"""), """, "tool": "sum" """).Replace(
-            "\"name\": \"lab\"",
-            "\"name\": \"add\", \"description\": \"Adds.\"",
-            StringComparison.Ordinal
-        );
+        var definition = Agent(server.Url, Call("add", """{"a": 1, "b": 2}"""), """, "tool": "sum" """)
+            .Replace("\"name\": \"lab\"", "\"name\": \"add\", \"description\": \"Adds.\"", StringComparison.Ordinal);
 
         var result = await RunAsync(definition.Replace("\"tools\": [\"lab\"]", "\"tools\": [\"add\"]", StringComparison.Ordinal));
 

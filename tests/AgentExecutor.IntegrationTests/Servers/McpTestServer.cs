@@ -36,8 +36,7 @@ public sealed class McpTestServer : IAsyncDisposable
                 return next(context);
             }
         );
-        _app.UseRouting();
-        _app.UseEndpoints(static endpoints => endpoints.MapMcp("/mcp"));
+        _app.MapMcp("/mcp");
     }
 
     public string Url => $"{_app.Urls.First()}/mcp";

@@ -1,10 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace AgentExecutor.Adapters.Mcp;
+namespace AgentExecutor.Adapters.Http;
 
-/// <summary>The names under which models know the tools of a server.</summary>
-internal static class McpNames
+/// <summary>The names under which models know the tools of a definition that stands for several.</summary>
+internal static class ToolNames
 {
     /// <summary>The longest name that all model servers accept.</summary>
     private const int MaxLength = 64;
