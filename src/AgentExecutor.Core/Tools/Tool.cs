@@ -105,7 +105,7 @@ public sealed record ToolContext(NodeContext Node, ToolCall Call, string Agent)
     /// Asks a person a question under a key, so that the answer belongs to this question regardless of the order of questions. It unwinds
     /// the call until the answer is there. Then the call is made again, and this method returns the answer.
     /// </summary>
-    public JsonElement Ask(JsonElement question, string key) => Node.Interrupt(question, key);
+    public JsonElement Ask(JsonElement question, string key) => Node.Interrupt(question, key, Terms);
 
     /// <summary>Publishes how far the call is.</summary>
     /// <param name="message">The text; null if there is none.</param>
