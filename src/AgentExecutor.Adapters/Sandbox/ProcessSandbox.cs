@@ -135,9 +135,10 @@ internal sealed class ProcessSandbox : ISandbox, IAsyncDisposable
             policy.Level,
             async () =>
             {
-                await _guard.RemoveAsync(group);
                 await RemoveAsync(cgroup);
                 await release();
+                // Last, so that the guard still removes the folder if the service is killed while it does.
+                await _guard.RemoveAsync(group);
             },
             _time
         );
