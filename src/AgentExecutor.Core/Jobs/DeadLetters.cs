@@ -91,13 +91,13 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
         (await ListAsync(sequence - 1, 1, cancellationToken)).FirstOrDefault(message => message.Sequence == sequence)
         ?? throw Unknown(sequence);
 
-    /// <summary>Publishes the message as a job again, and then deletes the dead letter.</summary>
+    /// <summary>Publishes the message as a job or an answer again, and then deletes the dead letter.</summary>
     /// <exception cref="FaultException">There is no such dead letter (<see cref="FaultCodes.UnknownMessage"/>).</exception>
     public async ValueTask RedriveAsync(long sequence, CancellationToken cancellationToken)
     {
         var letter = await FindAsync(sequence, cancellationToken);
         var subject =
-            letter.Header(Subject) is { } original && original.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal)
+            letter.Header(Subject) is { } original && IsTaken(original)
                 ? original
                 : $"{BusSubjects.Jobs}redriven";
         var headers = letter.Headers.RemoveAll(static header =>
@@ -118,6 +118,12 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
             throw Unknown(sequence);
         }
     }
+
+    /// <summary>Returns true if the service takes messages from the subject.</summary>
+    private static bool IsTaken(string subject) =>
+        subject.StartsWith(BusSubjects.Jobs, StringComparison.Ordinal)
+        || subject.StartsWith(BusSubjects.Answers, StringComparison.Ordinal)
+        || subject == BusSubjects.ToolResults;
 
     /// <summary>
     /// Publishes a dead letter whatever its sender has written: headers that cannot be sent are omitted, and a message that is too large

@@ -96,6 +96,18 @@ public sealed class RunExecutor(RunServices services, IRunStore runs, CompiledAg
         return await DriveAsync(agent, session, _ => ValueTask.FromResult<GraphInput>(GraphInput.Continue.Instance), signals);
     }
 
+    /// <summary>Returns true if all of these answers, by interrupt id, were given before.</summary>
+    /// <exception cref="FaultException">A question has another answer (<see cref="FaultCodes.AnswerConflict"/>).</exception>
+    public async Task<bool> WereGivenAsync(
+        string threadId,
+        IReadOnlyDictionary<string, JsonElement> answers,
+        CancellationToken cancellationToken
+    )
+    {
+        var stored = await new RunAnswers(services, runs, null).StoredAsync(threadId, [.. answers.Keys], cancellationToken);
+        return RunAnswers.RemoveRepeated(answers, stored).Count == 0;
+    }
+
     /// <summary>
     /// Matches answers with the open interrupts. Those that were given before are omitted, and answers that were recorded meanwhile and
     /// defaults whose deadline has passed are added.

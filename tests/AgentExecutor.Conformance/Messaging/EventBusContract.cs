@@ -8,7 +8,7 @@ using Xunit;
 namespace AgentExecutor.Conformance.Messaging;
 
 /// <summary>The contract of <see cref="IEventBus"/>.</summary>
-public abstract class EventBusContract : IAsyncLifetime
+public abstract partial class EventBusContract : IAsyncLifetime
 {
     /// <summary>Long enough to publish and read, but short enough to wait for.</summary>
     protected static readonly BusSettings Settings = new() { AckWaitSeconds = 1.5 };
