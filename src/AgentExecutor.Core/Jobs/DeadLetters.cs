@@ -96,10 +96,7 @@ public sealed class DeadLetters(IEventBus bus, TimeProvider time)
     public async ValueTask RedriveAsync(long sequence, CancellationToken cancellationToken)
     {
         var letter = await FindAsync(sequence, cancellationToken);
-        var subject =
-            letter.Header(Subject) is { } original && IsTaken(original)
-                ? original
-                : $"{BusSubjects.Jobs}redriven";
+        var subject = letter.Header(Subject) is { } original && IsTaken(original) ? original : $"{BusSubjects.Jobs}redriven";
         var headers = letter.Headers.RemoveAll(static header =>
             header.Key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
             && !header.Key.Equals(FailedAttempt, StringComparison.OrdinalIgnoreCase)

@@ -59,9 +59,7 @@ internal static class ResumeCommand
                 var run = await app.Runs.FindAsync(threadId, cancellationToken);
                 OutDirectory.Check(execution.OutDirectory(result));
                 var display = execution.Display(result, run?.Name ?? threadId);
-                if (
-                    run is { Status: RunStatus.Completed } && await app.Executor.WereGivenAsync(threadId, answers, cancellationToken)
-                )
+                if (run is { Status: RunStatus.Completed } && await app.Executor.WereGivenAsync(threadId, answers, cancellationToken))
                 {
                     // Repeating a resume must succeed, so the answer is printed again.
                     Console.Error.WriteLine(

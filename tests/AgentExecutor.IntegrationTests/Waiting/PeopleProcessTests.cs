@@ -20,7 +20,11 @@ public sealed class PeopleProcessTests(PostgresFixture postgres)
         Assert.Equal("text/html; charset=utf-8", shown.ContentHeaders.ContentType!.ToString());
         Assert.Equal("no-store", shown.Headers.CacheControl!.ToString());
         Assert.Equal("no-referrer", Assert.Single(shown.Headers.GetValues("Referrer-Policy")));
-        Assert.StartsWith("default-src 'none'", Assert.Single(shown.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "default-src 'none'",
+            Assert.Single(shown.Headers.GetValues("Content-Security-Policy")),
+            StringComparison.Ordinal
+        );
         Assert.DoesNotContain("<script", shown.Body, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("&lt;script&gt;", shown.Body, StringComparison.Ordinal);
         Assert.Contains("value=\"approve\"", shown.Body, StringComparison.Ordinal);
@@ -32,7 +36,11 @@ public sealed class PeopleProcessTests(PostgresFixture postgres)
 
         Assert.Contains("not today", await fleet.OutputAsync("j"), StringComparison.Ordinal);
         (await PostAsync(fleet, path, ("decision", "approve"))).AssertStatus(HttpStatusCode.Gone);
-        Assert.Contains("has been answered", (await fleet.SendAsync(HttpMethod.Get, path)).AssertStatus(HttpStatusCode.Gone).Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "has been answered",
+            (await fleet.SendAsync(HttpMethod.Get, path)).AssertStatus(HttpStatusCode.Gone).Body,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -41,7 +49,15 @@ public sealed class PeopleProcessTests(PostgresFixture postgres)
         await using var fleet = await WaitingFleet.StartAsync(postgres, workers: 1);
         await fleet.Bus.SendAsync(WaitingFleet.Asking("j", """{"timeout_seconds": 2, "on_timeout": "approve"}"""));
         var path = PathOf(await QuestionAsync(fleet));
-        foreach (var forged in (string[])[path[..^1] + (path[^1] == 'A' ? 'B' : 'A'), path.Replace("/questions/", "/questions/x", StringComparison.Ordinal), "/questions/x", "/questions/a.1.b"])
+        foreach (
+            var forged in (string[])
+                [
+                    path[..^1] + (path[^1] == 'A' ? 'B' : 'A'),
+                    path.Replace("/questions/", "/questions/x", StringComparison.Ordinal),
+                    "/questions/x",
+                    "/questions/a.1.b",
+                ]
+        )
         {
             var page = (await fleet.SendAsync(HttpMethod.Get, forged)).AssertStatus(HttpStatusCode.NotFound);
             Assert.Contains("This link is not valid", page.Body, StringComparison.Ordinal);
@@ -50,7 +66,11 @@ public sealed class PeopleProcessTests(PostgresFixture postgres)
 
         await fleet.OutputAsync("j");
 
-        Assert.Contains("has expired", (await fleet.SendAsync(HttpMethod.Get, path)).AssertStatus(HttpStatusCode.Gone).Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "has expired",
+            (await fleet.SendAsync(HttpMethod.Get, path)).AssertStatus(HttpStatusCode.Gone).Body,
+            StringComparison.Ordinal
+        );
         (await PostAsync(fleet, path, ("decision", "approve"))).AssertStatus(HttpStatusCode.Gone);
     }
 

@@ -84,10 +84,7 @@ public sealed class WaitingFleet : IAsyncDisposable
             return [];
         }
         await Bus.Bus.OpenInboxAsync(Cancel);
-        return
-        [
-            .. (await Bus.ReadAsync(BusStream.ToolRequests)).Select(it => JsonElement.Parse(it.Body.Span).GetProperty("data")),
-        ];
+        return [.. (await Bus.ReadAsync(BusStream.ToolRequests)).Select(it => JsonElement.Parse(it.Body.Span).GetProperty("data"))];
     }
 
     /// <summary>Waits until so many questions were announced, and returns the data of their events.</summary>
@@ -96,9 +93,7 @@ public sealed class WaitingFleet : IAsyncDisposable
         List<JsonElement> questions = [];
         await Wait.UntilAsync(
             async () =>
-                (
-                    questions = [.. (await Bus.ResultsAsync()).Where(it => it.Status == "interrupted").Select(it => it.Data)]
-                ).Count >= count,
+                (questions = [.. (await Bus.ResultsAsync()).Where(it => it.Status == "interrupted").Select(it => it.Data)]).Count >= count,
             () => Task.FromResult($"{questions.Count} questions\n{Log()}")
         );
         return questions;
