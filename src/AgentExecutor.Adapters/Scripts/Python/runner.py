@@ -7,6 +7,7 @@ the pipes of the service: their standard input is empty or holds the arguments, 
 """
 
 import ast
+import gc
 import inspect
 import io
 import json
@@ -96,6 +97,7 @@ class Runner:
         if self.inspects:
             return
         wake = process.watch_children()
+        gc.freeze()  # the children share the memory of what is loaded as long as nothing changes it
         while True:
             call = process.read_frame(self.source)
             if call is None:
@@ -150,11 +152,11 @@ class Runner:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.source.close()
-        given = tempfile.TemporaryFile()
         if self.is_program:
+            given = tempfile.TemporaryFile()
             given.write(json.dumps(call["arguments"]).encode())
             given.seek(0)
-        os.dup2(given.fileno(), 0)
+            os.dup2(given.fileno(), 0)
         os.dup2(result_in if self.is_program else log_in, 1)
         os.dup2(log_in, 2)
         sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")
