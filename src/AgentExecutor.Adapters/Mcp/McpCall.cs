@@ -49,8 +49,11 @@ internal sealed class McpCall(ToolContext context, TimeProvider time, Action can
         }
     }
 
-    /// <summary>Returns the answer of a person, or ends the attempt if there is none yet.</summary>
-    public ElicitResult Answer(ElicitRequestParams question)
+    /// <summary>
+    /// Returns the answer of a person. If there is none yet, it ends the attempt, and the server receives no answer, because it would take
+    /// one for the decision of a person.
+    /// </summary>
+    public async ValueTask<ElicitResult> AnswerAsync(ElicitRequestParams question, CancellationToken cancellationToken)
     {
         try
         {
@@ -59,9 +62,10 @@ internal sealed class McpCall(ToolContext context, TimeProvider time, Action can
         catch (InterruptSignal signal)
         {
             Question ??= signal;
-            cancel();
-            return new ElicitResult { Action = "cancel" };
         }
+        cancel();
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
+        return new ElicitResult { Action = "cancel" };
     }
 
     private ElicitResult Ask(ElicitRequestParams question)

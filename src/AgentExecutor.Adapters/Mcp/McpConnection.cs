@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentExecutor.Core;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,12 @@ internal sealed class McpConnection(
 {
     /// <summary>The field of <c>_meta</c> with the key of a call, which is the same for every attempt.</summary>
     public const string KeyField = "idempotencyKey";
+
+    /// <summary>
+    /// The revisions of the protocol to try. With null, the newest one that the server names is used. Some servers give an answer that
+    /// cannot be read when they are asked for it, so the others are then tried one after another.
+    /// </summary>
+    private static readonly string?[] Revisions = [null, "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(3);
 
@@ -142,9 +149,23 @@ internal sealed class McpConnection(
         {
             using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(settings.ConnectTimeoutSeconds), time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-            (var transport, process) = await transports.OpenAsync(endpoint, either.Token);
-            var client = await McpClient.CreateAsync(transport, Options(), loggers, either.Token);
-            return new Link(client, process, McpListening.Start(client));
+            foreach (var revision in Revisions)
+            {
+                (var transport, process) = await transports.OpenAsync(endpoint, either.Token);
+                try
+                {
+                    var client = await McpClient.CreateAsync(transport, Options(revision), loggers, either.Token);
+                    return new Link(client, process, McpListening.Start(client));
+                }
+                catch (Exception exception) when (exception is McpException or JsonException && revision != Revisions[^1])
+                {
+                    if (process is not null)
+                    {
+                        await process.DisposeAsync();
+                    }
+                }
+            }
+            throw new McpException("no revision of the protocol is supported");
         }
         catch (Exception exception)
         {
@@ -162,9 +183,10 @@ internal sealed class McpConnection(
         }
     }
 
-    private McpClientOptions Options() =>
+    private McpClientOptions Options(string? revision) =>
         new()
         {
+            ProtocolVersion = revision,
             ClientInfo = new Implementation { Name = "agent-executor", Version = "1.0" },
             InitializationTimeout = TimeSpan.FromSeconds(settings.ConnectTimeoutSeconds),
             Handlers = new McpClientHandlers

@@ -36,7 +36,9 @@ internal sealed class McpQuestions : IDisposable
     public ValueTask<ElicitResult> AnswerAsync(ElicitRequestParams? question, CancellationToken cancellationToken)
     {
         var call = _current.Value ?? OnlyCall();
-        return ValueTask.FromResult(call is null || question is null ? new ElicitResult { Action = "cancel" } : call.Answer(question));
+        return call is null || question is null
+            ? ValueTask.FromResult(new ElicitResult { Action = "cancel" })
+            : call.AnswerAsync(question, cancellationToken);
     }
 
     public void Dispose() => _turn.Dispose();
