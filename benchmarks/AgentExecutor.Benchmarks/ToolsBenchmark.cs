@@ -21,6 +21,7 @@ internal static class ToolsBenchmark
         var figures = new Dictionary<string, double>();
         await MeasureScriptsAsync(figures);
         await MeasureHttpAsync(figures);
+        await MeasureMcpAsync(figures);
         figures["event_tool_roundtrip_p50_ms"] = await EventTools.RoundTripAsync();
         return figures;
     }
@@ -39,13 +40,28 @@ internal static class ToolsBenchmark
 
     private static async Task MeasureHttpAsync(Dictionary<string, double> figures)
     {
-        await using var server = await StartServerAsync();
+        await using var server = await StartServerAsync(EchoAsync);
         var url = $"{server.Urls.First()}/echo";
         var tool = Tool("echo", new JsonObject { ["type"] = "http", ["url"] = url });
         var calls = Median(await RepeatAsync(tool, "echo"));
         var bare = await ExchangeAsync(url);
         figures["http_tool_call_p50_ms"] = calls;
         figures["http_tool_overhead_p50_ms"] = calls - bare;
+    }
+
+    private static async Task MeasureMcpAsync(Dictionary<string, double> figures)
+    {
+        await using var server = await StartServerAsync(McpEcho.AnswerAsync);
+        var tool = Tool(
+            "echo",
+            new JsonObject
+            {
+                ["type"] = "mcp",
+                ["url"] = $"{server.Urls.First()}/mcp",
+                ["tool"] = "echo",
+            }
+        );
+        figures["mcp_call_p50_ms"] = Median(await RepeatAsync(tool, "echo"));
     }
 
     private static async Task<double[]> RepeatAsync(JsonObject tool, string name) =>
@@ -83,19 +99,21 @@ internal static class ToolsBenchmark
             ["runtime"] = runtime,
         };
 
-    private static async Task<WebApplication> StartServerAsync()
+    private static async Task<WebApplication> StartServerAsync(RequestDelegate answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(options => options.Listen(IPAddress.Loopback, 0));
         builder.Logging.ClearProviders();
         var server = builder.Build();
-        server.Run(async context =>
-        {
-            await context.Request.Body.CopyToAsync(Stream.Null);
-            await context.Response.WriteAsync("x");
-        });
+        server.Run(answer);
         await server.StartAsync();
         return server;
+    }
+
+    private static async Task EchoAsync(HttpContext context)
+    {
+        await context.Request.Body.CopyToAsync(Stream.Null);
+        await context.Response.WriteAsync("x");
     }
 
     /// <summary>The time in milliseconds of the same exchange without the agent.</summary>

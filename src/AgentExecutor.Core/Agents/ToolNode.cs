@@ -73,10 +73,7 @@ internal sealed class ToolNode(AgentSpec spec, Toolbox tools) : NodeBody
         spec.InterruptOn.GetValueOrDefault(call.Name) ?? spec.InterruptOn.GetValueOrDefault(tools.DefinedName(call.Name));
 
     private ToolContext ContextOf(ToolCall call, NodeContext context) =>
-        new(context, call, spec.Name)
-        {
-            Terms = PolicyOf(call) is { } policy ? policy.Terms : InterruptTerms.None,
-        };
+        new(context, call, spec.Name) { Terms = PolicyOf(call) is { } policy ? policy.Terms : InterruptTerms.None };
 
     private async ValueTask<ToolResult> CallAsync(Tool? tool, ToolCall call, NodeContext context, CancellationToken cancellationToken)
     {

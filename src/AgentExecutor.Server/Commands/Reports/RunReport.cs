@@ -1,7 +1,5 @@
 using System.Text;
-using System.Text.Json;
 using AgentExecutor.Core.Channels;
-using AgentExecutor.Core.Json;
 using AgentExecutor.Core.Messages;
 using AgentExecutor.Core.Runs;
 using AgentExecutor.Core.Threads;
@@ -77,8 +75,6 @@ internal static class RunReport
         return string.Join('\n', values);
     }
 
-    private const string ResultForm = """{"status": "success", "output": ...} or {"status": "error", "error": ...}""";
-
     private static int Explain(RunEnding ending, NextSteps next)
     {
         switch (ending.Status)
@@ -88,7 +84,10 @@ internal static class RunReport
             case RunStatus.Interrupted or RunStatus.Waiting:
                 foreach (var interrupt in ending.Interrupts)
                 {
-                    WriteQuestion(interrupt.Value);
+                    foreach (var line in QuestionText.Of(interrupt.Value))
+                    {
+                        Console.Error.WriteLine(line);
+                    }
                     Console.Error.WriteLine($"  {next.Answer(interrupt)}");
                 }
                 return ExitCode.Interrupted;
@@ -103,35 +102,6 @@ internal static class RunReport
             default:
                 Console.Error.WriteLine($"stopped at a checkpoint; to continue: {next.Resume}");
                 return ExitCode.Stopped;
-        }
-    }
-
-    /// <summary>Prints the message of the question, or its JSON if it has no message.</summary>
-    private static void WriteQuestion(JsonElement question)
-    {
-        if (question.TextProperty("call_id") is { } call)
-        {
-            Console.Error.WriteLine(
-                $"waiting for the result of the tool {EventText.Safe(question.TextProperty("tool") ?? "")}, which is executed elsewhere: "
-                    + $"{EventText.Safe(JsonBytes.Compact(question.Property("arguments") ?? question))}"
-            );
-            Console.Error.WriteLine($"  call {EventText.Safe(call)}; a result is {ResultForm}");
-            return;
-        }
-        if (question.TextProperty("message") is not { } message)
-        {
-            Console.Error.WriteLine($"waiting for an answer: {EventText.Safe(JsonBytes.Compact(question))}");
-            return;
-        }
-        Console.Error.WriteLine($"waiting for an answer: {EventText.Safe(message)}");
-        if (question.TextProperty("note") is { } note)
-        {
-            Console.Error.WriteLine($"  {EventText.Safe(note)}");
-        }
-        if (question.Property("allowed") is { ValueKind: JsonValueKind.Array } allowed)
-        {
-            var answers = string.Join(", ", allowed.EnumerateArray().Select(JsonBytes.Display));
-            Console.Error.WriteLine($"  allowed answers: {EventText.Safe(answers)}");
         }
     }
 
