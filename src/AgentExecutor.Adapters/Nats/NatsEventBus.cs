@@ -103,7 +103,8 @@ internal sealed class NatsEventBus : IEventBus
                 cancellationToken
             );
         }
-        for (var started = _time.GetTimestamp(); !_streams.HasInbox; )
+        var started = _time.GetTimestamp();
+        while (!_streams.HasInbox)
         {
             if (_time.GetElapsedTime(started) >= wait)
             {

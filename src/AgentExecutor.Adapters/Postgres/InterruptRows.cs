@@ -82,17 +82,15 @@ internal sealed class NoticeRows()
 }
 
 /// <summary>Interrupts with their answers.</summary>
-internal sealed class RecordedRows : RowTable<StoredInterrupt>
+internal sealed class RecordedRows()
+    : RowTable<StoredInterrupt>(
+        Text("thread_id", static it => it.ThreadId),
+        Text("interrupt_id", static it => it.Id),
+        Text("run_id", static it => it.RunId),
+        Bytes("json", static it => it.Json),
+        Bytes("answer", static it => it.Answer ?? default)
+    )
 {
-    private RecordedRows()
-        : base(
-            Text("thread_id", static it => it.ThreadId),
-            Text("interrupt_id", static it => it.Id),
-            Text("run_id", static it => it.RunId),
-            Bytes("json", static it => it.Json),
-            Bytes("answer", static it => it.Answer ?? default)
-        ) { }
-
     public static RecordedRows Table { get; } = new();
 }
 

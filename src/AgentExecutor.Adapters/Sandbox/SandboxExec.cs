@@ -65,7 +65,8 @@ internal static unsafe class SandboxExec
         var buffer = new byte[count];
         fixed (byte* start = buffer)
         {
-            for (var read = 0; read < count; )
+            var read = 0;
+            while (read < count)
             {
                 var got = Libc.Read(0, start + read, (nuint)(count - read));
                 if (got <= 0)
@@ -262,7 +263,8 @@ internal static unsafe class SandboxExec
     {
         fixed (byte* start = content)
         {
-            for (var written = 0; written < content.Length; )
+            var written = 0;
+            while (written < content.Length)
             {
                 var count = Libc.Write(file, start + written, (nuint)(content.Length - written));
                 if (count <= 0)

@@ -112,7 +112,8 @@ internal sealed class RunnerPool : IAsyncDisposable
         lock (_lock)
         {
             _busy++;
-            for (var node = _idle.Last; node is not null; )
+            var node = _idle.Last;
+            while (node is not null)
             {
                 var earlier = node.Previous;
                 if (node.Value.Runner.HasEnded)
