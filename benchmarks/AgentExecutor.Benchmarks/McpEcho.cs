@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace AgentExecutor.Benchmarks;
 
 /// <summary>
-/// An MCP server over streamable HTTP with the tool <c>echo</c>, in as few lines as the protocol permits, so that the time of a call is that
-/// of the client. See https://modelcontextprotocol.io/specification/2025-06-18/basic/transports.
+/// An MCP server over streamable HTTP with the tool <c>echo</c>. It does as little as the protocol permits, so that the time of a call is
+/// that of the client. See https://modelcontextprotocol.io/specification/2025-06-18/basic/transports.
 /// </summary>
 internal static class McpEcho
 {

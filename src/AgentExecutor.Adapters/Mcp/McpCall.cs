@@ -141,7 +141,7 @@ internal sealed class McpCall(ToolContext context, TimeProvider time, Action can
         {
             return new ElicitResult { Action = "cancel" };
         }
-        var content = answer.Property("value") ?? answer.Property("content") ?? (decision is null ? answer : JsonElement.Parse("{}"));
+        var content = answer.Property("value") ?? answer.Property("content") ?? (decision is null ? answer : StoredJson.Parse("{}"));
         if (decision is not (null or "respond" or "approve" or "accept") || content.ValueKind != JsonValueKind.Object)
         {
             note = """the answer is neither "reject" nor {"decision": "respond", "value": {...}}""";

@@ -95,8 +95,7 @@ internal sealed class McpResult(ToolContext context)
         {
             try
             {
-                using var parsed = JsonDocument.Parse(text.Text);
-                if (JsonElement.DeepEquals(parsed.RootElement, structured))
+                if (JsonElement.DeepEquals(InputJson.Parse(text.Text), structured))
                 {
                     return true;
                 }

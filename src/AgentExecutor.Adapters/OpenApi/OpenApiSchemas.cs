@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AgentExecutor.Core.Json;
 using Microsoft.OpenApi;
 
 namespace AgentExecutor.Adapters.OpenApi;
@@ -25,7 +26,7 @@ internal sealed class OpenApiSchemas(OpenApiDocument document)
         }
         using var text = new StringWriter();
         schema.SerializeAsV31(new OpenApiJsonWriter(text));
-        var json = JsonNode.Parse(text.ToString()) as JsonObject ?? [];
+        var json = JsonObject.Create(InputJson.Parse(text.ToString())) ?? [];
         Rewrite(json);
         return json;
     }

@@ -169,9 +169,14 @@ public sealed class DefinitionCommandTests(ApiFixture api) : IDisposable
         "threads",
         "--status",
         "lost",
-        "--status takes one of pending, running, interrupted, completed, failed, cancelled, not 'lost'"
+        "--status takes one of pending, running, interrupted, waiting, completed, failed, cancelled, not 'lost'"
     )]
-    [InlineData("threads", "--status", "7", "--status takes one of pending, running, interrupted, completed, failed, cancelled, not '7'")]
+    [InlineData(
+        "threads",
+        "--status",
+        "7",
+        "--status takes one of pending, running, interrupted, waiting, completed, failed, cancelled, not '7'"
+    )]
     [InlineData("serve", "--port", "eighty", "--port takes a whole number, not 'eighty'")]
     [InlineData("prune", "--older-than", "soon", "--older-than takes a duration such as 90s, 15m, 2h or 30d, not 'soon'")]
     [InlineData("resume", "--events", "yaml", "--events takes one of jsonl, not 'yaml'")]

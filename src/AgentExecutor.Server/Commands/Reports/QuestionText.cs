@@ -23,7 +23,8 @@ internal static class QuestionText
 
     private static IEnumerable<string> OfExternalCall(JsonElement question, string call)
     {
-        yield return $"waiting for the result of the tool {EventText.Safe(question.TextProperty("tool") ?? "")}, which is executed elsewhere: "
+        var tool = EventText.Safe(question.TextProperty("tool") ?? "");
+        yield return $"waiting for the result of the tool {tool}, which is executed elsewhere: "
             + Compact(question.Property("arguments") ?? question);
         yield return $"  call {EventText.Safe(call)}; a result is {ResultForm}";
     }
