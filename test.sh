@@ -28,8 +28,8 @@ install_servers() {
 passed=0 failed=0 skipped=0
 unstable=()
 
-# Runs a test program, and the tests that failed a second time, one after another. Tests of deadlines and of killed servers can fail
-# because the machine was too busy. Such a test is named at the end, and does not fail the run. More than five of them do.
+# Runs a test program. If at most five tests fail, they run again, one after another, because tests of deadlines and of killed servers
+# can fail on a busy machine. Tests that pass then are named as unstable at the end. More than five unstable tests fail the run.
 run_tests() {
   local program="artifacts/bin/$1/release/$1" log again
   log="$(mktemp)" again="$(mktemp)"
